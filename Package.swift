@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// libtorch: $LIBTORCH, else the folder that scripts/bootstrap noted, else the one it unpacked.
+let here = Context.packageDirectory
+let noted = (try? String(contentsOfFile: here + "/.libtorch/location", encoding: .utf8))?
+  .trimmingCharacters(in: .whitespacesAndNewlines)
+let libtorch = Context.environment["LIBTORCH"] ?? noted ?? here + "/.libtorch/torch"
+
+let cxx: [CXXSetting] = [
+  .unsafeFlags(["-O3"], .when(configuration: .release)),
+  .unsafeFlags(["-O1"], .when(configuration: .debug)),
+  .unsafeFlags([
+    "-isystem", libtorch + "/include",
+    "-isystem", libtorch + "/include/torch/csrc/api/include",
+    "-ffp-contract=off", "-Wall", "-Wextra",
+  ]),
+  .headerSearchPath("gloo-stubs"),
+  .define("USE_C10D_GLOO"), .define("USE_DISTRIBUTED"), .define("USE_RPC"),
+]
+let link: [LinkerSetting] = [
+  .unsafeFlags([
+    "-L" + libtorch + "/lib",
+    "-Xlinker", "-rpath", "-Xlinker", libtorch + "/lib",
+    "-Xlinker", "--allow-shlib-undefined",
+  ]),
+  .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+]
+let swift: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// One target a floor; a floor depends on lower floors only (scripts/check proves it).
+func floor(
+  _ name: String, _ below: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  .target(name: name, dependencies: below, exclude: exclude, swiftSettings: swift)
+}
+func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: below, resources: [.copy("Fixtures")], swiftSettings: swift)
+}
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let arguments = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "swift-tune",
+  products: [.executable(name: "tune", targets: ["tune"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    floor("Essentials"),
+    .target(
+      name: "CTorch", exclude: ["gloo-stubs"], cxxSettings: cxx, linkerSettings: link),
+    floor("Tensors", ["CTorch", "Essentials"]),
+    floor("Quantization", ["Tensors"]),
+    floor("Layers", ["Quantization", "Tensors", "Essentials"]),
+    floor("Sharding", ["CTorch", "Tensors", "Essentials"]),
+    .systemLibrary(
+      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    floor("Text", ["CPCRE2", "Essentials"]),
+    floor("Checkpoints", ["Layers", "Quantization", "Sharding", "Tensors", "Essentials"]),
+    floor(
+      "Training",
+      ["Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text", "Essentials"]),
+    floor(
+      "Recipes",
+      [
+        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text",
+        "Essentials", yams,
+      ]),
+    .executableTarget(
+      name: "tune", dependencies: ["Recipes", "Essentials", arguments], swiftSettings: swift),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx20
+)

@@ -1,0 +1,47 @@
+// A file mapped read-only into memory: pages come in when they are touched, so a rank reads only
+// what its shards need. The mapping lives as long as a value that refers to it.
+import Foundation
+
+public final class MappedFile: @unchecked Sendable {
+  public let path: String
+  public let count: Int
+  private let base: UnsafeMutableRawPointer?
+
+  /// - Throws: `TuneError` `.missingFile` when the file is not there, `.malformedFile` when it
+  ///   cannot be mapped.
+  public init(path: String) throws {
+    let descriptor = open(path, O_RDONLY)
+    guard descriptor >= 0 else {
+      throw TuneError(
+        .missingFile, "cannot open the file: \(String(cString: strerror(errno)))",
+        at: .init(file: path))
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw TuneError(.malformedFile, "not a regular file", at: .init(file: path))
+    }
+    self.path = path
+    count = Int(status.st_size)
+    guard count > 0 else {
+      base = nil
+      return
+    }
+    // Private and writable: libtorch takes a mutable pointer. A write would go to a private page,
+    // never to the file.
+    let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0)
+    guard let address, address != MAP_FAILED else {
+      throw TuneError(
+        .malformedFile, "cannot map the file: \(String(cString: strerror(errno)))",
+        at: .init(file: path))
+    }
+    base = address
+  }
+
+  deinit { if let base { munmap(base, count) } }
+
+  /// Valid while this object lives.
+  public var bytes: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: base, count: count)
+  }
+}

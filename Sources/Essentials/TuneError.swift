@@ -1,0 +1,76 @@
+// The one error type for what a user can cause: configuration, files, network, workers.
+// It says what is wrong, where (file, line, key, rank) and how to mend it. What only we can
+// cause (a shape misuse inside the model) traps instead, with the caller's line.
+
+/// An error that a user can act on.
+public struct TuneError: Error, Sendable, CustomStringConvertible {
+  public enum Code: String, Sendable {
+    /// The command line cannot be understood; the process exits with 64.
+    case usage
+    /// A configuration key, value, component or combination is wrong.
+    case configuration
+    case missingFile
+    /// A file is there but its content is broken, truncated or lies about itself.
+    case malformedFile
+    /// A tensor is missing or has another shape or dtype than the model needs.
+    case checkpointMismatch
+    /// A dataset is empty or one of its records cannot be used.
+    case data
+    case device
+    /// Writing failed: a full disk, a read-only folder.
+    case disk
+    case network
+    /// A worker process or a collective failed.
+    case worker
+    /// Training produced NaN or infinity.
+    case nonFinite
+    case unsupported
+  }
+  public struct Location: Sendable, Equatable {
+    public var file: String?
+    public var line: Int?
+    public var key: String?
+    public var rank: Int?
+    public init(file: String? = nil, line: Int? = nil, key: String? = nil, rank: Int? = nil) {
+      self.file = file
+      self.line = line
+      self.key = key
+      self.rank = rank
+    }
+  }
+
+  public var code: Code
+  public var message: String
+  /// What the user can do about it; a full sentence.
+  public var remedy: String?
+  public var location: Location
+  public var cause: (any Error)?
+
+  public init(
+    _ code: Code, _ message: String, remedy: String? = nil, at location: Location = Location(),
+    cause: (any Error)? = nil
+  ) {
+    self.code = code
+    self.message = message
+    self.remedy = remedy
+    self.location = location
+    self.cause = cause
+  }
+
+  /// `file:line: key 'k': message (cause). remedy`, each part only where known.
+  public var description: String {
+    var text = ""
+    if let file = location.file {
+      text += file + (location.line.map { ":\($0)" } ?? "") + ": "
+    }
+    if let key = location.key { text += "key '\(key)': " }
+    text += message
+    if let cause { text += " (\(cause))" }
+    if let rank = location.rank { text += " [rank \(rank)]" }
+    if let remedy { text += "\n  " + remedy }
+    return text
+  }
+
+  /// The process exit code this error leads to: 64 for usage, 1 for everything else.
+  public var exitCode: Int32 { code == .usage ? 64 : 1 }
+}
