@@ -1,0 +1,29 @@
+# The two commands of the README, make demo and make test, and the steps they consist of.
+
+.PHONY: demo test build check format bench bootstrap
+
+demo: build
+	scripts/demo
+
+# Debug, so that Swift's overflow and bounds checks are on; the numeric kernels are optimized there too.
+test: bootstrap check
+	swift build --build-tests
+	swift test --skip-build
+
+build: bootstrap
+	swift build -c release
+
+bench: build
+	scripts/bench
+
+check:
+	scripts/check
+
+format:
+	swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+bootstrap:
+	@scripts/bootstrap
+
+# Each step relies on the ones named before it.
+.NOTPARALLEL:
