@@ -1,0 +1,45 @@
+// The components that configurations name by dot path, ours and torchtune's, found by any of the
+// spellings in use. Dot paths of torchtune that we know and do not support are refused with a reason.
+import Essentials
+
+package enum Components {
+  package static let all: [ComponentDeclaration] =
+    models + tokenizers + datasets + optimizers + schedules + losses + quantizers + checkpointers
+    + metricLoggers + profilers
+
+  package static let refused: [RefusedComponent] =
+    refusedDatasets + refusedOptimizers + refusedQuantizers + refusedCheckpointers
+    + refusedMetricLoggers
+
+  enum Lookup {
+    case found(ComponentDeclaration)
+    case refused(reason: String)
+    case otherRole(ComponentRole)
+    case unknown(nearest: String?)
+  }
+
+  static func find(_ path: String, for role: ComponentRole) -> Lookup {
+    if let declaration = byPath[path] {
+      return declaration.role == role ? .found(declaration) : .otherRole(declaration.role)
+    }
+    if let refusal = refused.first(where: { $0.paths.contains(path) }) {
+      return refusal.role == role ? .refused(reason: refusal.reason) : .otherRole(refusal.role)
+    }
+    return .unknown(nearest: nearestName(to: path, among: paths(for: role)))
+  }
+
+  /// The canonical paths of a role.
+  static func paths(for role: ComponentRole) -> [String] {
+    all.filter { $0.role == role }.map(\.path)
+  }
+
+  private static let byPath: [String: ComponentDeclaration] = Dictionary(
+    all.flatMap { declaration in
+      ([declaration.path] + declaration.aliases).map { ($0, declaration) }
+    }, uniquingKeysWith: { first, _ in first })
+
+  /// `name` in each of the modules that have exported it.
+  static func spellings(_ name: String, in modules: [String]) -> [String] {
+    modules.map { $0 + "." + name }
+  }
+}

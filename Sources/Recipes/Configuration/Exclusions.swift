@@ -1,0 +1,225 @@
+// What keys demand of each other. Each rule is checked when the configuration is read, not at the step
+// where it would have failed.
+import Essentials
+
+enum Exclusions {
+  static func all(for recipe: RecipeName) -> [Exclusion] {
+    var rules = [dtype, device(recipe), checkpointFiles, modelShape]
+    if recipe.isTraining {
+      rules += [
+        offloading, steppingInBackward, validation, packing("dataset"), packing("dataset_val"),
+        sequenceLength, momentum, rounding,
+      ]
+    }
+    if recipe.isQAT { rules.append(qatNeedsItsQuantizer) }
+    if recipe == .eleutherEval || recipe == .generate { rules.append(noQATQuantizer) }
+    if recipe == .eleutherEval { rules += [tasks, someText] }
+    rules.append(groupSize)
+    return rules
+  }
+
+  private static let dtype = Exclusion("dtype is fp32 or bf16") { root in
+    switch root.string("dtype") {
+    case "fp32", "bf16": nil
+    case "fp16":
+      root.error(
+        at: "dtype", "fp16 is not supported: its range is too small for gradients",
+        remedy: "Use bf16 or fp32.")
+    case let other:
+      root.error(
+        at: "dtype", "there is no dtype '\(other)' here", remedy: "Use bf16 or fp32.")
+    }
+  }
+
+  private static func device(_ recipe: RecipeName) -> Exclusion {
+    Exclusion("device is cpu or cuda; cuda:N only for recipes of one process") { root in
+      let device = root.string("device")
+      if device == "cpu" || device == "cuda" { return nil }
+      guard device.hasPrefix("cuda:"), let index = Int(device.dropFirst(5)), index >= 0 else {
+        return root.error(
+          at: "device", "there is no device '\(device)' here", remedy: "Use cpu or cuda.")
+      }
+      guard recipe.isDistributed else { return nil }
+      return root.error(
+        at: "device", "a distributed recipe gives each process its own device",
+        remedy: "Use cuda.")
+    }
+  }
+
+  private static let checkpointFiles = Exclusion("checkpoint_files names at least one file") {
+    let section = $0.section("checkpointer")
+    guard let names = section.sections["checkpoint_files"] else {
+      return section.strings("checkpoint_files").isEmpty
+        ? section.error(at: "checkpoint_files", "names no file") : nil
+    }
+    if names.string("filename_format").braces.count != 2 {
+      return names.error(
+        at: "filename_format", "must hold two {}: the number of the file and their count",
+        remedy: "For example: model-{}-of-{}.safetensors")
+    }
+    guard let count = Int(names.string("max_filename")), (1...100_000).contains(count) else {
+      return names.error(
+        at: "max_filename", "must be a count of files such as '00004'")
+    }
+    return nil
+  }
+
+  private static let modelShape = Exclusion(
+    "num_heads divides embed_dim and num_kv_heads divides num_heads"
+  ) {
+    let model = $0.section("model")
+    let (heads, pairs) = (model.int("num_heads"), model.int("num_kv_heads"))
+    let width = model.int("embed_dim")
+    if width % heads != 0 || width / heads % 2 != 0 {
+      return model.error(
+        at: "num_heads", "\(heads) heads do not share a width of \(width) evenly",
+        remedy: "embed_dim / num_heads must be an even integer.")
+    }
+    return heads % pairs == 0
+      ? nil
+      : model.error(at: "num_kv_heads", "must divide num_heads, which is \(heads)")
+  }
+
+  private static let offloading = Exclusion(
+    "enable_activation_offloading needs device cuda and enable_activation_checkpointing"
+  ) { root in
+    guard root.bool("enable_activation_offloading") else { return nil }
+    if !root.string("device").hasPrefix("cuda") {
+      return root.error(
+        at: "enable_activation_offloading", "needs device cuda: a CPU's memory is host memory",
+        remedy: "Set it to False.")
+    }
+    return root.bool("enable_activation_checkpointing")
+      ? nil
+      : root.error(
+        at: "enable_activation_offloading", "needs enable_activation_checkpointing",
+        remedy: "Set both to True.")
+  }
+
+  private static let steppingInBackward = Exclusion(
+    "optimizer_in_bwd excludes gradient_accumulation_steps above 1 and clip_grad_norm"
+  ) { root in
+    guard root.bool("optimizer_in_bwd") else { return nil }
+    if root.optionalDouble("clip_grad_norm") != nil {
+      return root.error(
+        at: "clip_grad_norm",
+        "needs the norm of all gradients, and optimizer_in_bwd frees each one at once",
+        remedy: "Set clip_grad_norm to null, or optimizer_in_bwd to False.")
+    }
+    return root.int("gradient_accumulation_steps") == 1
+      ? nil
+      : root.error(
+        at: "gradient_accumulation_steps",
+        "needs gradients to be kept, and optimizer_in_bwd frees each one at once",
+        remedy: "Set gradient_accumulation_steps to 1, or optimizer_in_bwd to False.")
+  }
+
+  private static let validation = Exclusion("run_val_every_n_steps needs dataset_val") { root in
+    guard root.optionalInt("run_val_every_n_steps") != nil,
+      root.optionalSection("dataset_val") == nil
+    else { return nil }
+    return root.error(
+      at: "run_val_every_n_steps", "needs a dataset_val to validate on",
+      remedy: "Add a dataset_val, or set run_val_every_n_steps to null.")
+  }
+
+  private static func packing(_ key: String) -> Exclusion {
+    Exclusion("\(key).packed needs tokenizer.max_seq_len") { root in
+      guard let dataset = root.optionalSection(key), dataset.bool("packed"),
+        root.section("tokenizer").optionalInt("max_seq_len") == nil
+      else { return nil }
+      return dataset.error(
+        at: "packed", "needs tokenizer.max_seq_len, the length that is filled",
+        remedy: "Set tokenizer.max_seq_len, or packed to False.")
+    }
+  }
+
+  private static let sequenceLength = Exclusion(
+    "tokenizer.max_seq_len is at most the model's"
+  ) { root in
+    let tokenizer = root.section("tokenizer")
+    let limit = root.section("model").int("max_seq_len")
+    guard let length = tokenizer.optionalInt("max_seq_len"), length > limit else { return nil }
+    return tokenizer.error(
+      at: "max_seq_len", "is \(length), and the model sees at most \(limit) tokens")
+  }
+
+  private static let momentum = Exclusion("SGD's nesterov needs momentum") { root in
+    let optimizer = root.section("optimizer")
+    guard optimizer.component == "torch.optim.SGD", optimizer.bool("nesterov"),
+      optimizer.double("momentum") == 0
+    else { return nil }
+    return optimizer.error(at: "nesterov", "needs a momentum above 0")
+  }
+
+  private static let rounding = Exclusion(
+    "stochastic_rounding and master_weights exclude each other"
+  ) { root in
+    let optimizer = root.section("optimizer")
+    guard optimizer.component == "swift_tune.optim.AdamW",
+      optimizer.bool("stochastic_rounding"), optimizer.bool("master_weights")
+    else { return nil }
+    return optimizer.error(
+      at: "stochastic_rounding", "has no use with master_weights, which lose nothing",
+      remedy: "Choose one of the two.")
+  }
+
+  private static let qatNeedsItsQuantizer = Exclusion("QAT needs a QAT quantizer") { root in
+    let quantizer = root.section("quantizer")
+    return quantizer.isQATQuantizer
+      ? nil
+      : quantizer.error(
+        at: "_component_", "'\(quantizer.component ?? "")' quantizes after training",
+        remedy: "Use the quantizer of the same name with QATQuantizer at its end.")
+  }
+
+  private static let noQATQuantizer = Exclusion(
+    "evaluation and generation take post-training quantizers"
+  ) { root in
+    guard let quantizer = root.optionalSection("quantizer"), quantizer.isQATQuantizer else {
+      return nil
+    }
+    return quantizer.error(
+      at: "_component_", "'\(quantizer.component ?? "")' is for training",
+      remedy: "Use the quantizer of the same name without QAT.")
+  }
+
+  private static let tasks = Exclusion("the only task is wikitext") { root in
+    let tasks = root.strings("tasks")
+    guard let other = tasks.first(where: { $0 != "wikitext" }) else {
+      return tasks.isEmpty ? root.error(at: "tasks", "names no task") : nil
+    }
+    return root.error(
+      at: "tasks", "the task '\(other)' is not supported",
+      remedy: "Use wikitext: word and byte perplexity on the text of text_files.")
+  }
+
+  private static let someText = Exclusion("wikitext needs text_files or text_file") { root in
+    guard root.strings("text_files").isEmpty, root.optionalString("text_file") == nil else {
+      return nil
+    }
+    return root.error(
+      at: "text_files", "names no file to measure on",
+      remedy: "Give local text: text_files=[wiki.test.raw].")
+  }
+
+  private static let groupSize = Exclusion("the group size divides some layer") { root in
+    guard root.values.entry("quantizer") != nil,
+      let quantizer = root.optionalSection("quantizer")
+    else { return nil }
+    let (group, model) = (quantizer.int("groupsize"), root.section("model"))
+    let widths =
+      [model.int("embed_dim")] + (model.optionalInt("intermediate_dim").map { [$0] } ?? [])
+    if widths.contains(where: { $0 % group == 0 }) { return nil }
+    return quantizer.error(
+      at: "groupsize",
+      "\(group) divides no layer of the model, which are "
+        + widths.map(String.init).joined(separator: " and ") + " wide",
+      remedy: "Choose a divisor of these widths, such as 32.")
+  }
+}
+
+extension Section {
+  /// Whether a quantizer section trains for its scheme rather than converts to it.
+  package var isQATQuantizer: Bool { component?.hasSuffix("QATQuantizer") ?? false }
+}

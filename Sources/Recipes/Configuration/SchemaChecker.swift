@@ -1,0 +1,170 @@
+// A configuration against its schema. All problems are found in one pass, each with file, line and key,
+// before a weight or a dataset is touched. What passes comes out in one form: defaults filled in,
+// numbers of the declared type, component paths canonical.
+import Essentials
+
+struct SchemaChecker {
+  private(set) var problems: [TuneError] = []
+
+  mutating func check(
+    _ map: ConfigurationMap, keys: [KeyDeclaration], path: String = "",
+    origin: ConfigurationOrigin, component: ComponentDeclaration? = nil
+  ) -> Section {
+    var values = ConfigurationMap()
+    var sections: [String: Section] = [:]
+    refuseUnknownKeys(of: map, keys, path, component)
+    for key in keys {
+      let entry = map.entry(key.name)
+      let name = path.isEmpty ? key.name : path + "." + key.name
+      guard let entry else {
+        if key.presence == .required {
+          let owner = component.map { " by \($0.path)" } ?? ""
+          report("is required\(owner) and not given", name, origin, remedy: key.summary + ".")
+        }
+        let value = key.defaultValue
+        values.set(key.name, ConfigurationNode(value, .schema))
+        if case .map(let inner) = key.type, let map = value.map {
+          sections[key.name] = check(map, keys: inner, path: name, origin: .schema)
+        }
+        continue
+      }
+      let checked = check(entry, key, name)
+      values.set(
+        key.name, checked.node ?? ConfigurationNode(key.defaultValue, entry.node.origin),
+        keyOrigin: entry.keyOrigin)
+      sections[key.name] = checked.section
+    }
+    for (key, value) in component?.preset ?? [] {
+      values.set(key, ConfigurationNode(value, .schema))
+    }
+    return Section(
+      path: path, component: component?.path, family: component?.family, values: values,
+      sections: sections, origin: origin)
+  }
+
+  mutating func report(_ problem: TuneError) { problems.append(problem) }
+
+  private mutating func refuseUnknownKeys(
+    of map: ConfigurationMap, _ keys: [KeyDeclaration], _ path: String,
+    _ component: ComponentDeclaration?
+  ) {
+    let known = Set(keys.map(\.name))
+    for entry in map.entries where !known.contains(entry.key) {
+      if component != nil, entry.key == "_component_" { continue }
+      let name = path.isEmpty ? entry.key : path + "." + entry.key
+      let nearest = nearestName(to: entry.key, among: known)
+      let owner = component.map { " to \($0.path)" } ?? ""
+      let listed = known.sorted().joined(separator: ", ")
+      let remedy =
+        nearest.map { "Did you mean '\($0)'?" }
+        ?? (component == nil ? nil : known.isEmpty ? "It takes none." : "It takes: \(listed).")
+      report("is not known\(owner)", name, entry.keyOrigin, remedy: remedy)
+    }
+  }
+
+  private mutating func check(
+    _ entry: ConfigurationMap.Entry, _ key: KeyDeclaration, _ name: String
+  ) -> (node: ConfigurationNode?, section: Section?) {
+    if let allowed = key.onlyAt {
+      if !allowed.contains(where: { $0.means(entry.node.value) }) {
+        report(
+          "is not supported at \(YAMLWriter.inline(entry.node.value))", name, entry.keyOrigin,
+          remedy: key.summary + " Remove the key, or set it to \(YAMLWriter.inline(allowed[0])).")
+      }
+      return (ConfigurationNode(allowed[0], entry.node.origin), nil)
+    }
+    if entry.node.value == .null, key.isNullable { return (entry.node, nil) }
+    if let map = entry.node.value.map, let inner = key.type.keys {
+      return (entry.node, check(map, keys: inner, path: name, origin: entry.keyOrigin))
+    }
+    if case .component(let role) = key.type, entry.node.value.map != nil {
+      return (entry.node, component(entry, role, name))
+    }
+    return (value(entry.node, key.type, name, entry.keyOrigin, key), nil)
+  }
+
+  private mutating func component(
+    _ entry: ConfigurationMap.Entry, _ role: ComponentRole, _ name: String
+  ) -> Section? {
+    guard let map = entry.node.value.map else { return nil }
+    guard let written = map.entry("_component_") else {
+      report(
+        "has no _component_", name, entry.keyOrigin,
+        remedy: "Name \(role.withArticle), such as \(Components.paths(for: role)[0]).")
+      return nil
+    }
+    guard let path = written.node.value.string else {
+      mismatch(written.node.value, .string, name + "._component_", written.keyOrigin, nil)
+      return nil
+    }
+    switch Components.find(path, for: role) {
+    case .found(let declaration):
+      return check(
+        map, keys: declaration.arguments, path: name, origin: entry.keyOrigin,
+        component: declaration)
+    case .refused(let reason):
+      report(
+        "'\(path)' is not supported", name + "._component_", written.keyOrigin, remedy: reason)
+    case .otherRole(let other):
+      report(
+        "'\(path)' is \(other.withArticle), and \(role.withArticle) is needed here",
+        name + "._component_", written.keyOrigin)
+    case .unknown(let nearest):
+      report(
+        "there is no \(role.rawValue) '\(path)'", name + "._component_", written.keyOrigin,
+        remedy: nearest.map { "Did you mean '\($0)'?" }
+          ?? "Known: \(Components.paths(for: role).joined(separator: ", ")).")
+    }
+    return nil
+  }
+
+  /// The value in the form of its type, or nil and a problem reported.
+  private mutating func value(
+    _ node: ConfigurationNode, _ type: ValueType, _ name: String,
+    _ origin: ConfigurationOrigin, _ key: KeyDeclaration?
+  ) -> ConfigurationNode? {
+    switch (type, node.value) {
+    case (.either(let types), let value):
+      guard let fitting = types.first(where: { $0.admits(value) }) else { break }
+      return self.value(node, fitting, name, origin, key)
+    case (.list(let element, let count), .list(let list)):
+      guard count == nil || count == list.count else { break }
+      let checked = list.enumerated().compactMap { index, inner in
+        value(inner, element, "\(name)[\(index)]", inner.origin, key)
+      }
+      return ConfigurationNode(.list(checked), node.origin)
+    case (.list(let element, count: nil), let single) where element.admits(single):
+      // A single value for a list of any length is a list of one, as torchtune's datasets take it.
+      guard let checked = value(node, element, name, origin, key) else { return nil }
+      return ConfigurationNode(.list([checked]), node.origin)
+    default:
+      if let converted = type.converting(node.value) {
+        return ConfigurationNode(converted, node.origin)
+      }
+    }
+    mismatch(node.value, type, name, origin, key)
+    return nil
+  }
+
+  private mutating func mismatch(
+    _ value: ConfigurationValue, _ type: ValueType, _ name: String,
+    _ origin: ConfigurationOrigin, _ key: KeyDeclaration?
+  ) {
+    let wanted = type.description + (key?.isNullable == true ? " or null" : "")
+    report(
+      "must be \(wanted), and is \(value.shown)", name, origin,
+      remedy: type.remedy(for: value))
+  }
+
+  private mutating func report(
+    _ message: String, _ key: String, _ origin: ConfigurationOrigin, remedy: String? = nil
+  ) {
+    problems.append(YAMLReader.problem(message, key: key, at: origin, remedy: remedy))
+  }
+}
+
+extension KeyDeclaration {
+  var defaultValue: ConfigurationValue {
+    if case .defaultsTo(let value) = presence { value } else { .null }
+  }
+}

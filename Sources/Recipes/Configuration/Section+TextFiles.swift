@@ -1,0 +1,8 @@
+// The text that an evaluation measures on, under either of its keys.
+
+extension Section {
+  /// `text_files`, and `text_file` where that is given.
+  package func textFiles() -> [String] {
+    strings("text_files") + (optionalString("text_file").map { [$0] } ?? [])
+  }
+}

@@ -1,0 +1,51 @@
+// Keys of torchtune's training recipes that choose between mechanisms which are one here, or turn on
+// what is not here. Each is accepted at the values that change nothing and refused at others.
+
+enum TorchtuneOnly {
+  static let training: [KeyDeclaration] = [
+    .fixed(
+      "compile", at: [false, .null],
+      because: "There is no compiler here: the kernels are fused already."),
+    .fixed(
+      "custom_sharded_layers",
+      at: [
+        .null, ["tok_embeddings", "output"], ["output", "tok_embeddings"], ["tok_embeddings"],
+        ["output"], [],
+      ],
+      because: "Embedding and output head are always sharding units of their own; other layers "
+        + "belong to their block."),
+    .fixed(
+      "fsdp_cpu_offload", at: [false], because: "Shards stay on the device they train on."),
+    .fixed(
+      "fsdp_reshard_after_forward", at: [true],
+      because: "A weight is whole only while its block is computed."),
+    .fixed(
+      "tensor_parallel_dim", at: [1], because: "There is no tensor parallelism."),
+    .fixed(
+      "tensor_parallel_plan", at: [.null], because: "There is no tensor parallelism."),
+    .fixed(
+      "context_parallel_dim", at: [1], because: "There is no context parallelism."),
+    .fixed(
+      "data_parallel_shard_dim", at: [-1],
+      because: "Weights are sharded over all processes."),
+    .fixed(
+      "data_parallel_replicate_dim", at: [1],
+      because: "Weights are sharded over all processes, never replicated."),
+    .fixed(
+      "ac_mode", at: [.null],
+      because: "Activation checkpointing is of whole blocks: enable_activation_checkpointing."),
+    .fixed(
+      "ac_option", at: [.null],
+      because: "Activation checkpointing is of whole blocks: enable_activation_checkpointing."),
+    .fixed(
+      "collate_fn", at: ["torchtune.data.padded_collate_sft", .null],
+      because: "A collator is a Python function; batches are padded on the right."),
+    .fixed(
+      "resize_token_embeddings", at: [false], because: "The vocabulary cannot grow."),
+    .fixed(
+      "enable_async_checkpointing", at: [false],
+      because: "Checkpoints are written before training goes on."),
+    .fixed(
+      "profile_memory", at: [false], because: "There is no torch profiler in this program."),
+  ]
+}

@@ -1,0 +1,85 @@
+// From a file's name and the command line's overrides to a configuration that a recipe can rely on:
+// read, override, interpolate, check, in this order. It stops before any weight or dataset is read.
+import Essentials
+import Foundation
+
+package struct ValidatedConfiguration: Sendable {
+  package let recipe: RecipeName
+  package let root: Section
+  /// As composed from file and overrides, interpolations resolved; without defaults.
+  private let composed: ConfigurationMap
+
+  /// - Parameter config: The name of a built-in configuration or the path of a file.
+  /// - Throws: `TuneError` with every problem found, each with file, line and key.
+  package static func load(
+    recipe: RecipeName, config: String, overrides: [String] = [],
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> ValidatedConfiguration {
+    try ValidatedConfiguration(
+      recipe: recipe, map: ConfigurationFile.read(config), overrides: overrides,
+      environment: environment)
+  }
+
+  package init(
+    recipe: RecipeName, map: ConfigurationMap, overrides: [String] = [],
+    environment: [String: String]
+  ) throws {
+    let composed =
+      try map
+      .applying(overrides.map(ConfigurationOverride.init))
+      .resolvingInterpolations(environment: environment)
+    let declaration = RecipeSchema.declaration(of: recipe)
+    let origin = composed.entries.first?.keyOrigin.beginningOfFile ?? .schema
+    var checker = SchemaChecker()
+    let root = checker.check(composed, keys: declaration.keys, origin: origin)
+    // The rules read values by type, so they wait until the types are right.
+    let problems =
+      checker.problems.isEmpty
+      ? declaration.exclusions.compactMap { $0.check(root) } : checker.problems
+    if let problem = TuneError(configurationProblems: problems) { throw problem }
+    self.recipe = recipe
+    self.root = root
+    self.composed = composed
+  }
+
+  /// The configuration as it takes effect, to keep beside what it made.
+  package func yaml(sorted: Bool = false) -> String {
+    YAMLWriter.text(of: composed, sorted: sorted)
+  }
+}
+
+/// A configuration by the name of a built-in one or by path.
+package enum ConfigurationFile {
+  package static func read(_ config: String) throws -> ConfigurationMap {
+    if let builtin = BuiltinConfiguration.named(config) {
+      return try YAMLReader.map(in: builtin.text, file: config)
+    }
+    guard FileManager.default.fileExists(atPath: config) else {
+      let nearest = nearestName(to: config, among: BuiltinConfiguration.all.map(\.name))
+      throw TuneError(
+        .missingFile, "there is no such file and no built-in configuration of this name",
+        remedy: (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all.",
+        at: .init(file: config))
+    }
+    return try YAMLReader.read(file: config)
+  }
+}
+
+extension ConfigurationOrigin {
+  fileprivate var beginningOfFile: ConfigurationOrigin {
+    if case .file(let file, _) = self { .file(file, line: 1) } else { self }
+  }
+}
+
+extension TuneError {
+  /// One error for all problems of a configuration, nil when there are none.
+  init?(configurationProblems problems: [TuneError]) {
+    guard let first = problems.first else { return nil }
+    self = first
+    guard problems.count > 1 else { return }
+    self.init(
+      .configuration,
+      "\(problems.count) problems in the configuration\n"
+        + problems.map(\.description).joined(separator: "\n"))
+  }
+}

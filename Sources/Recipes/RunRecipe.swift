@@ -1,0 +1,13 @@
+// From a checked configuration to the recipe that it is for. A worker of a distributed run and a
+// single process come through here alike.
+import Essentials
+
+package func runRecipe(
+  _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment
+) throws {
+  switch recipe {
+  case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed,
+    .quantize, .eleutherEval, .generate:
+    throw TuneError(.unsupported, "the recipe '\(recipe.rawValue)' is not part of this build")
+  }
+}
