@@ -1,0 +1,48 @@
+// One turn of a conversation, and the rules for which turn may follow which.
+import Essentials
+
+package struct Message: Sendable, Equatable {
+  package enum Role: String, Sendable, CaseIterable {
+    case system, user, assistant, ipython, tool
+  }
+  package var role: Role
+  package var content: String
+  /// Not trained on.
+  package var masked: Bool
+  /// A call of a tool, written after the python tag. Assistant only.
+  package var ipython: Bool
+  /// Ends the turn (`<|eot_id|>`), else only the message (`<|eom_id|>`).
+  package var eot: Bool
+
+  package init(
+    _ role: Role, _ content: String, masked: Bool = false, ipython: Bool = false, eot: Bool = true
+  ) {
+    self.role = role
+    self.content = content
+    self.masked = masked
+    self.ipython = ipython
+    self.eot = eot
+  }
+
+  /// What is wrong with the order of turns, or nil: at least two messages, the system's first if at
+  /// all, the assistant only after the user or a tool's answer.
+  static func mistake(in messages: [Message]) -> String? {
+    if messages.count < 2 {
+      return "a conversation needs at least 2 messages, found \(messages.count)"
+    }
+    var last = Role.assistant
+    for (position, message) in messages.enumerated() {
+      switch message.role {
+      case .assistant where last == .assistant || last == .system:
+        return "message \(position + 1) is the assistant's, but the user has not spoken before it"
+      case .user where last == .user:
+        return "messages \(position) and \(position + 1) are both the user's"
+      case .system where position > 0:
+        return "message \(position + 1) is the system's, which may only be the first"
+      default: break
+      }
+      last = message.role
+    }
+    return nil
+  }
+}

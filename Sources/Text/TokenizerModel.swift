@@ -1,0 +1,134 @@
+// tiktoken's format: a line a token, its bytes in base64 and its rank. The rank is the token's id
+// and also how early the token is merged, whichever two tokens it is merged from.
+import Essentials
+
+enum TokenizerModel {
+  /// - Throws: `TuneError` `.malformedFile` with file and line.
+  static func parse(_ text: UnsafeRawBufferPointer, file: String) throws -> Vocabulary {
+    var tokens: [(bytes: [UInt8], id: Int32)] = []
+    var lines: [Int] = []
+    var (start, line) = (0, 0)
+    while start < text.count {
+      let end = text[start...].firstIndex(of: 0x0A) ?? text.count
+      line += 1
+      if let token = try parseLine(text[start..<end], .init(file: file, line: line)) {
+        tokens.append(token)
+        lines.append(line)
+      }
+      start = end + 1
+    }
+    if tokens.isEmpty {
+      throw TuneError(.malformedFile, "the tokenizer has no tokens", at: .init(file: file))
+    }
+    try checkUnique(tokens, lines: lines, file: file)
+    let table = TokenTable(tokens, idLimit: tokens.count)
+    let pairs = mergeablePairs(of: table)
+    guard let encoder = BytePairEncoder(tokens: table, pairs: pairs, takesWholePieces: true) else {
+      throw Vocabulary.incomplete(file)
+    }
+    return Vocabulary(
+      encoder: encoder, splitter: try PieceSplitter(pattern: PieceSplitter.llama3Pattern),
+      baseCount: tokens.count, specialTokens: nil)
+  }
+
+  /// Every two tokens that together are a token may merge into it.
+  static func mergeablePairs(of table: TokenTable) -> PairTable {
+    var pairs = PairTable(capacity: table.count * 2)
+    forEachMerge(of: table) { left, right, id in
+      pairs.insert(left, right, rank: UInt32(bitPattern: id), merged: id)
+    }
+    return pairs
+  }
+
+  static func forEachMerge(of table: TokenTable, _ body: (Int32, Int32, Int32) -> Void) {
+    for id in 0..<Int32(table.idLimit) {
+      Array(table.bytes(of: id)).withUnsafeBufferPointer { token in
+        for cut in stride(from: 1, to: token.count, by: 1) {
+          guard let left = table.id(of: UnsafeBufferPointer(rebasing: token[..<cut])),
+            let right = table.id(of: UnsafeBufferPointer(rebasing: token[cut...]))
+          else { continue }
+          body(left, right, id)
+        }
+      }
+    }
+  }
+
+  /// nil for an empty line.
+  private static func parseLine(
+    _ line: Slice<UnsafeRawBufferPointer>, _ place: TuneError.Location
+  ) throws -> (bytes: [UInt8], id: Int32)? {
+    let fields = line.split { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }
+    if fields.isEmpty { return nil }
+    guard fields.count == 2 else {
+      throw TuneError(
+        .malformedFile, "expected a token in base64 and its rank, found \(fields.count) fields",
+        remedy: "A tiktoken tokenizer.model or a tokenizer.json is needed.", at: place)
+    }
+    guard let bytes = decodeBase64(fields[0]), !bytes.isEmpty else {
+      throw TuneError(.malformedFile, "the token is not valid base64", at: place)
+    }
+    let digits = String(decoding: fields[1], as: UTF8.self)
+    guard let rank = Int32(digits), rank >= 0, Int(rank) < Vocabulary.idLimit else {
+      throw TuneError(
+        .malformedFile,
+        "the rank '\(digits.prefix(40))' is not a number from 0 to "
+          + "\(Vocabulary.idLimit - 1)", at: place)
+    }
+    return (bytes, rank)
+  }
+
+  private static func checkUnique(
+    _ tokens: [(bytes: [UInt8], id: Int32)], lines: [Int], file: String
+  ) throws {
+    var ranks: Set<Int32> = []
+    var seen: Set<[UInt8]> = []
+    for (token, line) in zip(tokens, lines) {
+      func fail(_ message: String) -> TuneError {
+        TuneError(.malformedFile, message, at: .init(file: file, line: line))
+      }
+      if !ranks.insert(token.id).inserted { throw fail("rank \(token.id) appears twice") }
+      if !seen.insert(token.bytes).inserted { throw fail("the token appears twice") }
+      if Int(token.id) >= tokens.count {
+        throw fail("rank \(token.id) in a file of \(tokens.count) tokens: a rank is missing")
+      }
+    }
+  }
+
+  /// nil when the text is not base64 with its padding.
+  static func decodeBase64(_ text: some Collection<UInt8>) -> [UInt8]? {
+    guard text.count % 4 == 0 else { return nil }
+    var decoded: [UInt8] = []
+    decoded.reserveCapacity(text.count / 4 * 3)
+    var (group, digits, padding) = (UInt32(0), 0, 0)
+    for byte in text {
+      if byte == UInt8(ascii: "=") {
+        padding += 1
+      } else if padding > 0 {
+        return nil
+      }
+      guard let value = byte == UInt8(ascii: "=") ? 0 : base64Value(byte) else { return nil }
+      group = group << 6 | value
+      digits += 1
+      if digits % 4 == 0 {
+        decoded.append(UInt8(truncatingIfNeeded: group >> 16))
+        decoded.append(UInt8(truncatingIfNeeded: group >> 8))
+        decoded.append(UInt8(truncatingIfNeeded: group))
+        group = 0
+      }
+    }
+    guard padding <= 2, padding <= decoded.count else { return nil }
+    decoded.removeLast(padding)
+    return decoded
+  }
+
+  private static func base64Value(_ byte: UInt8) -> UInt32? {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(byte - UInt8(ascii: "A"))
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(byte - UInt8(ascii: "a")) + 26
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0")) + 52
+    case UInt8(ascii: "+"): 62
+    case UInt8(ascii: "/"): 63
+    default: nil
+    }
+  }
+}
