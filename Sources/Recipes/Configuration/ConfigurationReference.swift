@@ -1,0 +1,54 @@
+// The schema as text: what `tune run <recipe> --help` prints. Generated, so that it cannot differ from
+// what is checked.
+
+extension RecipeDeclaration {
+  /// Every key with its type, default and meaning, then the rules between keys.
+  package var reference: String {
+    let shown = keys.filter { $0.onlyAt == nil }
+    let fixed = keys.filter { $0.onlyAt != nil }
+    var lines = ["\(summary).", "", "KEYS:"]
+    for key in shown { lines += key.lines(indent: 2) }
+    lines += ["", "KEPT AT ONE VALUE (torchtune's keys that do nothing here):"]
+    lines += fixed.map { "  \($0.name): \(YAMLWriter.inline($0.defaultValue))  \($0.summary)" }
+    lines += ["", "RULES:"]
+    lines += exclusions.map { "  - \($0.summary)" }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension KeyDeclaration {
+  fileprivate func lines(indent: Int) -> [String] {
+    let margin = String(repeating: " ", count: indent)
+    var lines = [
+      "\(margin)\(name)  (\(type.shortName)\(presenceText))", "\(margin)    \(summary).",
+    ]
+    if case .map(let keys) = type { lines += keys.flatMap { $0.lines(indent: indent + 4) } }
+    if case .component(let role) = type {
+      lines += Components.paths(for: role).map { "\(margin)    - \($0)" }
+    }
+    return lines
+  }
+
+  private var presenceText: String {
+    switch presence {
+    case .required: ", required"
+    case .defaultsTo(let value): ", default \(YAMLWriter.inline(value))"
+    }
+  }
+}
+
+extension ValueType {
+  fileprivate var shortName: String {
+    switch self {
+    case .bool: "bool"
+    case .int: "int"
+    case .double: "float"
+    case .string: "string"
+    case .choice(let words): words.joined(separator: " | ")
+    case .list(let element, _): "list of \(element.shortName)"
+    case .stringMap, .map: "map"
+    case .component: "component"
+    case .either(let types): types.map(\.shortName).joined(separator: " or ")
+    }
+  }
+}

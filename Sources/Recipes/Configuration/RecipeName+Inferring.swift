@@ -1,0 +1,25 @@
+// `tune validate` is given a configuration and no recipe: the keys tell which one it is for.
+
+extension RecipeName {
+  /// The recipe that a configuration is for, judged by keys that only its kind has.
+  package init(inferringFrom map: ConfigurationMap) {
+    let keys = Set(map.keys)
+    // `cuda:0` names one device, which a distributed recipe refuses.
+    let isSingle = map["device"]?.value.string?.hasPrefix("cuda:") ?? false
+    if !keys.isDisjoint(with: ["optimizer", "dataset", "epochs", "loss"]) {
+      let isQAT = !keys.isDisjoint(with: ["quantizer", "fake_quant_after_n_steps"])
+      switch (isQAT, isSingle) {
+      case (true, true): self = .qatSingleDevice
+      case (true, false): self = .qatDistributed
+      case (false, true): self = .fullFinetuneSingleDevice
+      case (false, false): self = .fullFinetuneDistributed
+      }
+    } else if !keys.isDisjoint(with: ["tasks", "text_files", "text_file"]) {
+      self = .eleutherEval
+    } else if !keys.isDisjoint(with: ["prompt", "max_new_tokens"]) {
+      self = .generate
+    } else {
+      self = .quantize
+    }
+  }
+}

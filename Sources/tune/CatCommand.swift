@@ -1,0 +1,43 @@
+// `tune cat`: a configuration in plain form, to see which keys can be changed.
+import ArgumentParser
+import Essentials
+import Foundation
+import Recipes
+
+struct CatCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat",
+    abstract: "Print a configuration, to see which keys can be changed.",
+    discussion: """
+      Any key printed can be changed on the command line of `tune run`:
+
+        tune cat llama3/8B_qat_full
+        tune run qat_distributed --config llama3/8B_qat_full optimizer.lr=1e-5
+
+      Files work too: tune cat my.yaml --sort
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "A built-in configuration or a .yaml file.", valueName: "config"),
+    completion: .list(BuiltinConfiguration.all.map(\.name)))
+  var config: String
+
+  @Flag(help: "Print the keys of each map in alphabetical order.")
+  var sort = false
+
+  func run() throws {
+    if RecipeName(rawValue: config) != nil {
+      print("'\(config)' is a recipe, not a config. Please use a config name.")
+      return
+    }
+    let isFile = [".yaml", ".yml"].contains { config.lowercased().hasSuffix($0) }
+    guard isFile || BuiltinConfiguration.named(config) != nil else {
+      let nearest = nearestName(to: config, among: BuiltinConfiguration.all.map(\.name))
+      throw TuneError(
+        .usage, "'\(config)' is no built-in configuration and no .yaml file",
+        remedy: (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all.")
+    }
+    print(YAMLWriter.text(of: try ConfigurationFile.read(config), sorted: sort), terminator: "")
+  }
+}

@@ -1,0 +1,47 @@
+// `tune`: words in, results out. Commands, flags and file formats are torchtune's. A command line that
+// cannot be understood ends with exit code 64, everything else that fails with 1 and a message that
+// says where and how to mend it.
+import ArgumentParser
+import Essentials
+import Foundation
+
+@main
+struct Tune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tune",
+    abstract: "Fine-tune, quantize, evaluate and run language models.",
+    discussion: """
+      Start from a built-in configuration, change what differs, and run:
+
+        tune ls
+        tune cp llama3_2/1B_full my.yaml
+        tune validate my.yaml
+        tune run --nproc_per_node 2 full_finetune_distributed --config my.yaml batch_size=4
+      """,
+    subcommands: [
+      ListCommand.self, CopyCommand.self, CatCommand.self, ValidateCommand.self,
+      RunCommand.self,
+    ])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as TuneError {
+      Console.printError(error)
+      exit(withError: ExitCode(error.exitCode))
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+enum Console {
+  static func printError(_ error: TuneError) { write("error: \(error)\n") }
+
+  static func printWarning(_ warning: TuneError) { write("warning: \(warning)\n") }
+
+  private static func write(_ text: String) {
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+}
