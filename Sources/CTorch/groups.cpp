@@ -1,0 +1,97 @@
+// c10d: stores, Gloo process groups, collectives in flight.
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "bridge.h"
+#include "include/cc10d.h"
+
+using namespace ct;
+
+struct ct_store_opaque {
+  c10::intrusive_ptr<c10d::Store> store;
+  uint16_t port;
+};
+struct ct_group_opaque {
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+};
+struct ct_work_opaque {
+  c10::intrusive_ptr<c10d::Work> work;
+};
+
+template <class F>
+static ct_work started(F &&body) {
+  return value_or<ct_work>(nullptr, [&] { return new ct_work_opaque{body()}; });
+}
+
+extern "C" {
+
+ct_store ct_store_tcp(
+    const char *host, uint16_t port, bool server, int32_t world, int32_t timeout_s) {
+  return value_or<ct_store>(nullptr, [&] {
+    c10d::TCPStoreOptions options;
+    options.port = port;
+    options.isServer = server;
+    options.numWorkers = static_cast<size_t>(world);
+    options.timeout = std::chrono::seconds(timeout_s);
+    auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
+    return new ct_store_opaque{store, store->getPort()};
+  });
+}
+ct_store ct_store_in_process(void) {
+  return value_or<ct_store>(nullptr, [] {
+    return new ct_store_opaque{c10::make_intrusive<c10d::HashStore>(), 0};
+  });
+}
+uint16_t ct_store_port(ct_store s) { return s->port; }
+void ct_store_free(ct_store s) { delete s; }
+
+ct_group ct_group_gloo(
+    ct_store s, int32_t rank, int32_t world, const char *name, const char *interface_name,
+    int32_t timeout_s) {
+  return value_or<ct_group>(nullptr, [&] {
+    auto store = c10::make_intrusive<c10d::PrefixStore>(name, s->store);
+    auto options = c10d::ProcessGroupGloo::Options::create();
+    options->timeout = std::chrono::seconds(timeout_s);
+    options->devices.push_back(
+        interface_name && *interface_name
+            ? c10d::ProcessGroupGloo::createDeviceForInterface(interface_name)
+            : c10d::ProcessGroupGloo::createDefaultDevice());
+    return new ct_group_opaque{
+        c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, world, options)};
+  });
+}
+void ct_group_free(ct_group g) { delete g; }
+
+ct_work ct_all_reduce(ct_group g, ct_tensor t) {
+  std::vector<at::Tensor> ts{retained(t)};
+  return started([&] { return g->group->allreduce(ts); });
+}
+ct_work ct_all_gather(ct_group g, ct_tensor into, ct_tensor from) {
+  at::Tensor out = retained(into), in = retained(from);
+  return started([&] { return g->group->_allgather_base(out, in); });
+}
+ct_work ct_reduce_scatter(ct_group g, ct_tensor into, ct_tensor from) {
+  at::Tensor out = retained(into), in = retained(from);
+  return started([&] { return g->group->_reduce_scatter_base(out, in); });
+}
+ct_work ct_broadcast(ct_group g, ct_tensor t, int32_t root) {
+  std::vector<at::Tensor> ts{retained(t)};
+  c10d::BroadcastOptions options;
+  options.rootRank = root;
+  return started([&] { return g->group->broadcast(ts, options); });
+}
+ct_work ct_barrier(ct_group g) {
+  return started([&] { return g->group->barrier(); });
+}
+bool ct_work_wait(ct_work w) {
+  return succeeded([&] { w->work->wait(); });
+}
+bool ct_work_is_complete(ct_work w) {
+  return value_or(true, [&] { return w->work->isCompleted(); });
+}
+void ct_work_free(ct_work w) { delete w; }
+
+}  // extern "C"

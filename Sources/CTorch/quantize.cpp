@@ -1,0 +1,241 @@
+// The fused CPU kernels of quantization: one parallel pass over memory each, compiled for AVX-512,
+// AVX2 and the baseline and chosen at run time. Other devices take quantize_by_ops.cpp.
+#include "quantize.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "parallel.h"
+#include "quantize_rows.h"
+
+using namespace ct;
+using at::BFloat16;
+using at::Half;
+using at::Tensor;
+
+#if defined(__x86_64__)
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
+
+// A clone is made of a plain function, not of a template: hence a name for each element type.
+#define ROW_KERNELS(T)                                                                           \
+  CLONES static void fake_rows_##T(const T *x, T *y, int64_t rows, int64_t n) {                  \
+    for (int64_t r = 0; r < rows; r++) fake_quantize_row(x + r * n, y + r * n, n);               \
+  }                                                                                              \
+  CLONES static void code_rows_##T(                                                              \
+      const T *x, int8_t *q, float *s, float *z, int64_t rows, int64_t n) {                      \
+    for (int64_t r = 0; r < rows; r++) quantize_row(x + r * n, q + r * n, s + r, z + r, n);      \
+  }                                                                                              \
+  CLONES static void dequantize_##T(                                                             \
+      const int8_t *q, const float *s, T *y, int64_t groups, int64_t group) {                    \
+    dequantize_groups(q, s, y, groups, group);                                                   \
+  }
+#define GROUP_KERNELS(T, S)                                                                      \
+  CLONES static void fake_groups_##T##_##S(                                                      \
+      const T *w, T *y, int64_t groups, int64_t group, float half) {                             \
+    fake_quantize_groups<T, S>(w, y, groups, group, half);                                       \
+  }                                                                                              \
+  CLONES static void code_groups_##T##_##S(                                                      \
+      const T *w, int8_t *q, float *s, int64_t groups, int64_t group, float half) {              \
+    quantize_groups<T, S>(w, q, s, groups, group, half);                                         \
+  }
+ROW_KERNELS(float)
+ROW_KERNELS(BFloat16)
+GROUP_KERNELS(float, float)
+GROUP_KERNELS(float, BFloat16)
+GROUP_KERNELS(float, Half)
+GROUP_KERNELS(BFloat16, float)
+GROUP_KERNELS(BFloat16, BFloat16)
+GROUP_KERNELS(BFloat16, Half)
+
+namespace {
+
+bool has_kernel(const Tensor &t) {
+  return t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
+}
+constexpr int64_t kGrainElements = 32768;
+
+template <class T>
+const T *elements(const Tensor &t) {
+  return static_cast<const T *>(t.const_data_ptr());
+}
+template <class T>
+T *mutable_elements(const Tensor &t) {
+  return static_cast<T *>(t.mutable_data_ptr());
+}
+
+template <class T>
+using FakeGroups = void (*)(const T *, T *, int64_t, int64_t, float);
+template <class T>
+using CodeGroups = void (*)(const T *, int8_t *, float *, int64_t, int64_t, float);
+
+template <class T>
+FakeGroups<T> fake_groups(at::ScalarType scale);
+template <class T>
+CodeGroups<T> code_groups(at::ScalarType scale);
+#define CHOOSE(T)                                                                               \
+  template <>                                                                                   \
+  FakeGroups<T> fake_groups<T>(at::ScalarType s) {                                              \
+    return s == at::kHalf       ? fake_groups_##T##_Half                                        \
+           : s == at::kBFloat16 ? fake_groups_##T##_BFloat16                                    \
+                                : fake_groups_##T##_float;                                      \
+  }                                                                                             \
+  template <>                                                                                   \
+  CodeGroups<T> code_groups<T>(at::ScalarType s) {                                              \
+    return s == at::kHalf       ? code_groups_##T##_Half                                        \
+           : s == at::kBFloat16 ? code_groups_##T##_BFloat16                                    \
+                                : code_groups_##T##_float;                                      \
+  }
+CHOOSE(float)
+CHOOSE(BFloat16)
+
+void check_group(const Tensor &w, int64_t bits, int64_t group) {
+  TORCH_CHECK(bits >= 2 && bits <= 8, "bits must be 2 to 8, not ", bits);
+  TORCH_CHECK(w.dim() >= 1 && group > 0 && w.size(-1) % group == 0, "group size ", group,
+              " does not divide the input width ", w.dim() ? w.size(-1) : 0);
+}
+
+template <class T>
+void fake_quantize_all(
+    const Tensor &w, const Tensor &y, int64_t bits, int64_t group, at::ScalarType scale) {
+  const T *from = elements<T>(w);
+  T *to = mutable_elements<T>(y);
+  auto kernel = fake_groups<T>(scale);
+  float half = static_cast<float>(1 << (bits - 1));
+  parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
+    kernel(from + b * group, to + b * group, e - b, group, half);
+  });
+}
+
+template <class T>
+void quantize_all(
+    const Tensor &w, const Tensor &q, const Tensor &s, int64_t bits, int64_t group,
+    at::ScalarType scale) {
+  const T *from = elements<T>(w);
+  int8_t *to = mutable_elements<int8_t>(q);
+  float *scales = mutable_elements<float>(s);
+  auto kernel = code_groups<T>(scale);
+  float half = static_cast<float>(1 << (bits - 1));
+  parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
+    kernel(from + b * group, to + b * group, scales + b, e - b, group, half);
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+ct_tensor ct_fake_quantize_per_token(ct_tensor h) {
+  return tensor_or_null([&] {
+    c10::NoGradGuard no_grad;
+    Tensor x = retained(h);
+    if (!has_kernel(x)) return fake_quantize_per_token_by_ops(x);
+    x = x.contiguous();
+    Tensor y = at::empty_like(x);
+    int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
+    parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
+      if (x.scalar_type() == at::kFloat)
+        fake_rows_float(elements<float>(x) + b * n, mutable_elements<float>(y) + b * n, e - b, n);
+      else
+        fake_rows_BFloat16(
+            elements<BFloat16>(x) + b * n, mutable_elements<BFloat16>(y) + b * n, e - b, n);
+    });
+    return y;
+  });
+}
+
+bool ct_quantize_per_token(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tensor *zero_point) {
+  if (!has_kernel(Borrowed(h))) return ct_quantize_per_token_by_ops(h, q, scale, zero_point);
+  return succeeded([&] {
+    Tensor x = retained(h).contiguous();
+    int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
+    Tensor codes = at::empty(x.sizes(), x.options().dtype(at::kChar));
+    Tensor s = at::empty(x.sizes().slice(0, static_cast<size_t>(x.dim() - 1)),
+                         x.options().dtype(at::kFloat));
+    Tensor z = at::empty_like(s);
+    parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
+      auto *to = mutable_elements<int8_t>(codes) + b * n;
+      auto *ps = mutable_elements<float>(s) + b, *pz = mutable_elements<float>(z) + b;
+      if (x.scalar_type() == at::kFloat)
+        code_rows_float(elements<float>(x) + b * n, to, ps, pz, e - b, n);
+      else
+        code_rows_BFloat16(elements<BFloat16>(x) + b * n, to, ps, pz, e - b, n);
+    });
+    *q = handle(codes);
+    *scale = handle(s);
+    *zero_point = handle(z);
+  });
+}
+
+ct_tensor ct_fake_quantize_per_group(
+    ct_tensor h, int32_t bits, int64_t group, int32_t scale_dtype) {
+  return tensor_or_null([&] {
+    c10::NoGradGuard no_grad;
+    Tensor w = retained(h);
+    check_group(w, bits, group);
+    if (!has_kernel(w)) {
+      auto [q, scale] = quantize_per_group_by_ops(w, bits, group, scalar_type(scale_dtype));
+      return dequantize_per_group_by_ops(q, scale, group, w.scalar_type());
+    }
+    w = w.contiguous();
+    Tensor y = at::empty_like(w);
+    if (w.scalar_type() == at::kFloat)
+      fake_quantize_all<float>(w, y, bits, group, scalar_type(scale_dtype));
+    else
+      fake_quantize_all<BFloat16>(w, y, bits, group, scalar_type(scale_dtype));
+    return y;
+  });
+}
+
+bool ct_quantize_per_group(
+    ct_tensor h, int32_t bits, int64_t group, int32_t scale_dtype, ct_tensor *q,
+    ct_tensor *scale) {
+  return succeeded([&] {
+    Tensor w = retained(h);
+    check_group(w, bits, group);
+    if (!has_kernel(w)) {
+      auto [codes, s] = quantize_per_group_by_ops(w, bits, group, scalar_type(scale_dtype));
+      *q = handle(codes.to(at::kChar));
+      *scale = handle(s);
+      return;
+    }
+    w = w.contiguous();
+    std::vector<int64_t> shape = w.sizes().vec();
+    shape.back() /= group;
+    Tensor codes = at::empty(w.sizes(), w.options().dtype(at::kChar));
+    Tensor s = at::empty(shape, w.options().dtype(at::kFloat));
+    if (w.scalar_type() == at::kFloat)
+      quantize_all<float>(w, codes, s, bits, group, scalar_type(scale_dtype));
+    else
+      quantize_all<BFloat16>(w, codes, s, bits, group, scalar_type(scale_dtype));
+    *q = handle(codes);
+    *scale = handle(s);
+  });
+}
+
+ct_tensor ct_dequantize_per_group(ct_tensor hq, ct_tensor hs, int64_t group, int32_t dtype) {
+  return tensor_or_null([&] {
+    Tensor q = retained(hq).contiguous(), s = retained(hs).contiguous();
+    check_group(q, 8, group);
+    TORCH_CHECK(s.numel() * group == q.numel(), "scales do not fit the codes");
+    auto type = scalar_type(dtype);
+    bool kernel = q.is_cpu() && s.scalar_type() == at::kFloat &&
+                  (type == at::kFloat || type == at::kBFloat16);
+    if (!kernel) return dequantize_per_group_by_ops(q, s.to(at::kFloat), group, type);
+    Tensor y = at::empty(q.sizes(), q.options().dtype(type));
+    parallel_for(0, s.numel(), kGrainElements / group, [&](int64_t b, int64_t e) {
+      auto *from = elements<int8_t>(q) + b * group;
+      auto *scales = elements<float>(s) + b;
+      if (type == at::kFloat)
+        dequantize_float(from, scales, mutable_elements<float>(y) + b * group, e - b, group);
+      else
+        dequantize_BFloat16(
+            from, scales, mutable_elements<BFloat16>(y) + b * group, e - b, group);
+    });
+    return y;
+  });
+}
+
+}  // extern "C"

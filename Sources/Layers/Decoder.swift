@@ -1,0 +1,90 @@
+// The decoder: functions of weights handed in. One block is attention and a gated feed-forward
+// layer, each behind an RMS norm and a residual (Llama).
+// `B` batch, `T` tokens, `D` model width, `N` heads, `H` head width, `V` vocabulary.
+import Tensors
+
+/// Called with a linear layer's name and input; used to find where numbers stop being finite.
+package typealias LayerProbe = (_ layer: String, _ input: Tensor) throws -> Void
+
+/// What a batch needs besides its tokens: positions and who attends to whom.
+package struct DecoderContext: Sendable {
+  package var angles: RotaryAngles
+  package var reach: AttentionReach
+
+  package init(angles: RotaryAngles, reach: AttentionReach) {
+    self.angles = angles
+    self.reach = reach
+  }
+}
+
+package struct Decoder: Sendable {
+  package let configuration: DecoderConfiguration
+  package let rotary: Rotary
+
+  /// - Parameter positions: the longest sequence this decoder will see.
+  package init(_ configuration: DecoderConfiguration, positions: Int? = nil, on device: Device = .cpu)
+  {
+    self.configuration = configuration
+    rotary = Rotary(
+      configuration, positions: positions ?? configuration.maximumSequenceLength, on: device)
+  }
+
+  /// Tokens [B, T] to [B, T, D].
+  package func embed(_ tokens: Tensor, _ weight: Tensor) -> Tensor { weight.embedding(tokens) }
+
+  /// One block, x [B, T, D] to [B, T, D].
+  package func block(
+    _ x: Tensor, _ w: BlockWeights<LinearWeight>, _ context: DecoderContext,
+    cache: (KeyValueCache, layer: Int)? = nil, probe: LayerProbe? = nil
+  ) rethrows -> Tensor {
+    let c = configuration
+    let (b, t) = (x.shape[0], x.shape[1])
+    let h = norm(x, w.attentionNorm)
+    try probe?("self_attn.q_proj, k_proj, v_proj", h)
+    let qkv = linear(h, w.query, w.key, w.value)
+    let queries = context.angles.turn(qkv[0].reshape(b, t, c.headCount, c.headWidth))
+    let heads = [b, t, c.keyValueHeadCount, c.headWidth]
+    var keys = context.angles.turn(qkv[1].reshape(heads)).transpose(1, 2)
+    var values = qkv[2].reshape(heads).transpose(1, 2)
+    if let (cache, layer) = cache {
+      (keys, values) = cache.extend(layer: layer, keys, values)
+    }
+    let attended = attend(queries.transpose(1, 2), keys, values, context.reach)
+      .transpose(1, 2).reshape(b, t, c.headCount * c.headWidth)
+    try probe?("self_attn.o_proj", attended)
+    let y = x + linear(attended, w.attentionOutput)[0]
+
+    let g = norm(y, w.feedForwardNorm)
+    try probe?("mlp.gate_proj, up_proj", g)
+    let gateUp = linear(g, w.gate, w.up)
+    let inside = gateUp[0].silu() * gateUp[1]
+    try probe?("mlp.down_proj", inside)
+    return y + linear(inside, w.down)[0]
+  }
+
+  /// RMS norm in fp32, back in x's dtype.
+  package func norm(_ x: Tensor, _ weight: LinearWeight) -> Tensor {
+    // The weight in fp32 too: libtorch's fused path wants one dtype, and bf16 to fp32 is exact.
+    x.to(.float32).rmsNorm(weight.exactTensor.to(.float32), epsilon: configuration.normEpsilon)
+      .to(x.dtype)
+  }
+
+  /// The output head: [.., D] to logits [.., V] in x's dtype.
+  package func logits(_ x: Tensor, norm normWeight: LinearWeight, output: LinearWeight) -> Tensor {
+    linear(norm(x, normWeight), output)[0]
+  }
+
+  /// The whole decoder in one go: tokens [B, T] to logits [B, T, V]. `output` stands for the
+  /// embedding's weight where the two are tied.
+  package func callAsFunction(
+    _ tokens: Tensor, _ weights: DecoderWeights<LinearWeight>, output: LinearWeight,
+    embedding: Tensor, _ context: DecoderContext, cache: KeyValueCache? = nil
+  ) -> Tensor {
+    var x = embed(tokens, embedding)
+    for (i, block) in weights.blocks.enumerated() {
+      x = self.block(x, block, context, cache: cache.map { ($0, i) })
+    }
+    cache?.advance(by: tokens.shape[1])
+    return logits(x, norm: weights.head.norm, output: output)
+  }
+}

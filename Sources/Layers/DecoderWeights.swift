@@ -1,0 +1,128 @@
+// The weights of a decoder, named once. The structs are generic over what stands for a weight: a
+// specification, a shard, a whole tensor, a view of one for a linear layer. `map` is the visitor
+// that drives initialization, loading, sharding, saving, counting; a line a tensor, no reflection.
+import Tensors
+
+/// What is known of a parameter before any value is.
+package struct ParameterSpecification: Sendable, Equatable {
+  package enum Kind: Sendable, Equatable {
+    case embedding
+    /// A linear layer's [outputs, inputs]; these are what is quantized.
+    case linear
+    case norm
+  }
+  /// How a Hugging Face checkpoint orders the rows of a query or key projection: in halves where
+  /// the rotary embedding here wants pairs.
+  package enum RowOrder: Sendable, Equatable {
+    case plain
+    case rotaryHalves(heads: Int)
+  }
+  /// The name in a Hugging Face checkpoint.
+  package var name: String
+  package var shape: [Int]
+  package var kind: Kind
+  package var rowOrder: RowOrder = .plain
+  package var count: Int { shape.reduce(1, *) }
+}
+
+package struct BlockWeights<W> {
+  /// [D]
+  package var attentionNorm: W
+  /// [N H, D], rows in rotary pairs
+  package var query: W
+  /// [N_kv H, D], rows in rotary pairs
+  package var key: W
+  /// [N_kv H, D]
+  package var value: W
+  /// [D, N H]
+  package var attentionOutput: W
+  /// [D]
+  package var feedForwardNorm: W
+  /// [F, D]
+  package var gate: W
+  /// [F, D]
+  package var up: W
+  /// [D, F]
+  package var down: W
+
+  package func map<V>(_ change: (W) throws -> V) rethrows -> BlockWeights<V> {
+    try BlockWeights<V>(
+      attentionNorm: change(attentionNorm), query: change(query), key: change(key),
+      value: change(value), attentionOutput: change(attentionOutput),
+      feedForwardNorm: change(feedForwardNorm), gate: change(gate), up: change(up),
+      down: change(down))
+  }
+  /// In the order of `map`.
+  package var all: [W] {
+    [attentionNorm, query, key, value, attentionOutput, feedForwardNorm, gate, up, down]
+  }
+}
+
+package struct HeadWeights<W> {
+  /// [D]
+  package var norm: W
+  /// [V, D]; nil when the embedding's weight is the output head.
+  package var output: W?
+
+  package func map<V>(_ change: (W) throws -> V) rethrows -> HeadWeights<V> {
+    try HeadWeights<V>(norm: change(norm), output: output.map(change))
+  }
+  package var all: [W] { [norm] + (output.map { [$0] } ?? []) }
+}
+
+package struct DecoderWeights<W> {
+  /// [V, D]
+  package var embedding: W
+  package var blocks: [BlockWeights<W>]
+  package var head: HeadWeights<W>
+
+  package func map<V>(_ change: (W) throws -> V) rethrows -> DecoderWeights<V> {
+    try DecoderWeights<V>(
+      embedding: change(embedding), blocks: blocks.map { try $0.map(change) },
+      head: head.map(change))
+  }
+  package var all: [W] { [embedding] + blocks.flatMap(\.all) + head.all }
+}
+extension BlockWeights: Sendable where W: Sendable {}
+extension HeadWeights: Sendable where W: Sendable {}
+extension DecoderWeights: Sendable where W: Sendable {}
+
+extension DecoderConfiguration {
+  /// Every parameter's name in a Hugging Face checkpoint, its shape and what it is.
+  package var specification: DecoderWeights<ParameterSpecification> {
+    DecoderWeights(
+      embedding: .init(
+        name: "model.embed_tokens.weight", shape: [vocabularySize, width], kind: .embedding),
+      blocks: (0..<layerCount).map(blockSpecification),
+      head: HeadWeights(
+        norm: .init(name: "model.norm.weight", shape: [width], kind: .norm),
+        output: tiesEmbeddings
+          ? nil : .init(name: "lm_head.weight", shape: [vocabularySize, width], kind: .linear)))
+  }
+
+  private func blockSpecification(_ layer: Int) -> BlockWeights<ParameterSpecification> {
+    func norm(_ name: String) -> ParameterSpecification {
+      .init(name: "model.layers.\(layer).\(name).weight", shape: [width], kind: .norm)
+    }
+    func linear(
+      _ name: String, _ outputs: Int, _ inputs: Int, order: ParameterSpecification.RowOrder = .plain
+    ) -> ParameterSpecification {
+      .init(
+        name: "model.layers.\(layer).\(name).weight", shape: [outputs, inputs], kind: .linear,
+        rowOrder: order)
+    }
+    let (queries, keys) = (headCount * headWidth, keyValueHeadCount * headWidth)
+    return BlockWeights(
+      attentionNorm: norm("input_layernorm"),
+      query: linear("self_attn.q_proj", queries, width, order: .rotaryHalves(heads: headCount)),
+      key: linear("self_attn.k_proj", keys, width, order: .rotaryHalves(heads: keyValueHeadCount)),
+      value: linear("self_attn.v_proj", keys, width),
+      attentionOutput: linear("self_attn.o_proj", width, queries),
+      feedForwardNorm: norm("post_attention_layernorm"),
+      gate: linear("mlp.gate_proj", hiddenWidth, width),
+      up: linear("mlp.up_proj", hiddenWidth, width),
+      down: linear("mlp.down_proj", width, hiddenWidth))
+  }
+
+  package var parameterCount: Int { specification.all.reduce(0) { $0 + $1.count } }
+}

@@ -1,0 +1,57 @@
+// The gradient reducer: a unit's gradients are summed over the ranks and each rank keeps its own
+// shard. One reduce-scatter is in flight while the next block computes.
+import Tensors
+
+package final class GradientReducer {
+  private let group: ProcessGroup
+  private let layouts: [ShardLayout]
+  private var flight: ReduceFlight?
+  /// Called with a unit's summed gradient shard, in the order the units were handed in.
+  private let retire: (_ unit: Int, _ gradient: Tensor) throws -> Void
+
+  package init(
+    layouts: [ShardLayout], group: ProcessGroup,
+    retire: @escaping (_ unit: Int, _ gradient: Tensor) throws -> Void
+  ) {
+    self.layouts = layouts
+    self.group = group
+    self.retire = retire
+  }
+
+  /// Starts the reduction of unit `index`, then waits for the one before and retires it.
+  package func reduce(_ index: Int, _ gradients: [Tensor]) throws {
+    let layout = layouts[index]
+    let whole = layout.scatterOrder(gradients)
+    let next: ReduceFlight
+    if group.worldSize == 1 {
+      next = ReduceFlight(index, nil, whole)
+    } else {
+      let shard = Tensor.empty([layout.count], whole.dtype, on: whole.device)
+      next = ReduceFlight(index, try group.reduceScatter(into: shard, from: whole), shard)
+    }
+    let previous = flight
+    flight = next
+    try previous?.land(retire)
+  }
+  /// Waits for what is in flight and retires it.
+  package func finish() throws {
+    let last = flight
+    flight = nil
+    try last?.land(retire)
+  }
+}
+
+private final class ReduceFlight {
+  private let unit: Int
+  private var work: Work?
+  private let shard: Tensor
+  init(_ unit: Int, _ work: consuming Work?, _ shard: Tensor) {
+    self.unit = unit
+    self.work = work
+    self.shard = shard
+  }
+  func land(_ retire: (Int, Tensor) throws -> Void) throws {
+    if let work = work.take() { try work.wait() }
+    try retire(unit, shard)
+  }
+}

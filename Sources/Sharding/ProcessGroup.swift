@@ -1,0 +1,150 @@
+// Process groups over c10d: ranks that run the same program and exchange tensors. A group of one
+// rank takes the same path and moves nothing.
+import CTorch
+import Essentials
+import Tensors
+
+/// A collective in flight: a value that must be waited for, once.
+package struct Work: ~Copyable {
+  private let raw: ct_work?
+  private let what: String
+  private let rank: Int
+  /// What the collective reads and writes, alive until it is done.
+  private let tensors: [Tensor]
+
+  init(_ raw: ct_work?, what: String, rank: Int, tensors: [Tensor]) {
+    self.raw = raw
+    self.what = what
+    self.rank = rank
+    self.tensors = tensors
+  }
+  /// - Throws: `TuneError` `.worker`: a peer died or did not answer in time.
+  package consuming func wait() throws {
+    guard let raw else { return }
+    if !ct_work_wait(raw) { throw failure(what, rank) }
+  }
+  deinit { if let raw { ct_work_free(raw) } }
+}
+
+private func failure(_ what: String, _ rank: Int) -> TuneError {
+  let text = lastTorchError().split(separator: "\n").first.map(String.init) ?? ""
+  return TuneError(
+    .worker, "\(what) failed: \(text)",
+    remedy: "Another worker has probably ended; its own error says why.", at: .init(rank: rank))
+}
+
+package final class ProcessGroup: @unchecked Sendable {
+  package let rank: Int
+  package let worldSize: Int
+  private let group: ct_group?
+  private let store: ct_store?
+
+  private init(rank: Int, worldSize: Int, group: ct_group?, store: ct_store?) {
+    self.rank = rank
+    self.worldSize = worldSize
+    self.group = group
+    self.store = store
+  }
+  deinit {
+    if let group { ct_group_free(group) }
+    if let store { ct_store_free(store) }
+  }
+
+  /// One rank, no communication.
+  package static let single = ProcessGroup(rank: 0, worldSize: 1, group: nil, store: nil)
+
+  /// Meets the other ranks at `host`:`port`, where rank 0 serves the store, and connects by Gloo.
+  /// - Parameters:
+  ///   - interface: the network interface to use, nil for the one the host name resolves to.
+  ///   - timeout: seconds until a rank that does not answer is an error.
+  package static func gloo(
+    host: String, port: Int, rank: Int, worldSize: Int, interface: String? = nil,
+    timeout: Int = 1800
+  ) throws -> ProcessGroup {
+    guard worldSize > 1 else { return .single }
+    guard let number = UInt16(exactly: port) else {
+      throw TuneError(.usage, "the rendezvous port \(port) is not between 1 and 65535")
+    }
+    guard
+      let store = ct_store_tcp(host, number, rank == 0, Int32(worldSize), Int32(min(timeout, 300)))
+    else {
+      throw TuneError(
+        .worker, "cannot meet the other workers at \(host):\(port): \(lastTorchError())",
+        remedy: "Check that MASTER_ADDR and MASTER_PORT (or --rdzv_endpoint) name the first node and "
+          + "that the port is free.", at: .init(rank: rank))
+    }
+    return try connect(store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout)
+  }
+
+  private static func isLoopback(_ host: String) -> Bool {
+    host == "localhost" || host.hasPrefix("127.")
+  }
+
+  private static func connect(
+    _ store: ct_store, _ rank: Int, _ worldSize: Int, _ interface: String?, _ timeout: Int
+  ) throws -> ProcessGroup {
+    guard
+      let group = ct_group_gloo(
+        store, Int32(rank), Int32(worldSize), "tune", interface ?? "", Int32(timeout))
+    else { throw failure("connecting the process group", rank) }
+    return ProcessGroup(rank: rank, worldSize: worldSize, group: group, store: store)
+  }
+
+  /// Runs `body` as each rank of a group of threads in this process; for tests.
+  package static func inProcess(
+    worldSize: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Void
+  ) throws {
+    guard let store = ct_store_in_process() else { throw failure("making a store", 0) }
+    defer { ct_store_free(store) }
+    let shared = SharedStore(raw: store)
+    try runThreads(worldSize) { rank in
+      guard
+        let group = ct_group_gloo(shared.raw, Int32(rank), Int32(worldSize), "threads", "lo", 60)
+      else { throw failure("connecting the process group", rank) }
+      try body(ProcessGroup(rank: rank, worldSize: worldSize, group: group, store: nil))
+    }
+  }
+}
+
+private struct SharedStore: @unchecked Sendable { let raw: ct_store }
+
+extension ProcessGroup {
+  // Tensors must be contiguous and stay as they are until the work is waited for.
+
+  /// Sum over the ranks, in place.
+  package func allReduce(_ tensor: Tensor) throws -> Work {
+    try start("all-reduce", [tensor]) { ct_all_reduce($0, tensor.raw) }
+  }
+  /// `into` [world * n] becomes the ranks' `shard` [n] one after the other.
+  package func allGather(into: Tensor, from shard: Tensor) throws -> Work {
+    if worldSize == 1 { into.copy(from: shard) }
+    return try start("all-gather", [into, shard]) { ct_all_gather($0, into.raw, shard.raw) }
+  }
+  /// `into` [n] becomes this rank's stretch of the sum of the ranks' `whole` [world * n].
+  package func reduceScatter(into: Tensor, from whole: Tensor) throws -> Work {
+    if worldSize == 1 { into.copy(from: whole) }
+    return try start("reduce-scatter", [into, whole]) { ct_reduce_scatter($0, into.raw, whole.raw) }
+  }
+  package func broadcast(_ tensor: Tensor, from root: Int) throws -> Work {
+    try start("broadcast", [tensor]) { ct_broadcast($0, tensor.raw, Int32(root)) }
+  }
+  package func barrier() throws {
+    try start("barrier", []) { ct_barrier($0) }.wait()
+  }
+  /// Sums over the ranks of a few numbers, in fp64.
+  package func sums(_ values: [Double]) throws -> [Double] {
+    if worldSize == 1 { return values }
+    let tensor = Tensor.empty([values.count], .float64)
+    tensor.withMutableBytes { bytes in values.withUnsafeBytes { bytes.copyMemory(from: $0) } }
+    try allReduce(tensor).wait()
+    return tensor.withBytes { Array($0.bindMemory(to: Double.self)) }
+  }
+
+  private func start(_ what: String, _ tensors: [Tensor], _ body: (ct_group) -> ct_work?) throws
+    -> Work
+  {
+    guard let group else { return Work(nil, what: what, rank: rank, tensors: []) }
+    guard let work = body(group) else { throw failure("starting \(what)", rank) }
+    return Work(work, what: what, rank: rank, tensors: tensors)
+  }
+}

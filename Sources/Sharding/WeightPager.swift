@@ -1,0 +1,90 @@
+// The weight pager: a unit's weights are whole only while someone visits it, and the next unit's
+// all-gather is in flight meanwhile. At most two units are whole at a time.
+import Tensors
+
+/// Whole weights of one unit during a visit. When the value dies they are resharded.
+package struct Whole: Sendable {
+  /// Leaves, in the order of the unit's specification.
+  package let tensors: [Tensor]
+}
+
+package final class WeightPager {
+  private let shards: [Shard]
+  private let group: ProcessGroup
+  private var flights: [Int: Flight] = [:]
+  private var kept: [Int: KeptUnit] = [:]
+  /// Units that are whole or in flight now, and the most there ever were.
+  package private(set) var mostWholeUnits = 0
+
+  package init(_ shards: [Shard], group: ProcessGroup) {
+    self.shards = shards
+    self.group = group
+  }
+
+  /// The whole weights of unit `index`; the all-gather of unit `next` is started.
+  package func take(_ index: Int, thenFetch next: Int? = nil) throws -> Whole {
+    let flight = try flights.removeValue(forKey: index) ?? start(index)
+    if let next, flights[next] == nil { flights[next] = try start(next) }
+    mostWholeUnits = max(mostWholeUnits, flights.count + 1)
+    let gathered = try flight.land()
+    return Whole(tensors: shards[index].layout.wholes(of: gathered).map { $0.leaf() })
+  }
+
+  /// As `take`, for a unit whose graph is kept until its backward visit: the graph holds these
+  /// tensors, but `release` frees the memory under them and `refill` brings it back.
+  package func takeKept(_ index: Int, thenFetch next: Int? = nil) throws -> Whole {
+    let whole = try take(index, thenFetch: next)
+    if group.worldSize > 1 { kept[index] = KeptUnit(whole.tensors) }
+    return whole
+  }
+  package func release(_ index: Int) { kept[index]?.release() }
+  package func refill(_ index: Int, thenFetch next: Int? = nil) throws {
+    guard let unit = kept.removeValue(forKey: index) else { return }
+    let fresh = try take(index, thenFetch: next)
+    unit.refill(from: fresh.tensors)
+  }
+  /// Forgets all-gathers in flight: after the weights have changed.
+  package func reset() throws {
+    for index in Array(flights.keys) { _ = try flights.removeValue(forKey: index)?.land() }
+    kept.removeAll()
+  }
+
+  private func start(_ index: Int) throws -> Flight {
+    let shard = shards[index].flat
+    guard group.worldSize > 1 else { return Flight(nil, shard) }
+    let buffer = Tensor.empty([group.worldSize * shard.count], shard.dtype, on: shard.device)
+    return Flight(try group.allGather(into: buffer, from: shard), buffer)
+  }
+}
+
+/// An all-gather under way. A class, so that it can wait in a dictionary.
+private final class Flight {
+  private var work: Work?
+  private let buffer: Tensor
+  init(_ work: consuming Work?, _ buffer: Tensor) {
+    self.work = work
+    self.buffer = buffer
+  }
+  func land() throws -> Tensor {
+    if let work = work.take() { try work.wait() }
+    return buffer
+  }
+}
+
+/// Weights that a kept graph refers to. Writes go through aliases with a version counter of their
+/// own: autograd would take a refill for a change, though the values are the same again.
+private struct KeptUnit {
+  private let aliases: [Tensor]
+  private let bytes: [Int]
+  init(_ tensors: [Tensor]) {
+    aliases = tensors.map { $0.unversioned() }
+    bytes = tensors.map(\.storageByteCount)
+  }
+  func release() { for alias in aliases { alias.resizeStorage(bytes: 0) } }
+  func refill(from fresh: [Tensor]) {
+    for (index, alias) in aliases.enumerated() {
+      alias.resizeStorage(bytes: bytes[index])
+      alias.copy(from: fresh[index].detach())
+    }
+  }
+}
