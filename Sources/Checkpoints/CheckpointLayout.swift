@@ -1,0 +1,68 @@
+// Which file of a model folder holds which tensors: taken from the checkpoint that was read, so that
+// what comes out has the same files as what went in, or made anew.
+import Foundation
+import Layers
+import Quantization
+import Tensors
+
+struct CheckpointLayout {
+  /// File names and, in each, the parameters in their order.
+  var files: [(name: String, parameters: [ParameterSpecification])]
+
+  /// As in `source`. A parameter that it lacks joins its last file; a file left without is dropped.
+  init(of parameters: [ParameterSpecification], like source: ModelFolder) {
+    var waiting = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
+    files = source.files.map { file in
+      let owned = file.names.filter { source.file(of: $0) === file }
+      return (
+        (file.path as NSString).lastPathComponent,
+        owned.compactMap { waiting.removeValue(forKey: $0) }
+      )
+    }
+    files.removeAll { $0.parameters.isEmpty }
+    let left = parameters.filter { waiting[$0.name] != nil }
+    if files.isEmpty { files = [(ModelFolder.singleName, [])] }
+    files[files.count - 1].parameters += left
+  }
+
+  /// `shardCount` files of about the same size, in the order of the parameters.
+  init(of parameters: [ParameterSpecification], shardCount: Int) {
+    let count = max(1, min(shardCount, parameters.count))
+    files = (1...count).map { shard in
+      let name = String(format: "model-%05d-of-%05d.safetensors", shard, count)
+      return (count == 1 ? ModelFolder.singleName : name, [])
+    }
+    let total = parameters.reduce(0) { $0 + $1.count }
+    var before = 0
+    for (position, parameter) in parameters.enumerated() {
+      let byWeight = before * count / max(1, total)
+      // Enough must be left that no file stays empty.
+      let shard = max(byWeight, count - (parameters.count - position))
+      files[min(shard, count - 1)].parameters.append(parameter)
+      before += parameter.count
+    }
+    files.removeAll { $0.parameters.isEmpty }
+  }
+}
+
+/// How each parameter of a folder is stored.
+struct StorageRule {
+  let dtype: DType
+  let quantization: QuantizationScheme?
+
+  func quantizes(_ parameter: ParameterSpecification) -> Bool {
+    parameter.kind == .linear && quantization?.fits(inputWidth: parameter.shape[1]) == true
+  }
+
+  func declarations(_ parameter: ParameterSpecification) -> [SafetensorsWriter.Declaration] {
+    guard let scheme = quantization, quantizes(parameter) else {
+      return [.init(parameter.name, dtype, parameter.shape)]
+    }
+    return [
+      .init(parameter.name, .uint8, QuantizationDescription.codesShape(parameter.shape, scheme)),
+      .init(
+        QuantizationDescription.scalesName(of: parameter.name), scheme.scaleDType,
+        QuantizationDescription.scalesShape(parameter.shape, scheme)),
+    ]
+  }
+}

@@ -1,0 +1,59 @@
+// config.json as it is written: of a fresh model, or an existing one with what changed.
+import Essentials
+import Layers
+import Quantization
+import Tensors
+
+extension ModelConfigurationFile {
+  /// Of a fresh Llama model, as transformers' LlamaForCausalLM reads it.
+  package init(_ decoder: DecoderConfiguration, dtype: DType, path: String) {
+    var json: JSONObject = [
+      "architectures": .array([.string("LlamaForCausalLM")]),
+      "model_type": .string("llama"),
+      "hidden_size": .integer(decoder.width),
+      "intermediate_size": .integer(decoder.hiddenWidth),
+      "num_hidden_layers": .integer(decoder.layerCount),
+      "num_attention_heads": .integer(decoder.headCount),
+      "num_key_value_heads": .integer(decoder.keyValueHeadCount),
+      "head_dim": .integer(decoder.headWidth),
+      "vocab_size": .integer(decoder.vocabularySize),
+      "max_position_embeddings": .integer(decoder.maximumSequenceLength),
+      "hidden_act": .string("silu"),
+      "rms_norm_eps": .number(decoder.normEpsilon),
+      "rope_theta": .number(decoder.rotaryBase),
+      "rope_scaling": .null,
+      "attention_bias": .bool(false),
+      "mlp_bias": .bool(false),
+      "tie_word_embeddings": .bool(decoder.tiesEmbeddings),
+      "initializer_range": .number(initialStandardDeviation),
+      "torch_dtype": .string(dtype.torchName),
+    ]
+    if let scaling = decoder.rotaryScaling {
+      json["rope_scaling"] = .object([
+        "rope_type": .string("llama3"),
+        "factor": .number(scaling.factor),
+        "low_freq_factor": .number(scaling.lowFrequencyFactor),
+        "high_freq_factor": .number(scaling.highFrequencyFactor),
+        "original_max_position_embeddings": .integer(scaling.originalSequenceLength),
+      ])
+    }
+    self.path = path
+    self.json = json
+    self.decoder = decoder
+    self.dtype = dtype
+    quantization = nil
+  }
+
+  /// The same model stored in another way.
+  func storing(_ dtype: DType, _ quantization: QuantizationScheme?) -> ModelConfigurationFile {
+    var changed = self
+    changed.dtype = dtype
+    changed.quantization = quantization
+    let keys = ["dtype", "torch_dtype"].filter { json[$0] != nil }
+    for key in keys.isEmpty ? ["torch_dtype"] : keys {
+      changed.json[key] = .string(dtype.torchName)
+    }
+    changed.json["quantization_config"] = quantization.map(QuantizationDescription.json)
+    return changed
+  }
+}

@@ -1,0 +1,156 @@
+// The parameters of a model folder in our row order, each checked against what the model needs
+// before a byte of it is read.
+import Essentials
+import Layers
+import Quantization
+import Tensors
+
+extension DecoderConfiguration {
+  /// The output head as a linear layer, also where its weight is the embedding's: a quantized
+  /// folder of such a model holds the plain embedding and, quantized, this.
+  package var headSpecification: ParameterSpecification {
+    if let output = specification.head.output { return output }
+    var head = specification.embedding
+    head.name = "lm_head.weight"
+    head.kind = .linear
+    return head
+  }
+}
+
+extension ModelFolder {
+  /// The whole parameter, in the checkpoint's dtype; over mapped memory where the row orders agree.
+  package func whole(_ specification: ParameterSpecification) throws -> Tensor {
+    try checkPlain(specification)
+    guard specification.rowOrder != .plain else {
+      return try owner(of: specification).tensor(named: specification.name)
+    }
+    return try rows(specification, 0..<specification.shape[0])
+  }
+
+  /// Some of the parameter's rows, in the checkpoint's dtype.
+  package func rows(_ specification: ParameterSpecification, _ rows: Range<Int>) throws -> Tensor {
+    try checkPlain(specification)
+    return try owner(of: specification).rows(
+      rows, of: specification.name, inOrder: specification.rowOrder)
+  }
+
+  /// A linear layer's codes and scales; nil where the folder holds its weight plain.
+  package func quantized(_ specification: ParameterSpecification) throws -> QuantizedWeight? {
+    try quantized(specification, rows: 0..<specification.shape[0])
+  }
+  package func quantized(_ specification: ParameterSpecification, rows: Range<Int>) throws
+    -> QuantizedWeight?
+  {
+    guard let scheme = quantizationScheme, isQuantized(specification) else { return nil }
+    try checkQuantized(specification, scheme)
+    let file = try owner(of: specification)
+    let scalesName = QuantizationDescription.scalesName(of: specification.name)
+    let order = specification.rowOrder
+    let packed = try file.rows(rows, of: specification.name, inOrder: order)
+    let scales = try scalesOwner(of: specification).rows(rows, of: scalesName, inOrder: order)
+      .to(.float32)
+    guard scales.isFinite().and(scales.isGreater(than: 0)).allTrue() else {
+      throw TuneError(
+        .malformedFile, "tensor '\(scalesName)' has scales that are not positive numbers",
+        at: .init(file: file.path))
+    }
+    let columns = specification.shape[1]
+    let usedBits = columns * scheme.weightBits % 8
+    if usedBits != 0 {
+      let last = packed.narrow(1, from: packed.shape[1] - 1, count: 1).to(.int32)
+      guard !last.isGreater(than: Double(1 << usedBits - 1)).any else {
+        throw TuneError(
+          .malformedFile, "tensor '\(specification.name)' has bits after the last code of a row",
+          at: .init(file: file.path))
+      }
+    }
+    let codes = packed.unpackedCodes(bits: scheme.weightBits, columns: columns)
+    // The caller may keep the scales; mapped memory is not its to keep.
+    return QuantizedWeight(
+      scheme: scheme, codes: codes, scales: scheme.scaleDType == .float32 ? scales.clone() : scales)
+  }
+
+  /// Whether the folder holds this parameter as codes.
+  package func isQuantized(_ specification: ParameterSpecification) -> Bool {
+    quantizationScheme != nil && specification.kind == .linear
+      && file(of: QuantizationDescription.scalesName(of: specification.name)) != nil
+  }
+
+  private func owner(of specification: ParameterSpecification) throws -> SafetensorsFile {
+    guard let file = file(of: specification.name) else { throw missing(specification) }
+    return file
+  }
+  private func scalesOwner(of specification: ParameterSpecification) throws -> SafetensorsFile {
+    let name = QuantizationDescription.scalesName(of: specification.name)
+    guard let file = file(of: name) else { throw missing(specification) }
+    return file
+  }
+
+  func checkPlain(_ specification: ParameterSpecification) throws {
+    let file = try owner(of: specification)
+    guard !isQuantized(specification) else {
+      throw TuneError(
+        .checkpointMismatch, "tensor '\(specification.name)' is quantized, a plain one is needed",
+        remedy: "Training starts from an unquantized checkpoint.", at: .init(file: file.path))
+    }
+    try checkTensor(specification.name, specification.shape, specification, in: file) {
+      $0.isFloatingPoint
+    }
+  }
+
+  func checkQuantized(_ specification: ParameterSpecification, _ scheme: QuantizationScheme) throws
+  {
+    guard scheme.fits(inputWidth: specification.shape[1]) else {
+      throw TuneError(
+        .checkpointMismatch,
+        "tensor '\(specification.name)' cannot be in groups of \(scheme.groupSize): "
+          + "its rows have \(specification.shape[1])",
+        at: .init(file: path + "/" + Self.configurationName, key: "quantization_config.group_size"))
+    }
+    try checkTensor(
+      specification.name, QuantizationDescription.codesShape(specification.shape, scheme),
+      specification, in: owner(of: specification)
+    ) { $0 == .uint8 }
+    try checkTensor(
+      QuantizationDescription.scalesName(of: specification.name),
+      QuantizationDescription.scalesShape(specification.shape, scheme), specification,
+      in: scalesOwner(of: specification)
+    ) { $0 == scheme.scaleDType }
+  }
+
+  private func checkTensor(
+    _ name: String, _ shape: [Int], _ specification: ParameterSpecification,
+    in file: SafetensorsFile, _ accepts: (DType) -> Bool
+  ) throws {
+    guard let entry = file.entry(name) else { throw missing(specification) }
+    guard entry.shape == shape else {
+      throw TuneError(
+        .checkpointMismatch,
+        "tensor '\(name)' has the shape \(entry.shape), the model needs \(shape)",
+        remedy: remedy, at: .init(file: file.path))
+    }
+    guard let dtype = entry.dtype, accepts(dtype) else {
+      throw TuneError(
+        .checkpointMismatch, "tensor '\(name)' has the type \(entry.type), which does not fit it",
+        remedy: "Use a checkpoint in float32, bfloat16 or float16.", at: .init(file: file.path))
+    }
+  }
+
+  private func missing(_ specification: ParameterSpecification) -> TuneError {
+    let near = nearestName(to: specification.name, among: tensorNames)
+    return TuneError(
+      .checkpointMismatch,
+      "the checkpoint has no tensor '\(specification.name)' of shape \(specification.shape)"
+        + (near.map { "; the nearest is '\($0)'" } ?? ""),
+      remedy: specification.name == "lm_head.weight"
+        ? "If the output head is the embedding, config.json needs tie_word_embeddings: true."
+        : remedy,
+      at: .init(file: files.count == 1 ? files[0].path : path))
+  }
+
+  private var remedy: String { "The model and the checkpoint do not match: check config.json." }
+}
+
+extension Tensor {
+  fileprivate var any: Bool { !not().allTrue() }
+}

@@ -1,0 +1,159 @@
+// Writes a model folder in Hugging Face layout, plain or quantized, parameter by parameter in any
+// order, holding none of them. The whole folder is written beside its place and takes it in one
+// step: whoever is interrupted leaves the old one as it was.
+import Essentials
+import Foundation
+import Layers
+import Quantization
+import Tensors
+
+package final class ModelFolderWriter {
+  package let path: String
+  /// What must be written before `finish`. Where the embedding is also the head and the model is
+  /// quantized, the head is here too.
+  package let specifications: [ParameterSpecification]
+  private let partial: String
+  private let rule: StorageRule
+  private let configuration: ModelConfigurationFile
+  private let companions: String?
+  private let writers: [SafetensorsWriter]
+  private let writersByName: [String: SafetensorsWriter]
+  private let weightMap: [String: String]
+  private let tensorBytes: Int
+  private var isFinished = false
+
+  /// - Parameters:
+  ///   - source: gives the names of the files, which tensors each holds, config.json and tokenizer.
+  ///   - dtype: of everything that is not codes or scales.
+  /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole folder.
+  package convenience init(
+    to path: String, like source: ModelFolder, dtype: DType,
+    quantization: QuantizationScheme? = nil
+  ) throws {
+    guard Self.resolved(path) != Self.resolved(source.path) else {
+      throw TuneError(
+        .configuration, "the model would be written over the one that it is made from",
+        remedy: "Choose an output_dir outside the checkpoint's folder.", at: .init(file: path))
+    }
+    let rule = StorageRule(dtype: dtype, quantization: quantization)
+    let parameters = Self.parameters(of: source.configuration.decoder, rule)
+    try self.init(
+      to: path, CheckpointLayout(of: parameters, like: source), parameters, rule,
+      source.configuration.storing(dtype, quantization), companionsFrom: source.path)
+  }
+
+  init(
+    to path: String, _ layout: CheckpointLayout, _ parameters: [ParameterSpecification],
+    _ rule: StorageRule, _ configuration: ModelConfigurationFile, companionsFrom folder: String?
+  ) throws {
+    let path = Self.resolved(path)
+    self.path = path
+    self.rule = rule
+    self.configuration = configuration
+    companions = folder
+    specifications = parameters
+    partial = PartialPath.path(for: path)
+    try PartialPath.makeFolder((path as NSString).deletingLastPathComponent)
+    PartialPath.removeAbandoned(for: path)
+    try PartialPath.makeFolder(partial)
+    do {
+      var metadata = rule.quantization.map(QuantizationDescription.metadata) ?? [:]
+      metadata["format"] = "pt"  // transformers refuses a file that does not say so
+      var (writers, byName) = ([SafetensorsWriter](), [String: SafetensorsWriter]())
+      var (weightMap, bytes) = ([String: String](), 0)
+      for file in layout.files {
+        let declarations = file.parameters.flatMap(rule.declarations)
+        let writer = try SafetensorsWriter(
+          to: partial + "/" + file.name, declarations, metadata: metadata)
+        writers.append(writer)
+        for declaration in declarations {
+          byName[declaration.name] = writer
+          weightMap[declaration.name] = file.name
+          bytes += declaration.byteCount
+        }
+      }
+      (self.writers, writersByName, self.weightMap, tensorBytes) = (
+        writers, byName, weightMap, bytes
+      )
+    } catch {
+      try? FileManager.default.removeItem(atPath: partial)
+      throw error
+    }
+  }
+
+  deinit {
+    if !isFinished { try? FileManager.default.removeItem(atPath: partial) }
+  }
+
+  /// Which of the two `write` a parameter goes to.
+  package func isQuantized(_ specification: ParameterSpecification) -> Bool {
+    rule.quantizes(specification)
+  }
+
+  /// The whole parameter in our row order, of any floating-point dtype.
+  package func write(_ tensor: Tensor, for specification: ParameterSpecification) throws {
+    precondition(!isQuantized(specification), "\(specification.name) is to be quantized")
+    let rows = specification.rowOrder.toCheckpoint(tensor.to(.cpu).to(rule.dtype))
+    try writer(specification.name).write(rows, to: specification.name)
+  }
+
+  /// A linear layer's codes and scales in our row order, stored as they are.
+  package func write(_ weight: QuantizedWeight, for specification: ParameterSpecification) throws {
+    precondition(
+      isQuantized(specification) && weight.scheme == rule.quantization,
+      "\(specification.name) is not to be quantized so")
+    let name = specification.name
+    let codes = specification.rowOrder.toCheckpoint(weight.packedCodes().to(.cpu))
+    try writer(name).write(codes, to: name)
+    let scales = weight.scales.to(.cpu).to(weight.scheme.scaleDType)
+    let scalesName = QuantizationDescription.scalesName(of: name)
+    try writer(scalesName).write(specification.rowOrder.toCheckpoint(scales), to: scalesName)
+  }
+
+  private func writer(_ name: String) -> SafetensorsWriter {
+    guard let writer = writersByName[name] else {
+      preconditionFailure("\(name) is no tensor of this model")
+    }
+    return writer
+  }
+
+  /// Completes the files, brings them to the disk and puts the folder in its place.
+  @discardableResult
+  package func finish() throws -> ModelSizeReport {
+    for writer in writers { try writer.finish() }
+    if writers.count > 1 {
+      var map = JSONObject()
+      for (name, file) in weightMap.sorted(by: { $0.key < $1.key }) { map[name] = .string(file) }
+      let index: JSON = .object([
+        "metadata": .object(["total_size": .integer(tensorBytes)]), "weight_map": .object(map),
+      ])
+      try writeText(index, ModelFolder.indexName)
+    }
+    try writeText(.object(configuration.json), ModelFolder.configurationName)
+    if let companions { try CompanionFiles.copy(from: companions, to: partial) }
+    try CompanionFiles.keepOthers(of: path, in: partial)
+    PartialPath.syncFolder(containing: partial + "/any")
+    try PartialPath.move(partial, to: path)
+    isFinished = true
+    // Where a folder was there before, it has now the other name.
+    try? FileManager.default.removeItem(atPath: partial)
+    return ModelSizeReport(
+      configuration.decoder, rule, fileBytes: writers.reduce(0) { $0 + $1.byteCount })
+  }
+
+  private func writeText(_ json: JSON, _ name: String) throws {
+    try AtomicFile.write(Data((json.text(indented: true) + "\n").utf8), to: partial + "/" + name)
+  }
+
+  static func parameters(of decoder: DecoderConfiguration, _ rule: StorageRule)
+    -> [ParameterSpecification]
+  {
+    let head = decoder.headSpecification
+    let addsHead = decoder.tiesEmbeddings && rule.quantizes(head)
+    return decoder.specification.all + (addsHead ? [head] : [])
+  }
+
+  private static func resolved(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+  }
+}

@@ -1,0 +1,44 @@
+// What a stored model takes: codes, scales and the rest, against the same model in its float type.
+import Layers
+import Quantization
+import Tensors
+
+package struct ModelSizeReport: Sendable, Equatable {
+  package var codeBytes = 0
+  package var scaleBytes = 0
+  /// Everything that is not quantized.
+  package var plainBytes = 0
+  /// All parameters of the model in the float type.
+  package var floatBytes: Int
+  /// Of the weight files, headers included.
+  package var fileBytes: Int
+  package var quantizedLayers: [String] = []
+  /// Linear layers whose width the group size does not divide; empty where nothing is quantized.
+  package var skippedLayers: [String] = []
+
+  init(_ decoder: DecoderConfiguration, _ rule: StorageRule, fileBytes: Int) {
+    self.fileBytes = fileBytes
+    floatBytes = decoder.parameterCount * rule.dtype.byteCount
+    for parameter in ModelFolderWriter.parameters(of: decoder, rule) {
+      let sizes = rule.declarations(parameter).map(\.byteCount)
+      if rule.quantizes(parameter) {
+        codeBytes += sizes[0]
+        scaleBytes += sizes[1]
+        quantizedLayers.append(parameter.name)
+      } else {
+        plainBytes += sizes[0]
+        if rule.quantization != nil, parameter.kind == .linear {
+          skippedLayers.append(parameter.name)
+        }
+      }
+    }
+  }
+}
+
+extension ModelFolder {
+  package func sizeReport() -> ModelSizeReport {
+    ModelSizeReport(
+      configuration.decoder, StorageRule(dtype: dtype, quantization: quantizationScheme),
+      fileBytes: files.reduce(0) { $0 + $1.byteCount })
+  }
+}
