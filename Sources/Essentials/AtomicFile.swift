@@ -2,10 +2,10 @@
 // disk, then renamed over it. A crash or a full disk leaves the old file as it was.
 import Foundation
 
-public enum AtomicFile {
+package enum AtomicFile {
   /// Lets `body` write a temporary file beside `path`, then makes it `path`.
   /// - Throws: `TuneError` with code `.disk`; the temporary file is removed.
-  public static func write(to path: String, _ body: (FileHandle) throws -> Void) throws {
+  package static func write(to path: String, _ body: (FileHandle) throws -> Void) throws {
     let temporary = path + ".partial-\(getpid())"
     guard FileManager.default.createFile(atPath: temporary, contents: nil),
       let handle = FileHandle(forWritingAtPath: temporary)
@@ -28,7 +28,7 @@ public enum AtomicFile {
     syncFolder(of: path)
   }
 
-  public static func write(_ data: Data, to path: String) throws {
+  package static func write(_ data: Data, to path: String) throws {
     try write(to: path) { try $0.write(contentsOf: data) }
   }
 

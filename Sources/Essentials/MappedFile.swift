@@ -2,14 +2,14 @@
 // what its shards need. The mapping lives as long as a value that refers to it.
 import Foundation
 
-public final class MappedFile: @unchecked Sendable {
-  public let path: String
-  public let count: Int
+package final class MappedFile: @unchecked Sendable {
+  package let path: String
+  package let count: Int
   private let base: UnsafeMutableRawPointer?
 
   /// - Throws: `TuneError` `.missingFile` when the file is not there, `.malformedFile` when it
   ///   cannot be mapped.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let descriptor = open(path, O_RDONLY)
     guard descriptor >= 0 else {
       throw TuneError(
@@ -41,7 +41,7 @@ public final class MappedFile: @unchecked Sendable {
   deinit { if let base { munmap(base, count) } }
 
   /// Valid while this object lives.
-  public var bytes: UnsafeMutableRawBufferPointer {
+  package var bytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: base, count: count)
   }
 }

@@ -1,7 +1,7 @@
 // "Did you mean ...?": the nearest of the known names, for every message about an unknown one.
 
 /// The known name with the fewest edits from `name`, or nil when none is near enough to help.
-public func nearestName(to name: String, among known: some Sequence<String>) -> String? {
+package func nearestName(to name: String, among known: some Sequence<String>) -> String? {
   let scored = known.map { (name: $0, edits: editDistance(name.lowercased(), $0.lowercased())) }
   guard let best = scored.min(by: { ($0.edits, $0.name) < ($1.edits, $1.name) }) else { return nil }
   return best.edits <= max(2, name.count / 2) ? best.name : nil

@@ -27,7 +27,7 @@ package final class ProgressBar {
       let terminal = isatty(STDERR_FILENO) == 1 && getenv("TERM").map { strcmp($0, "dumb") } != 0
       return Display(
         isTerminal: terminal, width: terminalWidth,
-        write: { text in FileHandle.standardError.write(Data(text.utf8)) },
+        write: StandardStreams.error,
         clock: { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 })
     }
   }

@@ -3,8 +3,8 @@
 // cause (a shape misuse inside the model) traps instead, with the caller's line.
 
 /// An error that a user can act on.
-public struct TuneError: Error, Sendable, CustomStringConvertible {
-  public enum Code: String, Sendable {
+package struct TuneError: Error, Sendable, CustomStringConvertible {
+  package enum Code: String, Sendable {
     /// The command line cannot be understood; the process exits with 64.
     case usage
     /// A configuration key, value, component or combination is wrong.
@@ -26,12 +26,12 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
     case nonFinite
     case unsupported
   }
-  public struct Location: Sendable, Equatable {
-    public var file: String?
-    public var line: Int?
-    public var key: String?
-    public var rank: Int?
-    public init(file: String? = nil, line: Int? = nil, key: String? = nil, rank: Int? = nil) {
+  package struct Location: Sendable, Equatable {
+    package var file: String?
+    package var line: Int?
+    package var key: String?
+    package var rank: Int?
+    package init(file: String? = nil, line: Int? = nil, key: String? = nil, rank: Int? = nil) {
       self.file = file
       self.line = line
       self.key = key
@@ -39,14 +39,14 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  public var code: Code
-  public var message: String
+  package var code: Code
+  package var message: String
   /// What the user can do about it; a full sentence.
-  public var remedy: String?
-  public var location: Location
-  public var cause: (any Error)?
+  package var remedy: String?
+  package var location: Location
+  package var cause: (any Error)?
 
-  public init(
+  package init(
     _ code: Code, _ message: String, remedy: String? = nil, at location: Location = Location(),
     cause: (any Error)? = nil
   ) {
@@ -58,7 +58,7 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
   }
 
   /// `file:line: key 'k': message (cause). remedy`, each part only where known.
-  public var description: String {
+  package var description: String {
     var text = ""
     if let file = location.file {
       text += file + (location.line.map { ":\($0)" } ?? "") + ": "
@@ -72,5 +72,5 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
   }
 
   /// The process exit code this error leads to: 64 for usage, 1 for everything else.
-  public var exitCode: Int32 { code == .usage ? 64 : 1 }
+  package var exitCode: Int32 { code == .usage ? 64 : 1 }
 }

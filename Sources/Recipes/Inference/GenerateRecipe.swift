@@ -1,0 +1,66 @@
+// `tune run generate`: an answer to a prompt, from a float or quantized model, on standard output as
+// it comes; how fast it came and what memory it took, on standard error.
+import Essentials
+import Tensors
+import Text
+import Training
+
+package func runGenerate(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
+  throws
+{
+  var text: TokenText?
+  let (result, model) = try generate(configuration, environment) { tokenizer, token in
+    var decoder = text ?? TokenText(tokenizer)
+    StandardStreams.output(decoder.add(token))
+    text = decoder
+  }
+  StandardStreams.output((text?.finish() ?? "") + "\n")
+  report(result, model, RecipeLog(configuration.root))
+}
+
+/// The answer's tokens, each handed to `emit` as it comes.
+package func generate(
+  _ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment,
+  emit: (any Tokenizer, Int32) -> Void = { _, _ in }
+) throws -> (Generation.Result, InferenceModel) {
+  try refuseSeveralProcesses(.generate, environment)
+  Devices.configureProcess()
+  let root = configuration.root
+  let log = RecipeLog(root)
+  let tokenizer = try tokenizer(from: root.section("tokenizer"))
+  let decoder = decoderConfiguration(from: root.section("model"))
+  try check(tokenizer, fits: decoder, root.section("tokenizer"))
+  let words = root.section("prompt")
+  let prompt = try locatingErrors(in: root) {
+    try ChatPrompt(system: words.optionalString("system"), user: words.string("user"))
+      .tokens(tokenizer)
+  }
+  let model = try inferenceModel(from: root, log: log)
+  let seed = root.optionalInt("seed").map(UInt64.init) ?? UInt64.random(in: 0..<(1 << 32))
+  log.debug("the seed is \(seed); the prompt has \(prompt.count) tokens")
+
+  let generation = Generation(
+    model, stopTokens: tokenizer.stopTokens, usesCache: root.bool("enable_kv_cache"))
+  let sampler = Sampler(
+    temperature: root.double("temperature"), topK: root.optionalInt("top_k"), seed: seed)
+  let result = try locatingErrors(in: words) {
+    try withGraph(false) {
+      try generation.run(prompt, maxNewTokens: root.int("max_new_tokens"), sampler: sampler) {
+        emit(tokenizer, $0)
+      }
+    }
+  }
+  return (result, model)
+}
+
+private func report(_ result: Generation.Result, _ model: InferenceModel, _ log: RecipeLog) {
+  if result.end == .modelLimit {
+    log.warning("the answer ends here because the model sees \(model.positions) tokens at most")
+  }
+  let rate = result.tokensPerSecond
+  log.info(
+    "Time for inference: \(decimal(result.seconds, 2)) sec total, \(decimal(rate, 2)) tokens/sec "
+      + "(\(result.steps) tokens, the first after \(decimal(result.secondsToFirst, 2)) sec)")
+  log.info("Bandwidth achieved: \(decimal(Double(model.byteCount) * rate / 1e9, 2)) GB/s")
+  log.info("Memory used: \(byteText(Devices.memory(of: model.device).peakActive))")
+}

@@ -1,0 +1,36 @@
+// A prompt as tokens: a conversation whose next turn is the assistant's, in the tokenizer's chat
+// format, or plain text to continue where the tokenizer has none.
+import Essentials
+import Text
+
+package struct ChatPrompt: Sendable, Equatable {
+  package var system: String?
+  package var user: String
+
+  package init(system: String? = nil, user: String) {
+    self.system = system
+    self.user = user
+  }
+
+  /// - Throws: `TuneError` when `max_seq_len` of the tokenizer would cut it.
+  package func tokens(_ tokenizer: any Tokenizer) throws -> [Int32] {
+    let tokens: [Int32]
+    if tokenizer.specialTokens["<|start_header_id|>"] != nil {
+      let messages =
+        (system.map { [Message(.system, $0)] } ?? [])
+        // The assistant's empty message is where the model goes on.
+        + [Message(.user, user), Message(.assistant, "")]
+      tokens = try tokenizer.tokenize(messages, addEndTokens: false).tokens
+    } else {
+      let text = (system.map { $0 + "\n\n" } ?? "") + user
+      tokens = try tokenizer.encode(text, addBOS: true, addEOS: false)
+    }
+    if let limit = tokenizer.maxSeqLen, tokens.count >= limit {
+      throw TuneError(
+        .configuration, "the prompt fills all of the tokenizer's \(limit) tokens",
+        remedy: "Shorten the prompt, or set tokenizer.max_seq_len to null.",
+        at: .init(key: "prompt.user"))
+    }
+    return tokens
+  }
+}

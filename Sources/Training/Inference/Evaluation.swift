@@ -1,0 +1,139 @@
+// Log likelihood of text and the perplexities of it, as EleutherAI's lm-evaluation-harness computes
+// its wikitext task: rolling windows that each predict tokens of their own, sums over documents,
+// perplexity by the words and bytes of the text. All sums are in fp64, all softmaxes in fp32.
+// `B` windows at once, `T` tokens of a window, `D` model width, `V` vocabulary.
+import Essentials
+import Foundation
+import Layers
+import Tensors
+
+/// A stretch of a document: what the model reads, and what it should predict at each place.
+package struct RollingWindow: Sendable, Equatable {
+  package var input: [Int32]
+  /// One a token of `input`.
+  package var targets: [Int32]
+}
+
+package enum RollingWindows {
+  /// Windows in which every token is predicted once: the first after `prefix`, the first of every
+  /// later window after the last token of the window before it, and no other context is shared.
+  package static func windows(
+    of tokens: [Int32], prefix: Int32, length: Int
+  ) -> [RollingWindow] {
+    stride(from: 0, to: tokens.count, by: length).map { start in
+      let targets = Array(tokens[start..<min(start + length, tokens.count)])
+      let before = start == 0 ? prefix : tokens[start - 1]
+      return RollingWindow(input: [before] + targets.dropLast(), targets: targets)
+    }
+  }
+}
+
+/// The likelihood of text and what it is measured by.
+package struct Likelihood: Sendable, Equatable {
+  /// Sum over all tokens of the log of their probability.
+  package var logLikelihood = 0.0
+  package var words = 0
+  package var bytes = 0
+  package var tokens = 0
+  package var documents = 0
+
+  package init(
+    logLikelihood: Double = 0, words: Int = 0, bytes: Int = 0, tokens: Int = 0, documents: Int = 0
+  ) {
+    self.logLikelihood = logLikelihood
+    self.words = words
+    self.bytes = bytes
+    self.tokens = tokens
+    self.documents = documents
+  }
+
+  package var wordPerplexity: Double { exp(-logLikelihood / Double(words)) }
+  package var bytePerplexity: Double { exp(-logLikelihood / Double(bytes)) }
+  package var bitsPerByte: Double { -logLikelihood / Double(bytes) / log(2) }
+  package var tokenPerplexity: Double { exp(-logLikelihood / Double(tokens)) }
+
+  package mutating func add(_ other: Likelihood) {
+    logLikelihood += other.logLikelihood
+    words += other.words
+    bytes += other.bytes
+    tokens += other.tokens
+    documents += other.documents
+  }
+}
+
+package struct Evaluation: Sendable {
+  package let model: InferenceModel
+  /// Tokens of a window at most.
+  package let windowLength: Int
+  /// Windows computed together.
+  package let batchSize: Int
+
+  /// - Throws: `TuneError` when the model cannot see so long a window.
+  package init(_ model: InferenceModel, windowLength: Int, batchSize: Int) throws {
+    guard windowLength <= model.positions else {
+      throw TuneError(
+        .configuration,
+        "windows of \(windowLength) tokens are longer than the \(model.positions) that the model sees",
+        remedy: "Set max_seq_length to at most \(model.positions).",
+        at: .init(key: "max_seq_length"))
+    }
+    self.model = model
+    self.windowLength = windowLength
+    self.batchSize = max(1, batchSize)
+  }
+
+  /// The log likelihood of each document's tokens, each document on its own.
+  /// - Parameters:
+  ///   - prefix: what the first token of a document is predicted from: BOS.
+  ///   - scored: called after each batch with how many tokens it scored.
+  package func logLikelihoods(
+    of documents: [[Int32]], prefix: Int32, scored: (_ tokens: Int) -> Void = { _ in }
+  ) throws -> [Double] {
+    var windows: [(document: Int, window: RollingWindow)] = []
+    for (index, tokens) in documents.enumerated() {
+      windows += RollingWindows.windows(of: tokens, prefix: prefix, length: windowLength)
+        .map { (index, $0) }
+    }
+    // Windows of like length share a batch, the longest first: a batch that does not fit into
+    // memory fails at the start.
+    windows.sort {
+      ($0.window.input.count, $1.document) > ($1.window.input.count, $0.document)
+    }
+    var sums = [Double](repeating: 0, count: documents.count)
+    for start in stride(from: 0, to: windows.count, by: batchSize) {
+      let batch = windows[start..<min(start + batchSize, windows.count)]
+      for (value, entry) in zip(logLikelihoods(of: batch.map(\.window)), batch) {
+        guard value.isFinite else {
+          throw TuneError(
+            .nonFinite, "the model's likelihood of document \(entry.document + 1) is not a number",
+            remedy: "The training that wrote the checkpoint may have diverged.")
+        }
+        sums[entry.document] += value
+      }
+      scored(batch.reduce(0) { $0 + $1.window.targets.count })
+    }
+    return sums
+  }
+
+  /// Of windows of any lengths; the shorter ones are filled on the right, where no token looks.
+  private func logLikelihoods(of windows: [RollingWindow]) -> [Double] {
+    let width = windows.map(\.input.count).max() ?? 0
+    func padded(_ rows: [[Int32]], with filler: Int64) -> Tensor {
+      let flat = rows.flatMap {
+        $0.map(Int64.init) + [Int64](repeating: filler, count: width - $0.count)
+      }
+      return Tensor(flat, [rows.count, width]).to(model.device)
+    }
+    let tokens = padded(windows.map(\.input), with: 0)
+    let labels = padded(windows.map(\.targets), with: -100)
+    let hidden = model.hidden(tokens)
+    // Logits of 2^24 elements at a time: 64 MiB in fp32.
+    let rowsAtOnce = max(1, (1 << 24) / model.configuration.vocabularySize)
+    let head = LossHead(chunkCount: (width + rowsAtOnce - 1) / rowsAtOnce)
+    return windows.indices.map { row in
+      let losses = head.lossSum(
+        hidden.narrow(0, from: row, count: 1), labels.narrow(0, from: row, count: 1), model.output)
+      return -losses.item
+    }
+  }
+}

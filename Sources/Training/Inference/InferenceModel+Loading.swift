@@ -1,0 +1,106 @@
+// Weights for inference out of a model folder, plain or quantized, one tensor at a time.
+import Checkpoints
+import Essentials
+import Layers
+import Quantization
+import Tensors
+
+extension InferenceModel {
+  /// - Parameters:
+  ///   - scheme: what to quantize a plain folder with, layer by layer as it is read; of a quantized
+  ///     folder, what it must be quantized with. Nil takes the folder as it is.
+  ///   - loaded: called after each tensor with how many of how many are there.
+  /// - Throws: `TuneError` `.checkpointMismatch` when the folder is quantized in another way, or
+  ///   lacks what the configuration needs.
+  package init(
+    loading folder: ModelFolder, _ configuration: DecoderConfiguration, dtype: DType,
+    on device: Device, scheme: QuantizationScheme? = nil, positions: Int? = nil,
+    loaded: (_ count: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws {
+    try folder.checkScheme(scheme)
+    let specification = configuration.specification
+    let total = specification.all.count
+    var count = 0
+    func exact(_ parameter: ParameterSpecification) throws -> Tensor {
+      try folder.whole(parameter).to(dtype).to(device)
+    }
+    func view(_ parameter: ParameterSpecification) throws -> LinearWeight {
+      defer {
+        count += 1
+        loaded(count, total)
+      }
+      if let stored = try folder.quantized(parameter) { return .quantized(stored.moved(to: device)) }
+      let tensor = try exact(parameter)
+      guard folder.quantizationScheme == nil, let scheme, scheme.fits(parameter) else {
+        return .exact(tensor)
+      }
+      return .quantized(scheme.quantize(tensor))
+    }
+    let embedding = try exact(specification.embedding)
+    let weights = DecoderWeights<LinearWeight>(
+      embedding: .exact(embedding), blocks: try specification.blocks.map { try $0.map(view) },
+      head: try specification.head.map(view))
+    let tiedOutput = {
+      try Self.tiedOutput(embedding, folder, configuration, scheme).moved(to: device)
+    }
+    self.init(
+      configuration, weights, embedding: embedding,
+      output: try weights.head.output ?? tiedOutput(), positions: positions)
+  }
+
+  /// The head of a model whose head is its embedding: a linear layer, so quantized like one.
+  private static func tiedOutput(
+    _ embedding: Tensor, _ folder: ModelFolder, _ configuration: DecoderConfiguration,
+    _ scheme: QuantizationScheme?
+  ) throws -> LinearWeight {
+    let head = configuration.headSpecification
+    if let stored = try folder.quantized(head) { return .quantized(stored) }
+    guard folder.quantizationScheme == nil, let scheme, scheme.fits(head) else {
+      return .exact(embedding)
+    }
+    return .quantized(scheme.quantize(embedding))
+  }
+}
+
+extension ModelFolder {
+  /// - Throws: when the folder is quantized with another scheme.
+  fileprivate func checkScheme(_ wanted: QuantizationScheme?) throws {
+    guard let stored = quantizationScheme, let wanted, wanted != stored else { return }
+    throw TuneError(
+      .checkpointMismatch,
+      "the checkpoint is quantized with \(stored.summary), and the quantizer asks for "
+        + wanted.summary,
+      remedy: "Set quantizer to null: a quantized checkpoint knows its own scheme.",
+      at: .init(file: path, key: "quantizer"))
+  }
+}
+
+extension QuantizationScheme {
+  package func fits(_ parameter: ParameterSpecification) -> Bool {
+    parameter.kind == .linear && fits(inputWidth: parameter.shape[1])
+  }
+
+  /// For messages: `4-bit weights in groups of 32`.
+  package var summary: String {
+    let scales: String =
+      switch scaleDType {
+      case .bfloat16: " with bf16 scales"
+      case .float16: " with fp16 scales"
+      default: ""
+      }
+    return "\(weightBits)-bit weights in groups of \(groupSize)\(scales)"
+  }
+}
+
+extension QuantizedWeight {
+  fileprivate func moved(to device: Device) -> QuantizedWeight {
+    QuantizedWeight(scheme: scheme, codes: codes.to(device), scales: scales.to(device))
+  }
+}
+
+extension LinearWeight {
+  fileprivate func moved(to device: Device) -> LinearWeight {
+    if case .quantized(let weight) = self { return .quantized(weight.moved(to: device)) }
+    return self
+  }
+}
