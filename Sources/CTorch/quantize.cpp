@@ -9,8 +9,6 @@
 #include "quantize_rows.h"
 
 using namespace ct;
-using at::BFloat16;
-using at::Half;
 using at::Tensor;
 
 #if defined(__x86_64__)
@@ -42,13 +40,15 @@ using at::Tensor;
     quantize_groups<T, S>(w, q, s, groups, group, half);                                         \
   }
 ROW_KERNELS(float)
-ROW_KERNELS(BFloat16)
+ROW_KERNELS(BFloat)
 GROUP_KERNELS(float, float)
-GROUP_KERNELS(float, BFloat16)
-GROUP_KERNELS(float, Half)
-GROUP_KERNELS(BFloat16, float)
-GROUP_KERNELS(BFloat16, BFloat16)
-GROUP_KERNELS(BFloat16, Half)
+GROUP_KERNELS(float, BFloat)
+GROUP_KERNELS(float, HalfPrecision)
+GROUP_KERNELS(BFloat, float)
+GROUP_KERNELS(BFloat, BFloat)
+GROUP_KERNELS(BFloat, HalfPrecision)
+
+float ct::round_to_half(float v) { return static_cast<float>(static_cast<at::Half>(v)); }
 
 namespace {
 
@@ -78,18 +78,18 @@ CodeGroups<T> code_groups(at::ScalarType scale);
 #define CHOOSE(T)                                                                               \
   template <>                                                                                   \
   FakeGroups<T> fake_groups<T>(at::ScalarType s) {                                              \
-    return s == at::kHalf       ? fake_groups_##T##_Half                                        \
-           : s == at::kBFloat16 ? fake_groups_##T##_BFloat16                                    \
+    return s == at::kHalf       ? fake_groups_##T##_HalfPrecision                                        \
+           : s == at::kBFloat16 ? fake_groups_##T##_BFloat                                    \
                                 : fake_groups_##T##_float;                                      \
   }                                                                                             \
   template <>                                                                                   \
   CodeGroups<T> code_groups<T>(at::ScalarType s) {                                              \
-    return s == at::kHalf       ? code_groups_##T##_Half                                        \
-           : s == at::kBFloat16 ? code_groups_##T##_BFloat16                                    \
+    return s == at::kHalf       ? code_groups_##T##_HalfPrecision                                        \
+           : s == at::kBFloat16 ? code_groups_##T##_BFloat                                    \
                                 : code_groups_##T##_float;                                      \
   }
 CHOOSE(float)
-CHOOSE(BFloat16)
+CHOOSE(BFloat)
 
 void check_group(const Tensor &w, int64_t bits, int64_t group) {
   TORCH_CHECK(bits >= 2 && bits <= 8, "bits must be 2 to 8, not ", bits);
@@ -139,8 +139,8 @@ ct_tensor ct_fake_quantize_per_token(ct_tensor h) {
       if (x.scalar_type() == at::kFloat)
         fake_rows_float(elements<float>(x) + b * n, mutable_elements<float>(y) + b * n, e - b, n);
       else
-        fake_rows_BFloat16(
-            elements<BFloat16>(x) + b * n, mutable_elements<BFloat16>(y) + b * n, e - b, n);
+        fake_rows_BFloat(
+            elements<BFloat>(x) + b * n, mutable_elements<BFloat>(y) + b * n, e - b, n);
     });
     return y;
   });
@@ -161,7 +161,7 @@ bool ct_quantize_per_token(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tenso
       if (x.scalar_type() == at::kFloat)
         code_rows_float(elements<float>(x) + b * n, to, ps, pz, e - b, n);
       else
-        code_rows_BFloat16(elements<BFloat16>(x) + b * n, to, ps, pz, e - b, n);
+        code_rows_BFloat(elements<BFloat>(x) + b * n, to, ps, pz, e - b, n);
     });
     *q = handle(codes);
     *scale = handle(s);
@@ -184,7 +184,7 @@ ct_tensor ct_fake_quantize_per_group(
     if (w.scalar_type() == at::kFloat)
       fake_quantize_all<float>(w, y, bits, group, scalar_type(scale_dtype));
     else
-      fake_quantize_all<BFloat16>(w, y, bits, group, scalar_type(scale_dtype));
+      fake_quantize_all<BFloat>(w, y, bits, group, scalar_type(scale_dtype));
     return y;
   });
 }
@@ -209,7 +209,7 @@ bool ct_quantize_per_group(
     if (w.scalar_type() == at::kFloat)
       quantize_all<float>(w, codes, s, bits, group, scalar_type(scale_dtype));
     else
-      quantize_all<BFloat16>(w, codes, s, bits, group, scalar_type(scale_dtype));
+      quantize_all<BFloat>(w, codes, s, bits, group, scalar_type(scale_dtype));
     *q = handle(codes);
     *scale = handle(s);
   });
@@ -231,8 +231,8 @@ ct_tensor ct_dequantize_per_group(ct_tensor hq, ct_tensor hs, int64_t group, int
       if (type == at::kFloat)
         dequantize_float(from, scales, mutable_elements<float>(y) + b * group, e - b, group);
       else
-        dequantize_BFloat16(
-            from, scales, mutable_elements<BFloat16>(y) + b * group, e - b, group);
+        dequantize_BFloat(
+            from, scales, mutable_elements<BFloat>(y) + b * group, e - b, group);
     });
     return y;
   });

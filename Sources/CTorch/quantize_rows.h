@@ -1,12 +1,10 @@
 // The quantization formulas for one row or one group, element by element, as plain loops that the
-// compiler vectorizes. `T` is the tensor's own element type (float, BFloat16): `round_to<T>` rounds
+// compiler vectorizes. `T` is the tensor's own element type (float, BFloat): `round_to<T>` rounds
 // after an operation exactly where the reference, working in T, does.
 #pragma once
-#include <c10/util/BFloat16.h>
-#include <c10/util/Half.h>
-
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 namespace ct {
 
@@ -14,9 +12,40 @@ constexpr float kLeastScale = 1.1920928955078125e-07f;
 
 #define CT_INLINE __attribute__((always_inline)) inline
 
+/// bfloat16 as its bits, converted by plain functions: clang does not emit constructors that only
+/// cloned functions use.
+struct BFloat {
+  uint16_t bits;
+};
+/// Stands for fp16 where a scale is rounded to it.
+struct HalfPrecision {};
+float round_to_half(float v);
+
+CT_INLINE float widen(float v) { return v; }
+CT_INLINE float widen(BFloat b) {
+  uint32_t u = static_cast<uint32_t>(b.bits) << 16;
+  float v;
+  std::memcpy(&v, &u, 4);
+  return v;
+}
+template <class T>
+CT_INLINE T narrow(float v) {
+  return v;
+}
+template <>
+CT_INLINE BFloat narrow<BFloat>(float v) {
+  uint32_t u;
+  std::memcpy(&u, &v, 4);
+  uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;  // to nearest, halves to even
+  return {static_cast<uint16_t>(v != v ? 0x7fc0u : rounded)};
+}
 template <class T>
 CT_INLINE float round_to(float v) {
-  return static_cast<float>(static_cast<T>(v));
+  return widen(narrow<T>(v));
+}
+template <>
+CT_INLINE float round_to<HalfPrecision>(float v) {
+  return round_to_half(v);
 }
 
 struct RowScale {
@@ -28,7 +57,7 @@ template <class T>
 CT_INLINE RowScale row_scale(const T *__restrict x, int64_t n) {
   float low = 0, high = 0, nan = 0;
   for (int64_t i = 0; i < n; i++) {
-    float v = static_cast<float>(x[i]);
+    float v = widen(x[i]);
     low = v < low ? v : low;
     high = v > high ? v : high;
     nan = v != v ? v : nan;  // min and max of libtorch hand a NaN on
@@ -55,8 +84,8 @@ CT_INLINE void fake_quantize_row(const T *__restrict x, T *__restrict y, int64_t
   RowScale s = row_scale(x, n);
   float inverse = 1.0f / s.scale;
   for (int64_t i = 0; i < n; i++)
-    y[i] = static_cast<T>(
-        (token_code(static_cast<float>(x[i]), inverse, s.zero_point) - s.zero_point) * s.scale);
+    y[i] = narrow<T>(
+        (token_code(widen(x[i]), inverse, s.zero_point) - s.zero_point) * s.scale);
 }
 
 CT_INLINE int8_t as_code(float q) { return q == q ? static_cast<int8_t>(q) : int8_t(0); }
@@ -67,7 +96,7 @@ CT_INLINE void quantize_row(
   RowScale s = row_scale(x, n);
   float inverse = 1.0f / s.scale;
   for (int64_t i = 0; i < n; i++)
-    q[i] = as_code(token_code(static_cast<float>(x[i]), inverse, s.zero_point));
+    q[i] = as_code(token_code(widen(x[i]), inverse, s.zero_point));
   *scale = s.scale;
   *zero_point = s.zero_point;
 }
@@ -77,7 +106,7 @@ template <class T, class S>
 CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
   float largest = 0, nan = 0;
   for (int64_t i = 0; i < n; i++) {
-    float v = __builtin_fabsf(static_cast<float>(w[i]));
+    float v = __builtin_fabsf(widen(w[i]));
     largest = v > largest ? v : largest;
     nan = v != v ? v : nan;
   }
@@ -99,7 +128,7 @@ CT_INLINE void fake_quantize_groups(
   for (int64_t g = 0; g < groups; g++, w += group, y += group) {
     float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
     for (int64_t i = 0; i < group; i++)
-      y[i] = static_cast<T>(group_code(static_cast<float>(w[i]), inverse, half) * scale);
+      y[i] = narrow<T>(group_code(widen(w[i]), inverse, half) * scale);
   }
 }
 
@@ -110,7 +139,7 @@ CT_INLINE void quantize_groups(
   for (int64_t g = 0; g < groups; g++, w += group, q += group) {
     float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
     for (int64_t i = 0; i < group; i++)
-      q[i] = as_code(group_code(static_cast<float>(w[i]), inverse, half));
+      q[i] = as_code(group_code(widen(w[i]), inverse, half));
     scales[g] = scale;
   }
 }
@@ -122,7 +151,7 @@ CT_INLINE void dequantize_groups(
   for (int64_t g = 0; g < groups; g++, q += group, y += group) {
     float scale = scales[g];
     for (int64_t i = 0; i < group; i++)
-      y[i] = static_cast<T>(static_cast<float>(q[i]) * scale);
+      y[i] = narrow<T>(static_cast<float>(q[i]) * scale);
   }
 }
 

@@ -4,7 +4,7 @@
 import Tensors
 
 /// Called with a linear layer's name and input; used to find where numbers stop being finite.
-package typealias LayerProbe = (_ layer: String, _ input: Tensor) throws -> Void
+package typealias LayerProbe = (_ layer: String, _ input: Tensor) -> Void
 
 /// What a batch needs besides its tokens: positions and who attends to whom.
 package struct DecoderContext: Sendable {
@@ -36,11 +36,11 @@ package struct Decoder: Sendable {
   package func block(
     _ x: Tensor, _ w: BlockWeights<LinearWeight>, _ context: DecoderContext,
     cache: (KeyValueCache, layer: Int)? = nil, probe: LayerProbe? = nil
-  ) rethrows -> Tensor {
+  ) -> Tensor {
     let c = configuration
     let (b, t) = (x.shape[0], x.shape[1])
     let h = norm(x, w.attentionNorm)
-    try probe?("self_attn.q_proj, k_proj, v_proj", h)
+    probe?("self_attn.q_proj, k_proj, v_proj", h)
     let qkv = linear(h, w.query, w.key, w.value)
     let queries = context.angles.turn(qkv[0].reshape(b, t, c.headCount, c.headWidth))
     let heads = [b, t, c.keyValueHeadCount, c.headWidth]
@@ -51,14 +51,14 @@ package struct Decoder: Sendable {
     }
     let attended = attend(queries.transpose(1, 2), keys, values, context.reach)
       .transpose(1, 2).reshape(b, t, c.headCount * c.headWidth)
-    try probe?("self_attn.o_proj", attended)
+    probe?("self_attn.o_proj", attended)
     let y = x + linear(attended, w.attentionOutput)[0]
 
     let g = norm(y, w.feedForwardNorm)
-    try probe?("mlp.gate_proj, up_proj", g)
+    probe?("mlp.gate_proj, up_proj", g)
     let gateUp = linear(g, w.gate, w.up)
     let inside = gateUp[0].silu() * gateUp[1]
-    try probe?("mlp.down_proj", inside)
+    probe?("mlp.down_proj", inside)
     return y + linear(inside, w.down)[0]
   }
 

@@ -45,6 +45,21 @@ package struct BlockWeights<W> {
   /// [D, F]
   package var down: W
 
+  package init(
+    attentionNorm: W, query: W, key: W, value: W, attentionOutput: W, feedForwardNorm: W, gate: W,
+    up: W, down: W
+  ) {
+    self.attentionNorm = attentionNorm
+    self.query = query
+    self.key = key
+    self.value = value
+    self.attentionOutput = attentionOutput
+    self.feedForwardNorm = feedForwardNorm
+    self.gate = gate
+    self.up = up
+    self.down = down
+  }
+
   package func map<V>(_ change: (W) throws -> V) rethrows -> BlockWeights<V> {
     try BlockWeights<V>(
       attentionNorm: change(attentionNorm), query: change(query), key: change(key),
@@ -64,6 +79,11 @@ package struct HeadWeights<W> {
   /// [V, D]; nil when the embedding's weight is the output head.
   package var output: W?
 
+  package init(norm: W, output: W?) {
+    self.norm = norm
+    self.output = output
+  }
+
   package func map<V>(_ change: (W) throws -> V) rethrows -> HeadWeights<V> {
     try HeadWeights<V>(norm: change(norm), output: output.map(change))
   }
@@ -75,6 +95,12 @@ package struct DecoderWeights<W> {
   package var embedding: W
   package var blocks: [BlockWeights<W>]
   package var head: HeadWeights<W>
+
+  package init(embedding: W, blocks: [BlockWeights<W>], head: HeadWeights<W>) {
+    self.embedding = embedding
+    self.blocks = blocks
+    self.head = head
+  }
 
   package func map<V>(_ change: (W) throws -> V) rethrows -> DecoderWeights<V> {
     try DecoderWeights<V>(

@@ -1,0 +1,30 @@
+// Gradient shards between the backward walk and the optimizer: added up over micro-batches, then
+// clipped to a global norm, then used. With `.immediately` nothing is stored.
+import Essentials
+import Sharding
+import Tensors
+
+final class GradientStore {
+  private var gradients: [Int: Tensor] = [:]
+
+  func add(unit: Int, _ gradient: Tensor) {
+    if let sum = gradients[unit] {
+      sum.addInPlace(gradient)
+    } else {
+      gradients[unit] = gradient
+    }
+  }
+  /// The norm over all parameters and ranks.
+  func globalNorm(_ group: ProcessGroup) throws -> Double {
+    let local = gradients.values.reduce(0) { $0 + $1.squaredNorm().item }
+    return try group.sums([local])[0].squareRoot()
+  }
+  /// Hands out the gradients unit by unit, scaled, and forgets each.
+  func retireAll(times factor: Double = 1, _ body: (Int, Tensor) -> Void) {
+    for unit in gradients.keys.sorted() {
+      guard let gradient = gradients.removeValue(forKey: unit) else { continue }
+      if factor != 1 { gradient.multiplyInPlace(factor) }
+      body(unit, gradient)
+    }
+  }
+}

@@ -1,0 +1,252 @@
+// The one training loop: full fine-tuning and QAT, one rank or many. A step gathers its
+// micro-batches, walks them, and steps the optimizer; everything else is logging and saving.
+import Essentials
+import Foundation
+import Layers
+import Sharding
+import Tensors
+import Text
+
+package final class TrainingLoop {
+  let model: ShardedModel
+  let decoder: Decoder
+  let plan: TrainingPlan
+  let optimizer: any Optimizer
+  let device: Device
+  var group: ProcessGroup { model.group }
+  package private(set) var progress = TrainingProgress()
+
+  private let walker: Walker
+  private let pager: WeightPager
+  private var stream: BatchStream
+  private let validation: BatchStream?
+  private let events: TrainingEvents
+
+  /// - Parameters:
+  ///   - stream: this rank's batches.
+  ///   - validation: this rank's held-out batches, where the plan validates.
+  package init(
+    _ model: ShardedModel, plan: TrainingPlan, optimizer: any Optimizer, lossHead: LossHead,
+    stream: BatchStream, validation: BatchStream? = nil, on device: Device, events: TrainingEvents
+  ) throws {
+    self.model = model
+    self.plan = plan
+    self.optimizer = optimizer
+    self.device = device
+    self.stream = stream
+    self.validation = validation
+    self.events = events
+    decoder = Decoder(model.configuration, on: device)
+    walker = Walker(decoder, policy: plan.blockPolicy, lossHead: lossHead, on: device)
+    pager = WeightPager(model.shards, group: model.group)
+    guard stepsPerEpoch > 0 else {
+      throw TuneError(
+        .data,
+        "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
+          + "gradient_accumulation_steps: \(plan.accumulation)",
+        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.")
+    }
+  }
+
+  package var stepsPerEpoch: Int {
+    let all = stream.batchesPerEpoch / plan.accumulation
+    return plan.maximumStepsPerEpoch.map { min($0, all) } ?? all
+  }
+
+  /// Goes on from a saved place.
+  package func resume(at saved: TrainingProgress) throws {
+    progress = saved
+    if saved.stepInEpoch >= stepsPerEpoch {
+      progress.epoch += 1
+      progress.stepInEpoch = 0
+      progress.consumedSamples = 0
+    }
+    try stream.seek(epoch: progress.epoch, consumedSamples: progress.consumedSamples)
+  }
+
+  /// Trains to the end of the last epoch.
+  package func run() throws {
+    while progress.epoch < plan.epochs {
+      if progress.stepInEpoch == 0 { stream.beginEpoch(progress.epoch) }
+      try runEpoch()
+      try events.save(self, .endOfEpoch(progress.epoch))
+      progress.epoch += 1
+      progress.stepInEpoch = 0
+      progress.consumedSamples = 0
+    }
+  }
+
+  private func runEpoch() throws {
+    while progress.stepInEpoch < stepsPerEpoch {
+      let metrics = try step()
+      let isLast = progress.stepInEpoch == stepsPerEpoch
+      if progress.step % plan.logEvery == 0 || isLast { try events.stepped(self, metrics) }
+      if let every = plan.validateEvery, progress.step % every == 0 {
+        try events.validated(self, loss: validationLoss())
+      }
+      if let every = plan.saveEvery, progress.step % every == 0, !isLast {
+        try events.save(self, .withinEpoch(step: progress.step))
+      }
+    }
+  }
+
+  /// One optimizer step over all micro-batches of all ranks.
+  package func step() throws -> StepMetrics {
+    let started = DispatchTime.now().uptimeNanoseconds
+    let batches = try (0..<plan.accumulation).map { _ in try nextBatch() }
+    let inputs = batches.map(stepInput)
+    let total = try group.sums([Double(batches.reduce(0) { $0 + $1.predictedCount })])[0]
+    let numerics = plan.numerics(step: progress.step)
+    let learningRate = plan.schedule.value(step: progress.step)
+    // The slope at the sum of the losses, so that gradients come out as of the mean over the step.
+    // A step without any label leaves all gradients zero.
+    let seed = total > 0 ? 1 / total : 0
+
+    let store = GradientStore()
+    let reducer = GradientReducer(layouts: model.shards.map(\.layout), group: group) {
+      [self] unit, gradient in
+      if plan.retirePolicy == .immediately {
+        update(unit, gradient, learningRate)
+      } else {
+        store.add(unit: unit, gradient)
+      }
+    }
+    var lossSum = 0.0
+    for input in inputs {
+      lossSum += try walker.forwardBackward(
+        input, numerics, seed: seed, pager: pager, reducer: reducer
+      ).item
+    }
+    let loss = try group.sums([lossSum])[0] / max(total, 1)
+    if !loss.isFinite { throw try nonFinite(inputs, numerics) }
+    var norm: Double?
+    if plan.retirePolicy == .afterNorm {
+      norm = try plan.clipNorm.map { _ in try store.globalNorm(group) }
+      let factor = norm.map { clipFactor(norm: $0, maximum: plan.clipNorm ?? .infinity) } ?? 1
+      store.retireAll(times: factor) { update($0, $1, learningRate) }
+    }
+    try pager.reset()
+    progress.step += 1
+    progress.stepInEpoch += 1
+    progress.consumedSamples = stream.consumedSamples
+    let seconds = Double(DispatchTime.now().uptimeNanoseconds - started) / 1e9
+    return StepMetrics(
+      loss: loss, learningRate: learningRate, labelTokens: Int(total), seconds: seconds,
+      gradientNorm: norm)
+  }
+
+  private func update(_ unit: Int, _ gradient: Tensor, _ learningRate: Double) {
+    optimizer.update(
+      unit: unit, model.shards[unit], gradient: gradient, learningRate: learningRate,
+      step: progress.step + 1)
+  }
+
+  private func nextBatch() throws -> Batch {
+    guard let batch = try stream.next() else {
+      preconditionFailure("an epoch has fewer batches than its steps")
+    }
+    return try checked(batch)
+  }
+
+  /// Ids and lengths that the model has no rows for would read past its tables.
+  private func checked(_ batch: Batch) throws -> Batch {
+    let (ids, positions) = (model.configuration.vocabularySize, decoder.configuration)
+    if let id = batch.tokens.first(where: { $0 < 0 || Int($0) >= ids }) {
+      throw TuneError(
+        .data, "the token id \(id) is outside of the model's vocabulary of \(ids)",
+        remedy: "Use the tokenizer that belongs to the checkpoint.", at: .init(key: "tokenizer"))
+    }
+    if batch.width > positions.maximumSequenceLength {
+      throw TuneError(
+        .data,
+        "a sample of \(batch.width) tokens is longer than the model's "
+          + "\(positions.maximumSequenceLength)",
+        remedy: "Set tokenizer.max_seq_len to at most \(positions.maximumSequenceLength).",
+        at: .init(key: "tokenizer.max_seq_len"))
+    }
+    return batch
+  }
+
+  private func stepInput(_ batch: Batch) -> StepInput {
+    let shape = [batch.rowCount, batch.width]
+    func ids(_ values: [Int32]) -> Tensor { Tensor(values, shape).to(.int64).to(device) }
+    let angles = decoder.rotary.angles(
+      batch.isPacked ? ids(batch.positions) : nil, tokens: batch.width)
+    return StepInput(
+      tokens: ids(batch.tokens), labels: ids(batch.shiftedLabels()),
+      context: DecoderContext(
+        angles: angles, reach: batch.isPacked ? .withinSamples(batch.sequenceLengths) : .causal))
+  }
+
+  /// Mean cross entropy over the held-out data of all ranks.
+  package func validationLoss() throws -> Double {
+    guard var held = validation else { return .nan }
+    held.beginEpoch(0)
+    let numerics = plan.numerics(step: progress.step)
+    var (sum, labels) = (0.0, 0)
+    while let batch = try held.next() {
+      sum += try walker.loss(stepInput(checked(batch)), numerics, pager: pager).item
+      labels += batch.predictedCount
+    }
+    try pager.reset()
+    let totals = try group.sums([sum, Double(labels)])
+    return totals[0] / max(totals[1], 1)
+  }
+
+  /// Every rank comes here together: the walk that looks for the place gathers weights.
+  private func nonFinite(_ inputs: [StepInput], _ numerics: LinearNumerics) throws -> TuneError {
+    var place: String?
+    // With `.immediately` the weights have moved on already and would name another layer.
+    if plan.retirePolicy == .afterNorm {
+      for input in inputs {
+        place = try walker.firstNonFinite(input, numerics, pager: pager) ?? place
+      }
+    }
+    return TuneError(
+      .nonFinite,
+      "the loss of step \(progress.step) is not finite"
+        + (place.map { ": not finite in \($0)" } ?? ""),
+      remedy: "Lower optimizer.lr, set clip_grad_norm, or check the data of this step.",
+      at: .init(rank: group.worldSize > 1 ? group.rank : nil))
+  }
+}
+
+extension Batch {
+  /// Labels that a token before them in their row predicts: what the loss is a mean over.
+  fileprivate var predictedCount: Int { shiftedLabels().count { $0 != ignoreIndex } }
+}
+
+/// What a step measured, over all ranks.
+package struct StepMetrics: Sendable {
+  /// Mean cross entropy over the labels of the step.
+  package var loss: Double
+  package var learningRate: Double
+  package var labelTokens: Int
+  package var seconds: Double
+  /// Before clipping; nil where gradients are not clipped.
+  package var gradientNorm: Double?
+}
+
+/// What a loop tells the outside.
+package struct TrainingEvents {
+  package enum Occasion: Sendable, Equatable {
+    case endOfEpoch(Int)
+    case withinEpoch(step: Int)
+  }
+  package var stepped: (TrainingLoop, StepMetrics) throws -> Void
+  package var validated: (TrainingLoop, _ loss: Double) throws -> Void
+  package var save: (TrainingLoop, Occasion) throws -> Void
+
+  package init(
+    stepped: @escaping (TrainingLoop, StepMetrics) throws -> Void = { _, _ in },
+    validated: @escaping (TrainingLoop, _ loss: Double) throws -> Void = { _, _ in },
+    save: @escaping (TrainingLoop, Occasion) throws -> Void = { _, _ in }
+  ) {
+    self.stepped = stepped
+    self.validated = validated
+    self.save = save
+  }
+
+  // Named calls, so that a stored closure reads like one.
+  func validated(_ loop: TrainingLoop, loss: Double) throws { try validated(loop, loss) }
+}

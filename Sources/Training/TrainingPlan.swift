@@ -1,0 +1,90 @@
+// What distinguishes one training run from another, as values. Full fine-tuning and QAT, on one
+// device or many, are plans given to one loop.
+import Essentials
+import Layers
+import Quantization
+import Tensors
+
+package struct TrainingPlan: Sendable {
+  package var epochs: Int
+  /// Optimizer steps of an epoch at most; nil for all that the data gives.
+  package var maximumStepsPerEpoch: Int?
+  /// Micro-batches a step.
+  package var accumulation: Int
+  /// Gradients are scaled down to this global norm; nil leaves them.
+  package var clipNorm: Double?
+  package var retirePolicy: RetirePolicy
+  package var blockPolicy: BlockPolicy
+  package var fakeQuantization: FakeQuantizationPlan?
+  package var schedule: LearningRateSchedule
+  package var logEvery: Int
+  package var logsPeakMemory: Bool
+  /// Steps between validations; nil for none.
+  package var validateEvery: Int?
+  /// Steps between checkpoints within an epoch; nil for epochs' ends only.
+  package var saveEvery: Int?
+  package var seed: UInt64
+
+  /// When a gradient shard that has been summed over the ranks is used.
+  package enum RetirePolicy: Sendable {
+    /// The optimizer steps each unit during the backward walk (`optimizer_in_bwd`).
+    case immediately
+    /// After all micro-batches, when the global norm is known.
+    case afterNorm
+  }
+
+  package init(
+    epochs: Int, maximumStepsPerEpoch: Int? = nil, accumulation: Int = 1, clipNorm: Double? = nil,
+    retirePolicy: RetirePolicy = .afterNorm, blockPolicy: BlockPolicy = .recompute,
+    fakeQuantization: FakeQuantizationPlan? = nil, schedule: LearningRateSchedule,
+    logEvery: Int = 1, logsPeakMemory: Bool = false, validateEvery: Int? = nil,
+    saveEvery: Int? = nil, seed: UInt64 = 0
+  ) {
+    self.epochs = epochs
+    self.maximumStepsPerEpoch = maximumStepsPerEpoch
+    self.accumulation = accumulation
+    self.clipNorm = clipNorm
+    self.retirePolicy = retirePolicy
+    self.blockPolicy = blockPolicy
+    self.fakeQuantization = fakeQuantization
+    self.schedule = schedule
+    self.logEvery = logEvery
+    self.logsPeakMemory = logsPeakMemory
+    self.validateEvery = validateEvery
+    self.saveEvery = saveEvery
+    self.seed = seed
+  }
+}
+
+/// Which steps fake-quantize. The step alone decides, so that a resumed run does as one that never
+/// stopped.
+package struct FakeQuantizationPlan: Sendable, Equatable {
+  package var scheme: QuantizationScheme
+  /// Steps at the start that compute exactly (`fake_quant_after_n_steps`); 0 for none.
+  package var delay: Int
+
+  package init(scheme: QuantizationScheme, delay: Int = 0) {
+    self.scheme = scheme
+    self.delay = delay
+  }
+}
+
+extension TrainingPlan {
+  /// How step number `step`, from 0, sees the weights.
+  package func numerics(step: Int) -> LinearNumerics {
+    guard let plan = fakeQuantization else { return .exact }
+    return step < plan.delay ? .exact : .fakeQuantized(plan.scheme)
+  }
+}
+
+/// How far a run is.
+package struct TrainingProgress: Sendable, Equatable {
+  package var epoch = 0
+  /// Optimizer steps done in this epoch.
+  package var stepInEpoch = 0
+  /// Optimizer steps done.
+  package var step = 0
+  /// Samples of this epoch that all ranks together have used.
+  package var consumedSamples = 0
+  package init() {}
+}

@@ -1,0 +1,262 @@
+// The explicit walk: one forward and backward pass over the units of a decoder, as a loop that
+// anyone can read. A unit's weights are whole only during its visit; gradients are values that go
+// straight to the reducer. No hooks, no graph over the whole model.
+//
+// `B` batch, `T` tokens, `D` model width.
+import Essentials
+import Layers
+import Sharding
+import Tensors
+
+/// What happens to a block's inside between its forward and its backward visit.
+package enum BlockPolicy: Sendable {
+  /// Only the block's input is kept; the backward visit computes the block again.
+  case recompute
+  /// The block's local graph is kept.
+  case keep
+  /// As `recompute`, the input waiting in host memory.
+  case offload
+}
+
+/// One micro-batch as tensors on the device.
+package struct StepInput: Sendable {
+  /// [B, T] int64
+  package var tokens: Tensor
+  /// [B, T] int64, already shifted; -100 is no label
+  package var labels: Tensor
+  package var context: DecoderContext
+
+  package init(tokens: Tensor, labels: Tensor, context: DecoderContext) {
+    self.tokens = tokens
+    self.labels = labels
+    self.context = context
+  }
+}
+
+/// The units that a decoder's parameters are sharded in: embedding, blocks, head.
+package struct DecoderUnits: Sendable {
+  package let specification: DecoderWeights<ParameterSpecification>
+  package var blockCount: Int { specification.blocks.count }
+  package var count: Int { blockCount + 2 }
+  package static let embedding = 0
+  package func block(_ layer: Int) -> Int { layer + 1 }
+  package var head: Int { blockCount + 1 }
+
+  package init(_ configuration: DecoderConfiguration) {
+    specification = configuration.specification
+  }
+  /// Each unit's parameters, in the order their tensors are handed about.
+  package var parameters: [[ParameterSpecification]] {
+    [[specification.embedding]] + specification.blocks.map(\.all) + [specification.head.all]
+  }
+  package func layouts(worldSize: Int) -> [ShardLayout] {
+    parameters.map { ShardLayout($0.map(\.shape), worldSize: worldSize) }
+  }
+}
+
+package final class Walker {
+  private let decoder: Decoder
+  private let units: DecoderUnits
+  private let policy: BlockPolicy
+  private let lossHead: LossHead
+  private let device: Device
+  private var tied: Bool { decoder.configuration.tiesEmbeddings }
+
+  package init(
+    _ decoder: Decoder, policy: BlockPolicy, lossHead: LossHead = LossHead(), on device: Device = .cpu
+  ) {
+    self.decoder = decoder
+    units = DecoderUnits(decoder.configuration)
+    self.policy = policy
+    self.lossHead = lossHead
+    self.device = device
+  }
+
+  /// Forward and backward. Gradients leave through `reducer`, the embedding's last.
+  /// - Parameter seed: the slope at the sum of the losses, 1 / (label tokens of the whole step).
+  /// - Returns: the sum of the cross entropies of this rank's labels, an fp32 scalar tensor.
+  package func forwardBackward(
+    _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: WeightPager,
+    reducer: GradientReducer
+  ) throws -> Tensor {
+    try withGraph(false) {
+      var visits: [Visit] = []
+      var x = try embed(input, pager)
+      for layer in 0..<units.blockCount {
+        let visit = try visitForward(layer, x, input, numerics, pager)
+        x = visit.output
+        visits.append(visit.visit)
+      }
+      let head = try visitHead(x, input, numerics, seed: seed, pager: pager)
+      try reducer.reduce(units.head, head.gradients)
+      var slope = head.slope
+      for layer in (0..<units.blockCount).reversed() {
+        slope = try visitBackward(
+          layer, visits.removeLast(), slope, input, numerics, pager, reducer)
+      }
+      let rows = decoder.configuration.vocabularySize
+      let embedding = slope.embeddingGradient(input.tokens, rows: rows)
+      if let tiedSlope = head.tiedSlope { embedding.addInPlace(tiedSlope) }
+      try reducer.reduce(DecoderUnits.embedding, [embedding])
+      try reducer.finish()
+      return head.lossSum
+    }
+  }
+
+  /// The sum of the cross entropies only, for validation.
+  package func loss(_ input: StepInput, _ numerics: LinearNumerics, pager: WeightPager) throws
+    -> Tensor
+  {
+    try withGraph(false) {
+      let x = try forward(input, numerics, pager)
+      let weights = try headWeights(numerics, pager)
+      return lossHead.lossSum(decoder.norm(x, .exact(weights.norm)), input.labels, weights.output)
+    }
+  }
+
+  /// Walks forward looking for the first linear layer whose input is not finite; for the message
+  /// when a loss is not.
+  package func firstNonFinite(_ input: StepInput, _ numerics: LinearNumerics, pager: WeightPager)
+    throws -> String?
+  {
+    // The walk goes on after a find: the other ranks still wait for this one's shards.
+    var found: String?
+    _ = try withGraph(false) { try forward(input, numerics, pager) { found = found ?? $0 } }
+    try pager.reset()
+    return found
+  }
+
+  private func forward(
+    _ input: StepInput, _ numerics: LinearNumerics, _ pager: WeightPager,
+    reporting: ((String) -> Void)? = nil
+  ) throws -> Tensor {
+    var x = try embed(input, pager)
+    for layer in 0..<units.blockCount {
+      let whole = try pager.take(units.block(layer), thenFetch: units.block(layer) + 1)
+      let weights = units.blockWeights(whole).map(numerics.view)
+      let probe = reporting.map { nonFiniteProbe(layer: layer, report: $0) }
+      x = decoder.block(x, weights, input.context, probe: probe)
+    }
+    return x
+  }
+
+  private func embed(_ input: StepInput, _ pager: WeightPager) throws -> Tensor {
+    let whole = try pager.take(DecoderUnits.embedding, thenFetch: units.block(0))
+    return decoder.embed(input.tokens, whole.tensors[0])
+  }
+}
+
+/// What a forward visit leaves for the backward one.
+private enum Visit {
+  case input(Tensor)
+  case graph(input: Tensor, weights: [Tensor], output: Tensor)
+}
+
+extension Walker {
+  private func visitForward(
+    _ layer: Int, _ x: Tensor, _ input: StepInput, _ numerics: LinearNumerics,
+    _ pager: WeightPager
+  ) throws -> (output: Tensor, visit: Visit) {
+    let unit = units.block(layer)
+    guard policy == .keep else {
+      let whole = try pager.take(unit, thenFetch: unit + 1)
+      let output = decoder.block(
+        x, units.blockWeights(whole).map(numerics.view), input.context)
+      return (output, .input(policy == .offload ? x.to(.cpu, nonBlocking: true) : x))
+    }
+    let whole = try pager.takeKept(unit, thenFetch: unit + 1)
+    let leaf = x.leaf()
+    let output = withGraph(true) {
+      decoder.block(leaf, units.blockWeights(whole).map(numerics.view), input.context)
+    }
+    pager.release(unit)
+    return (
+      output.detach(), .graph(input: leaf, weights: whole.tensors, output: output)
+    )
+  }
+
+  /// The slope at the block's input; the gradients of its weights go to the reducer.
+  private func visitBackward(
+    _ layer: Int, _ visit: consuming Visit, _ slope: Tensor, _ input: StepInput,
+    _ numerics: LinearNumerics, _ pager: WeightPager, _ reducer: GradientReducer
+  ) throws -> Tensor {
+    let unit = units.block(layer)
+    let next = layer > 0 ? unit - 1 : nil
+    let (leaf, weights, output): (Tensor, [Tensor], Tensor)
+    switch consume visit {
+    case .graph(let kept, let keptWeights, let keptOutput):
+      try pager.refill(unit, thenFetch: next)
+      (leaf, weights, output) = (kept, keptWeights, keptOutput)
+    case .input(let x):
+      let whole = try pager.take(unit, thenFetch: next)
+      leaf = x.to(device).leaf()
+      weights = whole.tensors
+      output = withGraph(true) {
+        decoder.block(leaf, units.blockWeights(whole).map(numerics.view), input.context)
+      }
+    }
+    let found = gradients(of: output, seed: slope, withRespectTo: [leaf] + weights)
+    let slopes = zip(found, [leaf] + weights).map { $0 ?? .zeros($1.shape, $1.dtype, on: device) }
+    try reducer.reduce(unit, Array(slopes.dropFirst()))
+    return slopes[0]
+  }
+
+  private struct HeadVisit {
+    var lossSum: Tensor
+    /// At the last block's output.
+    var slope: Tensor
+    /// In the order of the head's specification.
+    var gradients: [Tensor]
+    /// At the embedding's weight where it is the output head too.
+    var tiedSlope: Tensor?
+  }
+
+  private func visitHead(
+    _ x: Tensor, _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: WeightPager
+  ) throws -> HeadVisit {
+    let weights = try headWeights(numerics, pager, thenFetch: units.blockCount)
+    let leaf = x.leaf()
+    let normalized = withGraph(true) { decoder.norm(leaf, .exact(weights.norm)) }
+    let slopes = lossHead.slopes(normalized, input.labels, weights.output, seed: seed)
+    let found = gradients(of: normalized, seed: slopes.input, withRespectTo: [leaf, weights.norm])
+    guard let slope = found[0], let normSlope = found[1] else {
+      preconditionFailure("the head's norm lost its graph")
+    }
+    return HeadVisit(
+      lossSum: slopes.lossSum, slope: slope,
+      gradients: tied ? [normSlope] : [normSlope, slopes.weight],
+      tiedSlope: tied ? slopes.weight : nil)
+  }
+
+  private func headWeights(
+    _ numerics: LinearNumerics, _ pager: WeightPager, thenFetch next: Int? = nil
+  ) throws -> (norm: Tensor, output: LinearWeight) {
+    let whole = try pager.take(units.head, thenFetch: tied ? DecoderUnits.embedding : next)
+    let output =
+      tied
+      ? try pager.take(DecoderUnits.embedding, thenFetch: next).tensors[0] : whole.tensors[1]
+    return (whole.tensors[0], numerics.view(output))
+  }
+}
+
+extension DecoderUnits {
+  /// The tensors of a block's visit by name, in the order of `BlockWeights.all`.
+  func blockWeights(_ whole: Whole) -> BlockWeights<Tensor> {
+    let t = whole.tensors
+    return BlockWeights(
+      attentionNorm: t[0], query: t[1], key: t[2], value: t[3], attentionOutput: t[4],
+      feedForwardNorm: t[5], gate: t[6], up: t[7], down: t[8])
+  }
+}
+
+/// Reports an input that holds NaN or infinity, or whose range overflows its dtype: its scale would
+/// be infinite.
+private func nonFiniteProbe(layer: Int, report: @escaping (String) -> Void) -> LayerProbe {
+  { name, input in
+    let rows = input.reshape(-1, input.shape.last ?? 1)
+    let range = rows.amax(along: -1) - rows.amin(along: -1)
+    guard !range.isFinite().allTrue() else { return }
+    let row = range.isFinite().not().nonzero().int64s[0]
+    report("layer \(layer), input of \(name), row \(row)")
+  }
+}

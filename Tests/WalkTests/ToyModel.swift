@@ -1,0 +1,105 @@
+// A small random decoder, whole and sharded, and the ordinary whole-graph gradient of it: the truth
+// that the walk is measured against.
+import Layers
+import Sharding
+import Tensors
+@testable import Training
+
+struct Toy {
+  let configuration: DecoderConfiguration
+  let weights: DecoderWeights<Tensor>
+  let units: DecoderUnits
+  let decoder: Decoder
+
+  init(tied: Bool, dtype: DType = .float32, layers: Int = 3, seed: UInt64 = 1) {
+    configuration = DecoderConfiguration(
+      vocabularySize: 101, layerCount: layers, headCount: 4, keyValueHeadCount: 2, width: 64,
+      hiddenWidth: 96, maximumSequenceLength: 64, tiesEmbeddings: tied)
+    let generator = RandomGenerator(seed: seed)
+    weights = configuration.specification.map { specification in
+      specification.kind == .norm
+        ? generator.normal(specification.shape, mean: 1, standardDeviation: 0.1).to(dtype)
+        : generator.normal(specification.shape, standardDeviation: 0.05).to(dtype)
+    }
+    units = DecoderUnits(configuration)
+    decoder = Decoder(configuration)
+  }
+
+  /// Rows of a batch of `count` rows; row i is the same whatever the range.
+  func input(rows: Range<Int>, tokens: Int = 24, packed: [[Int]]? = nil) -> StepInput {
+    let generator = RandomGenerator(seed: 7)
+    let ids = generator.integers([8, tokens], in: 0..<configuration.vocabularySize)
+    let labels = generator.integers([8, tokens], in: 0..<configuration.vocabularySize)
+    let hidden = generator.uniform([8, tokens], in: 0...1).isLess(than: 0.25)
+    func part(_ t: Tensor) -> Tensor {
+      t.narrow(0, from: rows.lowerBound, count: rows.count).contiguous()
+    }
+    let masked = Tensor.choose(hidden, .full([], -100, .int64), else: labels)
+    return StepInput(
+      tokens: part(ids), labels: part(masked),
+      context: DecoderContext(
+        angles: decoder.rotary.angles(nil, tokens: tokens),
+        reach: packed.map { .withinSamples($0) } ?? .causal))
+  }
+
+  func shards(rank: Int, worldSize: Int) -> [Shard] {
+    let groups = [[weights.embedding]] + weights.blocks.map(\.all) + [weights.head.all]
+    return zip(units.layouts(worldSize: worldSize), groups).map { layout, tensors in
+      let all = layout.scatterOrder(tensors)
+      return Shard(
+        layout: layout, rank: rank,
+        flat: all.narrow(0, from: rank * layout.count, count: layout.count).clone())
+    }
+  }
+
+  /// The ordinary way: one graph over the whole model. Slopes in the order of `weights.all`.
+  func wholeGraph(_ input: StepInput, _ numerics: LinearNumerics, seed: Double) -> (
+    loss: Double, gradients: [Tensor]
+  ) {
+    let leaves = weights.map { $0.leaf() }
+    return withGraph(true) {
+      var x = decoder.embed(input.tokens, leaves.embedding)
+      for block in leaves.blocks { x = decoder.block(x, block.map(numerics.view), input.context) }
+      let normalized = decoder.norm(x, .exact(leaves.head.norm))
+      let places = input.labels.reshape(-1).differs(from: -100).nonzero().reshape(-1)
+      let rows = normalized.reshape(-1, configuration.width).rows(places)
+      let targets = input.labels.reshape(-1).rows(places)
+      let output = numerics.view(leaves.head.output ?? leaves.embedding)
+      let size = (rows.shape[0] + 7) / 8
+      var total = Tensor.zeros([])
+      for start in stride(from: 0, to: rows.shape[0], by: size) {
+        let count = min(size, rows.shape[0] - start)
+        let logits = linear(rows.narrow(0, from: start, count: count), output)[0]
+        total =
+          total
+          + logits.to(.float32).crossEntropySum(targets.narrow(0, from: start, count: count))
+      }
+      let found = gradients(of: total, seed: .full([], seed), withRespectTo: leaves.all)
+      return (total.item, zip(found, leaves.all).map { $0 ?? .zeros($1.shape, $1.dtype) })
+    }
+  }
+}
+
+/// The walk on `rows` of the batch; whole gradients, gathered, in the order of `weights.all`.
+func walk(
+  _ toy: Toy, _ input: StepInput, _ numerics: LinearNumerics, seed: Double, policy: BlockPolicy,
+  group: ProcessGroup = .single
+) throws -> (loss: Double, gradients: [Tensor], mostWholeUnits: Int) {
+  let shards = toy.shards(rank: group.rank, worldSize: group.worldSize)
+  let pager = WeightPager(shards, group: group)
+  var found: [Int: Tensor] = [:]
+  let reducer = GradientReducer(layouts: shards.map(\.layout), group: group) { unit, gradient in
+    found[unit] = gradient
+  }
+  let walker = Walker(toy.decoder, policy: policy)
+  let sum = try walker.forwardBackward(input, numerics, seed: seed, pager: pager, reducer: reducer)
+  var all: [Tensor] = []
+  for unit in 0..<toy.units.count {
+    let layout = shards[unit].layout
+    let gathered = Tensor.empty([group.worldSize * layout.count], found[unit]!.dtype)
+    try group.allGather(into: gathered, from: found[unit]!).wait()
+    all += layout.wholes(of: gathered)
+  }
+  let loss = try group.sums([sum.item])[0]
+  return (loss, all, pager.mostWholeUnits)
+}

@@ -1,0 +1,89 @@
+// The constitution of the walk: it equals the ordinary whole-graph gradient bit for bit in one
+// process, and within a stated distance over several.
+import Layers
+import Quantization
+import Sharding
+import Synchronization
+import Tensors
+import Testing
+
+@testable import Training
+
+private let fakeQuantized = LinearNumerics.fakeQuantized(QuantizationScheme(groupSize: 32))
+
+@Suite struct WalkTests {
+  @Test(arguments: [false, true], [BlockPolicy.recompute, .keep, .offload])
+  func equalsTheWholeGraph(tied: Bool, policy: BlockPolicy) throws {
+    for dtype in [DType.float32, .bfloat16] {
+      for numerics in [LinearNumerics.exact, fakeQuantized] {
+        let toy = Toy(tied: tied, dtype: dtype)
+        let input = toy.input(rows: 0..<2)
+        let truth = toy.wholeGraph(input, numerics, seed: 1.0 / 40)
+        let walked = try walk(toy, input, numerics, seed: 1.0 / 40, policy: policy)
+        #expect(walked.loss.isFinite && walked.loss > 0)
+        // Chunk losses are added last first; in fp32 the order of eight terms is worth an ulp.
+        #expect(abs(walked.loss - truth.loss) <= 1e-6 * truth.loss)
+        for (index, (ours, theirs)) in zip(walked.gradients, truth.gradients).enumerated() {
+          #expect(
+            ours.isEqual(to: theirs),
+            "gradient \(index), tied \(tied), \(dtype), \(numerics): \(ours.largestDifference(from: theirs))"
+          )
+        }
+      }
+    }
+  }
+
+  @Test func packedRowsAttendWithinTheirSamples() throws {
+    let toy = Toy(tied: false)
+    // One row of two samples equals the two samples in rows of their own.
+    let packed = toy.input(rows: 0..<1, packed: [[10, 14]])
+    let truth = toy.wholeGraph(packed, fakeQuantized, seed: 1)
+    let walked = try walk(toy, packed, fakeQuantized, seed: 1, policy: .recompute)
+    for (ours, theirs) in zip(walked.gradients, truth.gradients) {
+      #expect(ours.isEqual(to: theirs))
+    }
+    let unrestricted = toy.wholeGraph(toy.input(rows: 0..<1), fakeQuantized, seed: 1)
+    #expect(unrestricted.loss != truth.loss)
+  }
+
+  /// Sums over ranks are taken in another order than over a batch: fp32 rounding, and an activation
+  /// that falls on the other side of a rounding step, which moves it by a 255th of its range.
+  @Test(arguments: [2, 4], [BlockPolicy.recompute, .keep])
+  func ranksEqualOneProcess(worldSize: Int, policy: BlockPolicy) throws {
+    for (tied, numerics, bound) in [
+      (true, LinearNumerics.exact, 1e-5), (false, .exact, 1e-5), (true, fakeQuantized, 1e-4),
+    ] {
+      let truth = Toy(tied: tied).wholeGraph(
+        Toy(tied: tied).input(rows: 0..<4), numerics, seed: 1.0 / 70)
+      try ProcessGroup.inProcess(worldSize: worldSize) { group in
+        let toy = Toy(tied: tied)
+        let rows = 4 / worldSize
+        let input = toy.input(rows: group.rank * rows..<(group.rank + 1) * rows)
+        let walked = try walk(
+          toy, input, numerics, seed: 1.0 / 70, policy: policy, group: group)
+        #expect(abs(walked.loss - truth.loss) <= 1e-6 * truth.loss)
+        #expect(walked.mostWholeUnits <= 2)
+        for (index, (ours, theirs)) in zip(walked.gradients, truth.gradients).enumerated() {
+          let scale = theirs.abs().amax().item
+          #expect(
+            ours.largestDifference(from: theirs) <= bound * scale, "gradient \(index) \(numerics)")
+        }
+      }
+    }
+  }
+
+  @Test func anOverflowingActivationIsNamed() throws {
+    let toy = Toy(tied: false)
+    var shards = toy.shards(rank: 0, worldSize: 1)
+    let unit = toy.units.block(1)
+    let up = shards[unit].layout.pieces[7]
+    shards[unit].flat.narrow(0, from: up.offset, count: 96).fill(.infinity)
+    let found = try Walker(toy.decoder, policy: .recompute).firstNonFinite(
+      toy.input(rows: 0..<1), .exact, pager: WeightPager(shards, group: .single))
+    #expect(found?.hasPrefix("layer 1, input of mlp.down_proj, row") == true)
+    shards = toy.shards(rank: 0, worldSize: 1)
+    let none = try Walker(toy.decoder, policy: .recompute).firstNonFinite(
+      toy.input(rows: 0..<1), .exact, pager: WeightPager(shards, group: .single))
+    #expect(none == nil)
+  }
+}
