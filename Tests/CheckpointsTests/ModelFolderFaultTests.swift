@@ -1,0 +1,144 @@
+// Model folders that do not fit or are broken: an error that names the file, the tensor and what to
+// change, before any weight is read.
+import Essentials
+import Foundation
+import Layers
+import Tensors
+import Testing
+
+@testable import Checkpoints
+
+@Suite struct ModelFolderFaultTests {
+  /// The tiny model's tensors after `change`, in a folder of their own.
+  static func folder(
+    in scratch: Scratch, _ config: [String: JSON] = [:],
+    change: (inout [(name: String, tensor: Tensor)]) -> Void
+  ) throws -> ModelFolder {
+    let path = try nanoCopy(in: scratch, "model", config)
+    let file = try SafetensorsFile(path: fixture("nano/model.safetensors"))
+    var tensors = try file.names.map { (name: $0, tensor: try file.tensor(named: $0)) }
+    change(&tensors)
+    let writer = try SafetensorsWriter(
+      to: path + "/model.safetensors",
+      tensors.map { .init($0.name, $0.tensor.dtype, $0.tensor.shape) })
+    for (name, tensor) in tensors { try writer.write(tensor, to: name) }
+    try writer.finish()
+    return try ModelFolder(path: path)
+  }
+
+  @Test func aMissingTensor() throws {
+    let scratch = try Scratch()
+    let folder = try Self.folder(in: scratch) { tensors in
+      tensors.removeAll { $0.name == "model.layers.1.mlp.up_proj.weight" }
+    }
+    let error = try #require(thrown { try folder.check(against: folder.configuration.decoder) })
+    #expect(error.code == .checkpointMismatch)
+    #expect(error.message.contains("'model.layers.1.mlp.up_proj.weight' of shape [256, 128]"))
+    #expect(error.location.file == scratch["model/model.safetensors"])
+    let parameter = folder.configuration.decoder.specification.blocks[1].up
+    #expect(thrown { _ = try folder.whole(parameter) }?.code == .checkpointMismatch)
+  }
+
+  @Test func aMissingHead() throws {
+    let scratch = try Scratch()
+    let drop: (inout [(name: String, tensor: Tensor)]) -> Void = { tensors in
+      tensors.removeAll { $0.name == "lm_head.weight" }
+    }
+    let untied = try Self.folder(in: scratch, change: drop)
+    let error = try #require(thrown { try untied.check(against: untied.configuration.decoder) })
+    #expect(error.remedy?.contains("tie_word_embeddings") == true)
+    let tied = try Self.folder(in: Scratch(), ["tie_word_embeddings": true], change: drop)
+    try tied.check(against: tied.configuration.decoder)
+  }
+
+  @Test func aTensorOfTheWrongShape() throws {
+    let scratch = try Scratch()
+    let folder = try Self.folder(in: scratch) { tensors in
+      tensors[4].tensor = Tensor.ones([255, 128])
+    }
+    let error = try #require(thrown { try folder.check(against: folder.configuration.decoder) })
+    #expect(error.code == .checkpointMismatch)
+    #expect(
+      error.message == "tensor 'model.layers.0.mlp.gate_proj.weight' has the shape [255, 128], "
+        + "the model needs [256, 128]")
+    let parameter = folder.configuration.decoder.specification.blocks[0].gate
+    #expect(thrown { _ = try folder.rows(parameter, 0..<2) }?.code == .checkpointMismatch)
+  }
+
+  @Test func aTensorOfIntegers() throws {
+    let scratch = try Scratch()
+    let folder = try Self.folder(in: scratch) { tensors in
+      tensors[4].tensor = Tensor.ones([256, 128], .int64)
+    }
+    let error = thrown { try folder.check(against: folder.configuration.decoder) }
+    #expect(error?.code == .checkpointMismatch && error?.message.contains("I64") == true)
+  }
+
+  @Test func aModelOfOtherSizesNamesTheKeys() throws {
+    let folder = try nanoFolder()
+    var decoder = folder.configuration.decoder
+    decoder.layerCount = 3
+    decoder.hiddenWidth = 300
+    let error = try #require(thrown { try folder.check(against: decoder) })
+    #expect(error.remedy?.contains("num_hidden_layers is 2 in config.json and 3 in the") == true)
+    #expect(error.remedy?.contains("intermediate_size is 256") == true)
+  }
+
+  @Test func tensorsOfNoUseAreListed() throws {
+    let folder = try Self.folder(in: Scratch()) { tensors in
+      tensors.append(("model.layers.0.self_attn.rotary_emb.inv_freq", Tensor.ones([16])))
+      tensors.append(("model.layers.0.self_attn.q_proj.bias", Tensor.ones([128])))
+    }
+    let decoder = folder.configuration.decoder
+    try folder.check(against: decoder)
+    #expect(folder.unexpectedNames(for: decoder) == ["model.layers.0.self_attn.q_proj.bias"])
+    var smaller = decoder
+    smaller.layerCount = 1
+    #expect(folder.unexpectedNames(for: smaller).count == 10)
+  }
+
+  @Test func filesThatAreNotThere() throws {
+    let scratch = try Scratch()
+    #expect(thrown { _ = try ModelFolder(path: scratch["none"]) }?.code == .missingFile)
+    let path = try nanoCopy(in: scratch)
+    let error = thrown {
+      _ = try ModelFolder(path: path, files: ["model.safetensors", "more.safetensors"])
+    }
+    #expect(error?.code == .missingFile && error?.location.file == path + "/more.safetensors")
+    for name in ["../model.safetensors", "", "..", "a/b.safetensors"] {
+      #expect(thrown { _ = try ModelFolder(path: path, files: [name]) }?.code == .malformedFile)
+    }
+    #expect(
+      thrown { _ = try ModelFolder(path: path, files: ["config.json"]) }?.code == .unsupported)
+    unlink(path + "/model.safetensors")
+    let nothing = thrown { _ = try ModelFolder(path: path) }
+    #expect(nothing?.message.contains("neither") == true)
+    unlink(path + "/config.json")
+    #expect(
+      thrown { _ = try ModelFolder(path: path) }?.location.file == path + "/config.json")
+  }
+
+  @Test func theSameTensorInTwoFiles() throws {
+    let scratch = try Scratch()
+    let path = try nanoCopy(in: scratch)
+    try FileManager.default.copyItem(
+      atPath: path + "/model.safetensors", toPath: path + "/copy.safetensors")
+    let error = thrown {
+      _ = try ModelFolder(path: path, files: ["model.safetensors", "copy.safetensors"])
+    }
+    #expect(error?.code == .malformedFile && error?.message.contains("lm_head.weight") == true)
+  }
+
+  @Test(arguments: [
+    #"{}"#, #"[]"#, #"{"weight_map": 3}"#, #"{"weight_map": {"a": 1}}"#,
+    #"{"weight_map": {"a": "../../etc/passwd"}}"#, #"{"weight_map": {"a": "b.safetensors"}}"#,
+    #"{"weight_map": {"a": "shard.safetensors"}}"#, #"{"weight_map""#,
+  ]) func aBrokenIndex(text: String) throws {
+    let scratch = try Scratch()
+    let path = try nanoCopy(in: scratch)
+    rename(path + "/model.safetensors", path + "/shard.safetensors")
+    _ = try scratch.write(Array(text.utf8), "model/model.safetensors.index.json")
+    let error = try #require(thrown { _ = try ModelFolder(path: path) })
+    #expect([.malformedFile, .missingFile, .checkpointMismatch].contains(error.code))
+  }
+}
