@@ -12,7 +12,7 @@ struct CatCommand: ParsableCommand {
       Any key printed can be changed on the command line of `tune run`:
 
         tune cat llama3/8B_qat_full
-        tune run qat_distributed --config llama3/8B_qat_full optimizer.lr=1e-5
+        tune run qat_distributed --config llama3/8B_qat_full seed=1
 
       Files work too: tune cat my.yaml --sort
       """)

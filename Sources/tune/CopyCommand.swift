@@ -9,8 +9,8 @@ struct CopyCommand: ParsableCommand {
     commandName: "cp",
     abstract: "Copy a built-in configuration to a file.",
     discussion: """
-      The file gets the ending .yaml where it has none. A folder gets a file of the
-      configuration's name.
+      The file gets the ending .yaml where it has none. A folder gets a file of
+      the configuration's name.
 
       Examples:
         tune cp llama3/8B_qat_full my.yaml

@@ -11,18 +11,19 @@ struct RunCommand: ParsableCommand {
     abstract: "Run a recipe, in one process or in several.",
     usage: "tune run [torchrun options] <recipe> --config <config> [key=value | ~key ...]",
     discussion: """
-      Options for several processes stand before the recipe, the configuration and its changes
-      after it. When RANK and WORLD_SIZE are set, by torchrun or by hand, or SLURM's variables
-      and MASTER_ADDR, the process is one worker of that run.
+      Options for several processes stand before the recipe, the configuration
+      and its changes after it. When RANK and WORLD_SIZE are set, by torchrun or
+      by hand, or SLURM's variables and MASTER_ADDR, the process is one worker
+      of that run.
 
       Examples:
         tune run qat_single_device --config my.yaml
         tune run --nproc_per_node 4 qat_distributed --config llama3/8B_qat_full
-        tune run --nproc_per_node 2 qat_distributed --config my.yaml optimizer.lr=1e-5 seed=1
+        tune run qat_distributed --config my.yaml optimizer.lr=1e-5 seed=1
 
       On each of two machines, with its own --node_rank:
-        tune run --nnodes 2 --node_rank 0 --rdzv_endpoint first:29500 --nproc_per_node 8 \\
-          qat_distributed --config my.yaml
+        tune run --nnodes 2 --node_rank 0 --rdzv_endpoint first:29500 \\
+          --nproc_per_node 8 qat_distributed --config my.yaml
 
       The keys of a recipe: tune run qat_distributed --help
       """)

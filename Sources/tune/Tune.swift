@@ -16,7 +16,7 @@ struct Tune: ParsableCommand {
         tune ls
         tune cp llama3_2/1B_full my.yaml
         tune validate my.yaml
-        tune run --nproc_per_node 2 full_finetune_distributed --config my.yaml batch_size=4
+        tune run full_finetune_distributed --config my.yaml batch_size=4
       """,
     subcommands: [
       ListCommand.self, CopyCommand.self, CatCommand.self, ValidateCommand.self,

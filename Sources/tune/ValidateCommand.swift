@@ -8,8 +8,9 @@ struct ValidateCommand: ParsableCommand {
     commandName: "validate",
     abstract: "Check a configuration without running it.",
     discussion: """
-      Checks every key, component, argument, type and combination. Files that are named and not
-      there are warnings. The recipe is told from the keys unless it is given.
+      Checks every key, component, argument, type and combination. Files that
+      are named and not there are warnings. The recipe is told from the keys
+      unless it is given.
 
       Examples:
         tune validate my.yaml

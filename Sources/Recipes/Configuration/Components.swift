@@ -25,8 +25,28 @@ package enum Components {
     if let refusal = refused.first(where: { $0.paths.contains(path) }) {
       return refusal.role == role ? .refused(reason: refusal.reason) : .otherRole(refusal.role)
     }
+    if let reason = refusedModelReason(path) { return .refused(reason: reason) }
     return .unknown(nearest: nearestName(to: path, among: paths(for: role)))
   }
+
+  /// torchtune has more model families than can be listed builder by builder.
+  private static func refusedModelReason(_ path: String) -> String? {
+    guard path.hasPrefix("torchtune.models.") else { return nil }
+    let names = path.split(separator: ".")
+    let family = names.count > 2 ? String(names[2]) : ""
+    if otherFamilies.contains(family) {
+      return "The models here are Llama 3, 3.1 and 3.2: "
+        + models.map(\.path).joined(separator: ", ") + "."
+    }
+    let builder = names.last ?? ""
+    return builder.hasPrefix("lora_") || builder.hasPrefix("qlora_")
+      ? "There are no adapters here; use the builder without LoRA." : nil
+  }
+
+  private static let otherFamilies: Set<String> = [
+    "llama2", "code_llama2", "llama3_2_vision", "llama3_3", "llama4", "mistral", "gemma",
+    "gemma2", "phi3", "phi4", "qwen2", "qwen2_5", "qwen3", "t5", "clip", "flux",
+  ]
 
   /// The canonical paths of a role.
   static func paths(for role: ComponentRole) -> [String] {

@@ -108,7 +108,11 @@ private struct InterpolationResolver {
     case .string(let text): return text
     case .map, .list:
       throw problem("'${\(inner)}' is \(value.kind) and cannot be part of a string", node, path)
-    default: return YAMLWriter.inline(value)
+    // As Python prints them, so that composed names of folders and files are torchtune's.
+    case .bool(let flag): return flag ? "True" : "False"
+    case .null: return "None"
+    case .double(let number): return String(number)
+    case .int(let number): return String(number)
     }
   }
 
@@ -153,7 +157,8 @@ private struct InterpolationResolver {
           remedy: "Export it, or give a default: ${oc.env:\(variable),default}.")
       }
       let fallback = try evaluate(parts[1].trimmingSpaces(), node, path, depth: depth + 1)
-      return fallback == .string("null") ? .null : fallback
+      if fallback == .null || fallback == .string("null") { return .null }
+      return .string(try piece(fallback, argument, node, path))
     case "oc.decode":
       let value = try evaluate(argument.trimmingSpaces(), node, path, depth: depth + 1)
       guard case .string(let text) = value else { return value }
@@ -175,7 +180,7 @@ private struct InterpolationResolver {
     let base = dots == 0 ? [] : Array(path.dropLast(dots))
     let steps = reference.dropFirst(dots).split(separator: ".").map(String.init)
     let target = base + steps
-    guard !steps.isEmpty, let found = value(at: target) else {
+    guard !steps.isEmpty, let found = try value(at: target) else {
       let nearest = nearestName(to: target.joined(separator: "."), among: root.dottedKeys())
       throw problem(
         "'${\(reference)}' refers to a key that is not there", node, path,
@@ -188,10 +193,14 @@ private struct InterpolationResolver {
     return try resolve(found, at: target).value
   }
 
-  private func value(at path: [String]) -> ConfigurationNode? {
+  /// What stands at a path, which may lead through other interpolations.
+  private mutating func value(at path: [String]) throws -> ConfigurationNode? {
     var node: ConfigurationNode?
     var current = ConfigurationValue.map(root)
-    for step in path {
+    for (depth, step) in path.enumerated() {
+      if let passed = node, case .string(let text) = passed.value, text.contains("${") {
+        current = try resolve(passed, at: Array(path[..<depth])).value
+      }
       switch current {
       case .map(let map): node = map[step]
       case .list(let list): node = Int(step).flatMap { list.indices.contains($0) ? list[$0] : nil }

@@ -151,7 +151,7 @@ extension ValueType: CustomStringConvertible {
         + element.description
     case .stringMap: return "a map of strings"
     case .map: return "a map"
-    case .component(let role): return "\(role.withArticle): a map with a _component_"
+    case .component(let role): return "\(role.withArticle) (a map with a _component_)"
     case .either(let types): return types.map(\.description).joined(separator: " or ")
     }
   }

@@ -8,18 +8,19 @@ struct SchemaChecker {
 
   mutating func check(
     _ map: ConfigurationMap, keys: [KeyDeclaration], path: String = "",
-    origin: ConfigurationOrigin, component: ComponentDeclaration? = nil
+    origin: ConfigurationOrigin, owner: String? = nil, component: ComponentDeclaration? = nil
   ) -> Section {
+    let owner = owner ?? component?.path
     var values = ConfigurationMap()
     var sections: [String: Section] = [:]
-    refuseUnknownKeys(of: map, keys, path, component)
+    refuseUnknownKeys(of: map, keys, path, owner, isComponent: component != nil)
     for key in keys {
       let entry = map.entry(key.name)
       let name = path.isEmpty ? key.name : path + "." + key.name
       guard let entry else {
         if key.presence == .required {
-          let owner = component.map { " by \($0.path)" } ?? ""
-          report("is required\(owner) and not given", name, origin, remedy: key.summary + ".")
+          let byWhom = owner.map { " by \($0)" } ?? ""
+          report("is required\(byWhom) and not given", name, origin, remedy: key.summary + ".")
         }
         let value = key.defaultValue
         values.set(key.name, ConfigurationNode(value, .schema))
@@ -34,6 +35,10 @@ struct SchemaChecker {
         keyOrigin: entry.keyOrigin)
       sections[key.name] = checked.section
     }
+    // Kept for where it was written: rules complain about components too.
+    if component != nil, let written = map.entry("_component_") {
+      values.set("_component_", written.node, keyOrigin: written.keyOrigin)
+    }
     for (key, value) in component?.preset ?? [] {
       values.set(key, ConfigurationNode(value, .schema))
     }
@@ -46,19 +51,19 @@ struct SchemaChecker {
 
   private mutating func refuseUnknownKeys(
     of map: ConfigurationMap, _ keys: [KeyDeclaration], _ path: String,
-    _ component: ComponentDeclaration?
+    _ owner: String?, isComponent: Bool
   ) {
     let known = Set(keys.map(\.name))
     for entry in map.entries where !known.contains(entry.key) {
-      if component != nil, entry.key == "_component_" { continue }
+      if isComponent, entry.key == "_component_" { continue }
       let name = path.isEmpty ? entry.key : path + "." + entry.key
-      let nearest = nearestName(to: entry.key, among: known)
-      let owner = component.map { " to \($0.path)" } ?? ""
       let listed = known.sorted().joined(separator: ", ")
+      let takes = known.isEmpty ? "It takes none." : "It takes: \(listed)."
       let remedy =
-        nearest.map { "Did you mean '\($0)'?" }
-        ?? (component == nil ? nil : known.isEmpty ? "It takes none." : "It takes: \(listed).")
-      report("is not known\(owner)", name, entry.keyOrigin, remedy: remedy)
+        nearestName(to: entry.key, among: known).map { "Did you mean '\($0)'?" }
+        ?? (path.isEmpty ? nil : takes)
+      let toWhom = owner.map { " to \($0)" } ?? ""
+      report("is not known\(toWhom)", name, entry.keyOrigin, remedy: remedy)
     }
   }
 
@@ -137,6 +142,11 @@ struct SchemaChecker {
       // A single value for a list of any length is a list of one, as torchtune's datasets take it.
       guard let checked = value(node, element, name, origin, key) else { return nil }
       return ConfigurationNode(.list([checked]), node.origin)
+    case (.stringMap, .map(let map)):
+      for entry in map.entries where entry.node.value.string == nil {
+        mismatch(entry.node.value, .string, "\(name).\(entry.key)", entry.keyOrigin, nil)
+      }
+      return node
     default:
       if let converted = type.converting(node.value) {
         return ConfigurationNode(converted, node.origin)

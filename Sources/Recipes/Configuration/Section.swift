@@ -40,6 +40,9 @@ package struct Section: Sendable {
     node(key).value == .null ? nil : section(key)
   }
 
+  /// Whether the recipe has this key at all.
+  package func declares(_ key: String) -> Bool { values[key] != nil }
+
   /// False when the value is a default.
   package func isGiven(_ key: String) -> Bool { node(key).origin != .schema }
 

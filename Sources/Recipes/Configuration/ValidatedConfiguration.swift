@@ -31,7 +31,8 @@ package struct ValidatedConfiguration: Sendable {
     let declaration = RecipeSchema.declaration(of: recipe)
     let origin = composed.entries.first?.keyOrigin.beginningOfFile ?? .schema
     var checker = SchemaChecker()
-    let root = checker.check(composed, keys: declaration.keys, origin: origin)
+    let root = checker.check(
+      composed, keys: declaration.keys, origin: origin, owner: recipe.rawValue)
     // The rules read values by type, so they wait until the types are right.
     let problems =
       checker.problems.isEmpty

@@ -1,8 +1,6 @@
 // From the value that YAML gave to the one that a key's type wants: integers are numbers, `inf` is
 // one too, words are compared without case. What cannot be converted without guessing is refused.
 
-import Essentials
-
 extension ValueType {
   /// The value as this type, or nil.
   func converting(_ value: ConfigurationValue) -> ConfigurationValue? {
@@ -59,8 +57,6 @@ extension ValueType {
       "Write the dot path under _component_."
     case (.component(.dataset), .list):
       "Several datasets in one run are not supported; name one."
-    case (.choice(let words), .string(let word)):
-      nearestName(to: word, among: words).map { "Did you mean '\($0)'?" }
     default: nil
     }
   }
@@ -72,6 +68,7 @@ extension ConfigurationValue {
     switch self {
     case .string(let text) where text.count > 60: "the string '\(text.prefix(60))...'"
     case .string(let text): "the string '\(text)'"
+    case .list where YAMLWriter.inline(self).count <= 60: "the list \(YAMLWriter.inline(self))"
     case .list, .map, .null: kind
     default: YAMLWriter.inline(self)
     }

@@ -22,7 +22,9 @@ enum YAMLScalar {
       return .double(isNegative ? -.infinity : .infinity)
     }
     if let magnitude = integer(digits) { return .int(isNegative ? -magnitude : magnitude) }
-    if let magnitude = float(digits) { return .double(isNegative ? -magnitude : magnitude) }
+    if let magnitude = float(digits, isSigned: hasSign) {
+      return .double(isNegative ? -magnitude : magnitude)
+    }
     return .string(text)
   }
 
@@ -58,8 +60,10 @@ enum YAMLScalar {
     return total
   }
 
-  /// `1.`, `.5`, `1.5e3`, `1e-5`; `_` between digits. No sign: the caller took it.
-  private static func float(_ text: Substring) -> Double? {
+  /// `1.`, `.5`, `1.5e3`, `1e-5`; `_` between digits; base 60 with a fraction. The sign is taken already,
+  /// but OmegaConf knows none before `.5`, nor an exponent without sign behind it.
+  private static func float(_ text: Substring, isSigned: Bool) -> Double? {
+    if let colon = text.lastIndex(of: ":") { return sexagesimalFloat(text, lastColon: colon) }
     let halves = text.split(
       maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: { $0 == "e" || $0 == "E" })
     let mantissa = halves[0].split(separator: ".", omittingEmptySubsequences: false)
@@ -72,8 +76,25 @@ enum YAMLScalar {
       guard halves[1].utf8.count - exponent.utf8.count <= 1, !exponent.isEmpty,
         exponent.utf8.allSatisfy(isDigit)
       else { return nil }
+      if mantissa[0].isEmpty, exponent.count == halves[1].count { return nil }
     }
+    if mantissa[0].isEmpty, isSigned { return nil }
     return Double(text.filter { $0 != "_" })
+  }
+
+  private static func sexagesimalFloat(_ text: Substring, lastColon: Substring.Index) -> Double? {
+    let seconds = text[text.index(after: lastColon)...]
+    guard let point = seconds.firstIndex(of: "."), (1...2).contains(seconds[..<point].count),
+      let fraction = float(seconds, isSigned: false), fraction < 60
+    else { return nil }
+    let places = text[..<lastColon].split(separator: ":", omittingEmptySubsequences: false)
+    var total = 0.0
+    for (position, place) in places.enumerated() {
+      guard let value = digits(place, radix: 10), position == 0 || (place.count < 3 && value < 60)
+      else { return nil }
+      total = total * 60 + Double(value)
+    }
+    return total * 60 + fraction
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }

@@ -20,9 +20,13 @@ final class LaunchEvents: @unchecked Sendable {
   }
 
   /// The next event, or nil when the deadline passes first.
-  func next(before deadline: Date = .distantFuture) -> LaunchEvent? {
+  func next(before deadline: Date? = nil) -> LaunchEvent? {
     condition.withLock {
       while events.isEmpty {
+        guard let deadline else {
+          condition.wait()
+          continue
+        }
         if !condition.wait(until: deadline) { break }
       }
       return events.isEmpty ? nil : events.removeFirst()

@@ -81,7 +81,7 @@ package struct WorkerGroup {
   /// system may report them in any order. So the cause is chosen among all that fail at once.
   private func failuresAtOnce(_ running: inout Set<Int>) -> [Failure] {
     var failures: [Failure] = []
-    let deadline = Date(timeIntervalSinceNow: 0.3)
+    let deadline = Date(timeIntervalSinceNow: 1)
     while !running.isEmpty, case .exit(let worker, let exit)? = events.next(before: deadline) {
       running.remove(worker)
       if exit != .code(0) { failures.append(Failure(worker: worker, exit: exit)) }

@@ -1,0 +1,57 @@
+// Overrides and interpolation against torchtune 0.6.1 and OmegaConf 2.4.0 (Fixtures/compositions.json).
+import Essentials
+import Foundation
+import Testing
+
+@testable import Recipes
+
+struct CompositionTests {
+  struct Cases: Decodable {
+    struct Case: Decodable {
+      let yaml: String
+      let overrides: [String]
+      let resolved: JSON
+    }
+    let environment: [String: String]
+    let cases: [Case]
+  }
+
+  @Test func composesAsTorchtuneDoes() throws {
+    let fixture = try JSONDecoder().decode(
+      Cases.self, from: Data(Fixtures.text("compositions.json").utf8))
+    #expect(fixture.cases.count > 20)
+    for testCase in fixture.cases {
+      let resolved = try YAMLReader.map(in: testCase.yaml, file: "case.yaml")
+        .applying(testCase.overrides.map(ConfigurationOverride.init))
+        .resolvingInterpolations(environment: fixture.environment)
+      #expect(JSON(.map(resolved)) == testCase.resolved, "\(testCase.overrides)\n\(testCase.yaml)")
+    }
+  }
+
+  /// Where we go further than torchtune.
+  @Test func nullReplacesAComponentWhole() throws {
+    let map = try YAMLReader.map(in: "quantizer: {_component_: a.B, groupsize: 32}", file: "f")
+    #expect(
+      try map.applying([ConfigurationOverride("quantizer=None")])["quantizer"]?.value == .null)
+    #expect(try map.applying([ConfigurationOverride("~quantizer")]).entries.isEmpty)
+  }
+
+  @Test func valuesMayHoldEqualsSigns() throws {
+    let map = try ConfigurationMap().applying([ConfigurationOverride("a=b=c")])
+    #expect(map["a"]?.value == .string("b=c"))
+  }
+
+  @Test(arguments: ["", "=", "a", ".a=1", "a..b=1", "a.=1", " =1", "~", "~.a", "--x", "a b=1"])
+  func otherFormsAreUsageErrors(argument: String) {
+    #expect {
+      try ConfigurationOverride(argument)
+    } throws: {
+      ($0 as? TuneError)?.code == .usage
+    }
+  }
+
+  @Test func overridesKnowWhereTheyCameFrom() throws {
+    let map = try ConfigurationMap().applying([ConfigurationOverride("a.b=1")])
+    #expect(map["a"]?.value.map?["b"]?.origin == .commandLine("a.b=1"))
+  }
+}

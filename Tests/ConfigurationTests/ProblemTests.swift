@@ -1,0 +1,140 @@
+// Every error that a configuration can cause, as the user reads it (Fixtures/problems.txt). With
+// RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
+import Essentials
+import Foundation
+import Testing
+
+@testable import Recipes
+
+struct ProblemTests {
+  /// A configuration, overrides and the recipe; the file when the text is not a built-in one's.
+  struct Case {
+    var recipe = RecipeName.qatDistributed
+    var config = "llama3/8B_qat_full"
+    var yaml: String?
+    var overrides: [String] = []
+  }
+
+  private static func changed(_ overrides: String...) -> Case { Case(overrides: overrides) }
+  private static func file(_ yaml: String) -> Case { Case(yaml: yaml) }
+
+  static let cases: [Case] = yaml + keys + components + exclusions + other
+
+  private static let yaml: [Case] = [
+    file(""), file("- a"), file("text"), file("a: 1\nb: 2\na: 3"), file("a:\n\tb: 1"),
+    file("a: [1, 2\nb: 3"), file("a: 1\n b: 2"), file("a: *b"), file("[1]: 2"), file("a: !x 1"),
+    file("<<: 3"), file("a: 1\n---\nb: 2"), file("a: 'x"), file("a: ${b"), file("a: ${b}"),
+    file("output_dir: x\na: ${output_dirs}"), file("a: ${b}\nb: ${c}\nc: ${a}"),
+    file("a: {b: '${a}'}"), file("a: ${...b}"), file("a: ${oc.env:NOT_SET}"),
+    file("a: ${now:%Y}"), file("a: {b: 1}\nc: x${a}"),
+  ]
+
+  private static let keys: [Case] = [
+    changed("batch_sise=2"), changed("zzzzzzzzzzzzzz=2"), changed("optimizer.lrr=1"),
+    changed("dataset.packd=True"), changed("batch_size=two"), changed("batch_size=1.5"),
+    changed("batch_size=0"), changed("batch_size=null"), changed("shuffle=1"),
+    changed("output_dir=5"), changed("optimizer.lr=fast"), changed("optimizer.lr=-1"),
+    changed("optimizer.betas=[0.9]"), changed("optimizer.betas=[0.9, 1.5]"),
+    changed("optimizer=5"), changed("model.vocab_size=5"), changed("log_level=LOUD"),
+    changed("~batch_size"), changed("~model", "~dataset"), changed("~sead"),
+    changed("dataset=[a, b]"), changed("dataset.column_map={input: 3}"),
+    changed("checkpointer.checkpoint_files=3"), changed("checkpointer.model_type=LLAMA2"),
+    changed("dtype=fp16"), changed("dtype=fp64"), changed("device=tpu"),
+    changed("device=cuda:0"), changed("lr_scheduler=fast"), changed("quantizer=None"),
+    changed("dataset={split: train}", "~dataset._component_"),
+  ]
+
+  private static let components: [Case] = [
+    changed("optimizer=torch.optim.NoSuchOpt"), changed("optimizer=torch.optim.Adam"),
+    changed("optimizer=bitsandbytes.optim.PagedAdamW8bit"),
+    changed("model=torch.optim.AdamW"), changed("model=torchtune.models.llama2.llama2_7b"),
+    changed("model=torchtune.models.llama3.lora_llama3_8b"),
+    changed("model=torchtune.models.llama3.llama3"),
+    changed("model=torchtune.models.lama3.llama3_8b"),
+    changed("checkpointer=torchtune.training.FullModelMetaCheckpointer"),
+    changed("metric_logger=torchtune.training.metric_logging.WandBLogger"),
+    changed("quantizer=torchtune.training.quantization.Int4WeightOnlyQATQuantizer"),
+    changed("quantizer=torchtune.training.quantization.Int8DynActInt4WeightQuantizer"),
+    changed("quantizer.group_size=32"), changed("quantizer.padding_allowed=True"),
+    changed("dataset=torchtune.datasets.samsum_dataset"),
+    changed("dataset=torchtune.datasets.chat_dataset", "dataset.conversation_style=irc"),
+    changed("profiler.enabled=True"), changed("tokenizer.prompt_template=a.B"),
+    changed("tokenizer=swift_tune.tokenizer.tokenizer_json"),
+    changed("optimizer._component_=[1]"),
+    changed("checkpointer.safe_serialization=False"),
+    changed("checkpointer.resume_from_checkpoint=True"),
+  ]
+
+  private static let exclusions: [Case] = [
+    changed("optimizer_in_bwd=True", "clip_grad_norm=1.0"),
+    changed("optimizer_in_bwd=True", "gradient_accumulation_steps=2"),
+    changed("device=cpu", "enable_activation_offloading=True"),
+    changed("enable_activation_checkpointing=False", "enable_activation_offloading=True"),
+    changed("run_val_every_n_steps=5", "~dataset_val"), changed("dataset.packed=True"),
+    changed("dataset_val.packed=True"), changed("tokenizer.max_seq_len=8193"),
+    changed("optimizer=torch.optim.SGD", "optimizer.nesterov=True"),
+    changed(
+      "optimizer=swift_tune.optim.AdamW", "~optimizer.fused",
+      "optimizer.stochastic_rounding=True", "optimizer.master_weights=True"),
+    changed("quantizer.groupsize=96"), changed("checkpointer.checkpoint_files=[]"),
+    changed("checkpointer.checkpoint_files={filename_format: a, max_filename: '2'}"),
+    changed("checkpointer.checkpoint_files={filename_format: 'a{}b{}', max_filename: x}"),
+    changed("checkpointer.checkpoint_files={filename_format: 'a{}b{}', max_filename: 00004}"),
+    changed(
+      "model=torchtune.models.llama3.llama3", "model.vocab_size=8", "model.num_layers=1",
+      "model.num_heads=3", "model.num_kv_heads=2", "model.embed_dim=64",
+      "model.max_seq_len=8"),
+    changed(
+      "model=torchtune.models.llama3.llama3", "model.vocab_size=8", "model.num_layers=1",
+      "model.num_heads=4", "model.num_kv_heads=3", "model.embed_dim=64",
+      "model.max_seq_len=8", "model.attn_dropout=0.1"),
+  ]
+
+  private static let other: [Case] = [
+    changed("compile=True"), changed("compile={model: True}"), changed("tensor_parallel_dim=2"),
+    changed("context_parallel_dim=2"), changed("data_parallel_replicate_dim=2"),
+    changed("data_parallel_shard_dim=2"), changed("fsdp_cpu_offload=True"),
+    changed("fsdp_reshard_after_forward=False"), changed("ac_mode=selective"),
+    changed("custom_sharded_layers=[layers.0]"), changed("collate_fn=my.function"),
+    changed("enable_async_checkpointing=True"), changed("resize_token_embeddings=True"),
+    changed("batch_size=x", "epochs=y", "quantizer.groupsize=z"),
+    Case(config: "llama3/8B_qat_ful"), Case(config: "/nonexistent/x.yaml"),
+    Case(
+      recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["tasks=[hellaswag]"]),
+    Case(recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["~text_files"]),
+    Case(
+      recipe: .generate, config: "generation",
+      overrides: [
+        "quantizer._component_=swift_tune.quantization.Int8DynActIntxWeightQATQuantizer"
+      ]),
+    Case(recipe: .generate, config: "generation", overrides: ["prompt.usr=x", "~prompt.user"]),
+    Case(recipe: .generate, config: "generation", overrides: ["temperature=-1"]),
+    Case(recipe: .fullFinetuneDistributed, overrides: []),
+    Case(recipe: .quantize, config: "quantization", overrides: ["quantizer.groupsize=7"]),
+  ]
+
+  @Test func problemsReadAsRecorded() throws {
+    var text = ""
+    for testCase in Self.cases {
+      let input = [testCase.yaml?.debugDescription ?? testCase.config] + testCase.overrides
+      text += "# \(testCase.recipe.rawValue) \(input.joined(separator: " "))\n"
+      do {
+        let map = try testCase.yaml.map { try YAMLReader.map(in: $0, file: "my.yaml") }
+        _ = try ValidatedConfiguration(
+          recipe: testCase.recipe, map: map ?? ConfigurationFile.read(testCase.config),
+          overrides: testCase.overrides, environment: [:])
+        text += "NO PROBLEM\n\n"
+      } catch let error as TuneError {
+        text += "\(error.code.rawValue): \(error)\n\n"
+      }
+    }
+    #expect(!text.contains("NO PROBLEM"))
+    if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
+      let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      let target = sources.appendingPathComponent("Fixtures/problems.txt")
+      try text.write(to: target, atomically: true, encoding: .utf8)
+      Issue.record("recorded")
+    }
+    #expect(text == (try Fixtures.text("problems.txt")))
+  }
+}

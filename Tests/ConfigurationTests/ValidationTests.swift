@@ -1,0 +1,146 @@
+// What a checked configuration gives to recipes, and that every built-in one passes.
+import Essentials
+import Foundation
+import Testing
+
+@testable import Recipes
+
+struct ValidationTests {
+  @Test(arguments: BuiltinConfiguration.all.map(\.name))
+  func builtinConfigurationsAreValid(name: String) throws {
+    let builtin = try #require(BuiltinConfiguration.named(name))
+    let map = try ConfigurationFile.read(name)
+    #expect(RecipeName(inferringFrom: map).isQAT == builtin.recipe.isQAT)
+    #expect(RecipeName(inferringFrom: map).isTraining == builtin.recipe.isTraining)
+    let checked = try ValidatedConfiguration.load(
+      recipe: builtin.recipe, config: name, environment: [:])
+    #expect(checked.root.string("output_dir").isEmpty == false)
+    #expect(!builtin.text.contains("\t") && builtin.text.hasSuffix("\n"))
+    #expect(builtin.text.split(separator: "\n").allSatisfy { $0.count <= 100 && $0.last != " " })
+  }
+
+  @Test func namesAreUniqueAndComponentsToo() {
+    let names = BuiltinConfiguration.all.map(\.name)
+    #expect(Set(names).count == names.count)
+    let paths = Components.all.flatMap { [$0.path] + $0.aliases }
+    #expect(Set(paths).count == paths.count)
+    #expect(Set(Components.refused.flatMap(\.paths)).isDisjoint(with: paths))
+    for recipe in RecipeName.allCases {
+      let keys = RecipeSchema.declaration(of: recipe).keys.map(\.name)
+      #expect(Set(keys).count == keys.count, "\(recipe)")
+    }
+    for component in Components.all {
+      let keys = component.arguments.map(\.name) + component.preset.map(\.key)
+      #expect(Set(keys).count == keys.count, "\(component.path)")
+    }
+  }
+
+  /// Each recipe reads defaults by the declared type; a default of another type would trap there.
+  @Test func defaultsHaveTheDeclaredType() {
+    let keys =
+      RecipeName.allCases.flatMap { RecipeSchema.declaration(of: $0).keys }
+      + Components.all.flatMap(\.arguments)
+    for key in keys where key.onlyAt == nil {
+      guard case .defaultsTo(let value) = key.presence, value != .null else { continue }
+      if case .list(let element, _) = key.type, case .list(let list) = value {
+        #expect(list.allSatisfy { element.converting($0.value) == $0.value }, "\(key.name)")
+      } else {
+        #expect(key.type.converting(value) == value, "\(key.name)")
+      }
+    }
+  }
+
+  private func load(_ overrides: String..., config: String = "llama3/8B_qat_full") throws
+    -> Section
+  {
+    let recipe = try #require(BuiltinConfiguration.named(config)).recipe
+    return try ValidatedConfiguration.load(
+      recipe: recipe, config: config, overrides: overrides, environment: [:]
+    ).root
+  }
+
+  @Test func sectionsReadByType() throws {
+    let root = try load(
+      "seed=7", "clip_grad_norm=inf", "fake_quant_after_n_steps=1e3", "~max_steps_per_epoch")
+    #expect(root.int("batch_size") == 2 && root.int("batch_size_val") == 2)
+    #expect(root.optionalInt("seed") == 7)
+    #expect(root.optionalDouble("clip_grad_norm") == .infinity)
+    #expect(root.optionalInt("fake_quant_after_n_steps") == 1000)
+    #expect(root.optionalInt("max_steps_per_epoch") == nil)
+    #expect(!root.isGiven("max_steps_per_epoch") && root.isGiven("epochs"))
+    #expect(root.optionalSection("lr_scheduler") == nil)
+    let optimizer = root.section("optimizer")
+    #expect(optimizer.component == "torch.optim.AdamW")
+    #expect(optimizer.double("lr") == 2e-5 && optimizer.optionalBool("fused") == true)
+    #expect(optimizer.doubles("betas") == [0.9, 0.999])
+    let data = root.section("dataset")
+    #expect(
+      data.string("source") == "yahma/alpaca-cleaned" && data.string("split") == "train[:95%]")
+    #expect(root.section("checkpointer").checkpointFiles().count == 4)
+    #expect(
+      root.section("metric_logger").string("log_dir") == "/tmp/torchtune/llama3_8B/qat_full/logs")
+  }
+
+  @Test func presetsAreTheirFamilyWithFixedArguments() throws {
+    let llama3 = try load().section("model")
+    #expect(llama3.family == "torchtune.models.llama3.llama3")
+    #expect(llama3.int("num_layers") == 32 && llama3.double("rope_base") == 500_000)
+    let small = try load(config: "llama3_2/1B_full").section("model")
+    #expect(small.family == "torchtune.models.llama3_2.llama3_2")
+    #expect(small.bool("tie_word_embeddings") && small.int("scale_factor") == 32)
+  }
+
+  @Test func aliasesBecomeCanonical() throws {
+    let root = try load(
+      "quantizer=torchtune.utils.quantization.Int8DynActInt4WeightQATQuantizer",
+      "quantizer.groupsize=32", "optimizer=bitsandbytes.optim.AdamW8bit", "~optimizer.fused")
+    let quantizer = root.section("quantizer")
+    #expect(
+      quantizer.component
+        == "torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer")
+    #expect(quantizer.int("weight_bits") == 4 && quantizer.int("groupsize") == 32)
+    #expect(quantizer.string("scales_precision") == "fp32")
+    #expect(root.section("optimizer").component == "torchao.optim.AdamW8bit")
+    #expect(root.section("optimizer").int("block_size") == 256)
+  }
+
+  @Test func numberedCheckpointFilesExpand() throws {
+    let root = try load(
+      "checkpointer.checkpoint_files={filename_format: 'model-{}-of-{}.safetensors', "
+        + "max_filename: '00003'}")
+    #expect(
+      root.section("checkpointer").checkpointFiles() == [
+        "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+        "model-00003-of-00003.safetensors",
+      ])
+  }
+
+  @Test func aSinglePathIsAListOfOne() throws {
+    let root = try load("dataset.source=json", "dataset.data_files=a.json")
+    #expect(root.section("dataset").optionalStrings("data_files") == ["a.json"])
+  }
+
+  @Test func switchesThatAreAllOffAreOff() throws {
+    _ = try load("compile={model: False, loss: False}", "custom_sharded_layers=[output]")
+  }
+
+  @Test func effectiveTextValidatesToTheSame() throws {
+    let first = try ValidatedConfiguration.load(
+      recipe: .qatDistributed, config: "llama3/8B_qat_full", overrides: ["seed=3"],
+      environment: [:])
+    let again = try ValidatedConfiguration(
+      recipe: .qatDistributed, map: YAMLReader.map(in: first.yaml(), file: "again.yaml"),
+      environment: [:])
+    #expect(again.yaml() == first.yaml())
+    #expect(again.root.optionalInt("seed") == 3)
+  }
+
+  @Test func missingFilesAreListed() throws {
+    let checked = try ValidatedConfiguration.load(
+      recipe: .qatDistributed, config: "llama3/8B_qat_full",
+      overrides: ["checkpointer.checkpoint_dir=/nonexistent"], environment: [:])
+    let missing = checked.missingFiles()
+    #expect(missing.allSatisfy { $0.code == .missingFile })
+    #expect(missing.contains { $0.location.key == "checkpointer.checkpoint_dir" })
+  }
+}

@@ -1,0 +1,77 @@
+// The command line as users see it: help, output, errors and exit codes (Fixtures/commands.txt). With
+// RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
+import Foundation
+import Testing
+
+struct CommandTests {
+  /// One folder for all, so that later commands find what earlier ones wrote.
+  static let commands: [[String]] = [
+    [], ["--help"], ["ls", "--help"], ["cp", "--help"], ["cat", "--help"],
+    ["validate", "--help"], ["run", "--help"], ["help", "run"], ["bogus"],
+    ["ls"], ["ls", "qat_distributed"], ["ls", "qat_distribute"],
+    ["cat", "qat_distributed"], ["cat", "nosuch"], ["cat", "llama3/8B_qat_ful"],
+    ["cat", "nosuch.yaml"], ["cat", "generation", "--sort"],
+    ["cp", "llama3/8B_qat_full", "my.yaml"], ["cp", "-n", "llama3/8B_qat_full", "my.yaml"],
+    ["cp", "llama3/8B_qat_full", "noext"], ["cp", "generation", "."],
+    ["cp", "generation", "new/x.yaml"], ["cp", "generation", "new/x.yaml", "--make-parents"],
+    ["cp", "nosuch", "x.yaml"], ["cp", "qat_distributed", "x"], ["cp", "generation"],
+    ["validate", "nosuch"], ["validate", "generation", "top_k=x"],
+    ["validate", "generation", "--recipe", "quantize"], ["validate", "generation", "top_k"],
+    ["run"], ["run", "nosuch"], ["run", "qat_distributed.py"], ["run", "qat_distributed"],
+    ["run", "qat_distributed", "--config"], ["run", "qat_distributed", "--config", "nosuch"],
+    ["run", "--config", "x", "qat_distributed"],
+    ["run", "qat_distributed", "--config", "my.yaml", "--nproc_per_node", "2"],
+    ["run", "qat_distributed", "--config", "my.yaml", "--config=b"],
+    ["run", "qat_distributed", "--config", "my.yaml", "batch_size"],
+    ["run", "--nproc_per_node", "2", "generate", "--config", "generation"],
+    ["run", "--nproc-per-node", "x", "qat_distributed", "--config", "my.yaml"],
+    ["run", "--nnodes", "2", "qat_distributed", "--config", "my.yaml"],
+    ["run", "--max_restarts", "1", "qat_distributed", "--config", "my.yaml"],
+    ["run", "--node_rank", "x", "qat_distributed", "--config", "my.yaml"],
+    ["run", "--nproc_per_node", "2", "qat_distributed", "--config", "my.yaml", "dtype=fp16"],
+    ["run", "generate", "--help"],
+  ]
+
+  @Test func commandsAnswerAsRecorded() throws {
+    try Processes.inFolder { folder in
+      var text = ""
+      for arguments in Self.commands {
+        let result = try Processes.run(arguments, in: folder)
+        text += "$ tune \(arguments.joined(separator: " "))\n\(result.stdout)"
+        for line in result.stderr.split(separator: "\n") { text += "stderr: \(line)\n" }
+        text += "[exit code \(result.exitCode)]\n\n"
+      }
+      text = text.replacing(URL(fileURLWithPath: folder).standardizedFileURL.path, with: "DIR")
+      if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
+        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        let target = sources.appendingPathComponent("Fixtures/commands.txt")
+        try text.write(to: target, atomically: true, encoding: .utf8)
+        Issue.record("recorded")
+      }
+      let fixture = try #require(Bundle.module.resourceURL)
+        .appendingPathComponent("Fixtures/commands.txt")
+      #expect(text == (try String(contentsOf: fixture, encoding: .utf8)))
+    }
+  }
+
+  @Test func noErrorIsAStackTrace() throws {
+    let url = try #require(Bundle.module.resourceURL)
+      .appendingPathComponent("Fixtures/commands.txt")
+    let text = try String(contentsOf: url, encoding: .utf8)
+    #expect(!text.contains("Fatal error") && !text.contains("crashed"))
+    #expect(!text.contains("[exit code 132]") && !text.contains("[exit code 139]"))
+  }
+
+  @Test func anEnvironmentThatMakesNoSenseIsAUsageError() throws {
+    try Processes.inFolder { folder in
+      let run = { (variables: [String: String]) in
+        try Processes.run(
+          ["run", "generate", "--config", "generation"], in: folder, environment: variables)
+      }
+      let single = try run(["RANK": "0", "WORLD_SIZE": "2"])
+      #expect(single.exitCode == 64 && single.stderr.contains("WORLD_SIZE is 2"))
+      let wrong = try run(["RANK": "2", "WORLD_SIZE": "1"])
+      #expect(wrong.exitCode == 64 && wrong.stderr.contains("RANK is '2'"))
+    }
+  }
+}

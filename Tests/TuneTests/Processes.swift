@@ -1,0 +1,83 @@
+// Running `tune` as users do, and looking after processes.
+import Foundation
+import Testing
+
+enum Processes {
+  struct Result {
+    var stdout: String
+    var stderr: String
+    var exitCode: Int32
+  }
+
+  /// The program, which is built beside the tests.
+  static var tune: URL {
+    Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("tune")
+  }
+
+  /// A `tune` that has been started and goes on.
+  static func start(
+    _ arguments: [String], in folder: String, environment: [String: String] = [:]
+  ) throws -> (process: Process, stdout: Foundation.Pipe, stderr: Foundation.Pipe) {
+    let process = Process()
+    process.executableURL = tune
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+    let (stdout, stderr) = (Foundation.Pipe(), Foundation.Pipe())
+    (process.standardOutput, process.standardError) = (stdout, stderr)
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    return (process, stdout, stderr)
+  }
+
+  static func run(
+    _ arguments: [String], in folder: String, environment: [String: String] = [:]
+  ) throws -> Result {
+    let (process, stdout, stderr) = try start(arguments, in: folder, environment: environment)
+    // Neither stream of these commands fills a pipe, so one after the other is safe.
+    let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
+    let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Result(
+      stdout: String(decoding: output, as: UTF8.self),
+      stderr: String(decoding: errors, as: UTF8.self), exitCode: process.terminationStatus)
+  }
+
+  /// Whether a process is there and no zombie.
+  static func isAlive(_ pid: pid_t) -> Bool {
+    guard kill(pid, 0) == 0 else { return false }
+    return status(pid)?.state != "Z"
+  }
+
+  static func children(of parent: pid_t) -> [pid_t] {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return entries.compactMap { pid_t($0) }.filter { status($0)?.parent == parent }
+  }
+
+  private static func status(_ pid: pid_t) -> (state: String, parent: pid_t)? {
+    guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+      let end = text.lastIndex(of: ")")
+    else { return nil }
+    let fields = text[text.index(after: end)...].split(separator: " ")
+    guard fields.count > 1, let parent = pid_t(fields[1]) else { return nil }
+    return (String(fields[0]), parent)
+  }
+
+  /// Waits for what comes at the system's leisure; only a broken program waits to the end.
+  static func comesTrue(_ condition: () throws -> Bool) throws -> Bool {
+    for _ in 0..<1000 {
+      if try condition() { return true }
+      usleep(20_000)
+    }
+    return false
+  }
+
+  static func inFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("tune-tests-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try body(folder)
+  }
+}
