@@ -1,5 +1,6 @@
-// `tune run`: checks the configuration, then either is a worker or starts and watches several. A worker
-// that it starts is the same command without torchrun's options and with torchrun's variables.
+// `tune run`: checks the configuration, then either is a worker or starts and watches several. A
+// worker that it starts is the same command without torchrun's options and with torchrun's
+// variables.
 import ArgumentParser
 import Essentials
 import Foundation

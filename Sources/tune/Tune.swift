@@ -1,6 +1,6 @@
-// `tune`: words in, results out. Commands, flags and file formats are torchtune's. A command line that
-// cannot be understood ends with exit code 64, everything else that fails with 1 and a message that
-// says where and how to mend it.
+// `tune`: words in, results out. Commands, flags and file formats are torchtune's. A command line
+// that cannot be understood ends with exit code 64, everything else that fails with 1 and a
+// message that says where and how to mend it.
 import ArgumentParser
 import Essentials
 import Foundation

@@ -1,4 +1,5 @@
-// Overrides and interpolation against torchtune 0.6.1 and OmegaConf 2.4.0 (Fixtures/compositions.json).
+// Overrides and interpolation against torchtune 0.6.1 and OmegaConf 2.4.0
+// (Fixtures/compositions.json).
 import Essentials
 import Foundation
 import Testing

@@ -1,5 +1,5 @@
-// The command line as users see it: help, output, errors and exit codes (Fixtures/commands.txt). With
-// RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
+// The command line as users see it: help, output, errors and exit codes (Fixtures/commands.txt).
+// With RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
-// The models that built-in configurations are for: what names them, and where `tune download` puts them.
+// The models that built-in configurations are for: what names them, and where `tune download`
+// puts them.
 
 struct BuiltinModel: Sendable {
   /// The folder of the configurations' names.

@@ -1,5 +1,5 @@
-// Datasets, with the arguments of torchtune 0.6.1. `data_files` is the one argument of Hugging Face's
-// `load_dataset` that local files need.
+// Datasets, with the arguments of torchtune 0.6.1. `data_files` is the one argument of Hugging
+// Face's `load_dataset` that local files need.
 
 extension Components {
   static let datasets: [ComponentDeclaration] = [

@@ -1,5 +1,5 @@
-// Optimizers, learning rate schedules and losses. The keys of torch's optimizers that select another
-// mathematics we do not have (`amsgrad`, `maximize`) are accepted at their defaults only.
+// Optimizers, learning rate schedules and losses. The keys of torch's optimizers that select
+// another mathematics we do not have (`amsgrad`, `maximize`) are accepted at their defaults only.
 
 extension Components {
   static let optimizers: [ComponentDeclaration] = [

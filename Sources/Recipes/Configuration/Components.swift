@@ -1,5 +1,6 @@
 // The components that configurations name by dot path, ours and torchtune's, found by any of the
-// spellings in use. Dot paths of torchtune that we know and do not support are refused with a reason.
+// spellings in use. Dot paths of torchtune that we know and do not support are refused with a
+// reason.
 import Essentials
 
 package enum Components {

@@ -1,5 +1,5 @@
-// The schema as text: what `tune run <recipe> --help` prints. Generated, so that it cannot differ from
-// what is checked.
+// The schema as text: what `tune run <recipe> --help` prints. Generated, so that it cannot differ
+// from what is checked.
 
 extension RecipeDeclaration {
   /// Every key with its type, default and meaning, then the rules between keys.

@@ -1,6 +1,6 @@
-// A configuration as a tree of values. Every value remembers where it was written, a line of a file or
-// an argument on the command line, so that an error found much later can still point at it. Maps keep
-// the order of the file: what is printed or saved reads like what was written.
+// A configuration as a tree of values. Every value remembers where it was written, a line of a
+// file or an argument on the command line, so that an error found much later can still point at
+// it. Maps keep the order of the file: what is printed or saved reads like what was written.
 import Essentials
 
 /// Where a value was written.

@@ -1,5 +1,5 @@
-// What keys demand of each other. Each rule is checked when the configuration is read, not at the step
-// where it would have failed.
+// What keys demand of each other. Each rule is checked when the configuration is read, not at the
+// step where it would have failed.
 import Essentials
 
 enum Exclusions {

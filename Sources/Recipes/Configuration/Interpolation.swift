@@ -1,7 +1,7 @@
-// `${...}` in values, as OmegaConf resolves it: `${a.b}` is another key, `${.b}` a neighbour, `${..b}`
-// a neighbour of the map around it; `${oc.env:NAME}` and `${oc.env:NAME,default}` read the
-// environment; `${oc.decode:text}` reads text as YAML. A value that is one interpolation and nothing
-// else keeps the type of what it refers to. `\${` is a literal `${`.
+// `${...}` in values, as OmegaConf resolves it: `${a.b}` is another key, `${.b}` a neighbour,
+// `${..b}` a neighbour of the map around it; `${oc.env:NAME}` and `${oc.env:NAME,default}` read
+// the environment; `${oc.decode:text}` reads text as YAML. A value that is one interpolation and
+// nothing else keeps the type of what it refers to. `\${` is a literal `${`.
 import Essentials
 
 extension ConfigurationMap {

@@ -1,5 +1,5 @@
-// Files that a configuration names and that are not there. A warning when a configuration is validated,
-// because it may be meant for another machine; recipes open the files and fail.
+// Files that a configuration names and that are not there. A warning when a configuration is
+// validated, because it may be meant for another machine; recipes open the files and fail.
 import Essentials
 import Foundation
 

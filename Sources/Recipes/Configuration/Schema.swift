@@ -1,6 +1,6 @@
-// What a configuration may hold, as data: recipes declare their keys, components their arguments. The
-// checker, the typed reader and the configuration reference all read these declarations, so that no
-// key can be documented and unread, or read and undocumented.
+// What a configuration may hold, as data: recipes declare their keys, components their arguments.
+// The checker, the typed reader and the configuration reference all read these declarations, so
+// that no key can be documented and unread, or read and undocumented.
 
 import Essentials
 

@@ -1,6 +1,6 @@
-// A configuration against its schema. All problems are found in one pass, each with file, line and key,
-// before a weight or a dataset is touched. What passes comes out in one form: defaults filled in,
-// numbers of the declared type, component paths canonical.
+// A configuration against its schema. All problems are found in one pass, each with file, line
+// and key, before a weight or a dataset is touched. What passes comes out in one form: defaults
+// filled in, numbers of the declared type, component paths canonical.
 import Essentials
 
 struct SchemaChecker {

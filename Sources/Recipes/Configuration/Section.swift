@@ -1,6 +1,6 @@
-// One map of a checked configuration, read by key and type. Everything that a user can get wrong was
-// reported when the configuration was checked; reading a key that the schema does not declare, or as
-// another type, is a slip of ours and traps.
+// One map of a checked configuration, read by key and type. Everything that a user can get wrong
+// was reported when the configuration was checked; reading a key that the schema does not
+// declare, or as another type, is a slip of ours and traps.
 import Essentials
 
 package struct Section: Sendable {

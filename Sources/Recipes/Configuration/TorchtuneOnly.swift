@@ -1,5 +1,5 @@
-// Keys of torchtune's training recipes that choose between mechanisms which are one here, or turn on
-// what is not here. Each is accepted at the values that change nothing and refused at others.
+// Keys of torchtune's training recipes that choose between mechanisms which are one here, or turn
+// on what is not here. Each is accepted at the values that change nothing and refused at others.
 
 enum TorchtuneOnly {
   static let training: [KeyDeclaration] = [

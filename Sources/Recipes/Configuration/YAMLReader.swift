@@ -1,6 +1,7 @@
 // YAML text to a configuration tree. Yams finds the structure and the line of everything; what a
-// scalar means is ours (YAMLScalar), because configurations are read the way OmegaConf reads them.
-// A configuration may come from anywhere, so size, depth and the growth through anchors are bounded.
+// scalar means is ours (YAMLScalar), because configurations are read the way OmegaConf reads
+// them. A configuration may come from anywhere, so size, depth and the growth through anchors are
+// bounded.
 import Essentials
 import Foundation
 import Yams

@@ -60,8 +60,8 @@ enum YAMLScalar {
     return total
   }
 
-  /// `1.`, `.5`, `1.5e3`, `1e-5`; `_` between digits; base 60 with a fraction. The sign is taken already,
-  /// but OmegaConf knows none before `.5`, nor an exponent without sign behind it.
+  /// `1.`, `.5`, `1.5e3`, `1e-5`; `_` between digits; base 60 with a fraction. The sign is taken
+  /// already, but OmegaConf knows none before `.5`, nor an exponent without sign behind it.
   private static func float(_ text: Substring, isSigned: Bool) -> Double? {
     if let colon = text.lastIndex(of: ":") { return sexagesimalFloat(text, lastColon: colon) }
     let halves = text.split(

@@ -1,5 +1,5 @@
-// What happens while a launcher waits: a worker ends, the user interrupts. Threads that block on the
-// system put it in a queue, and the launcher takes it out one by one.
+// What happens while a launcher waits: a worker ends, the user interrupts. Threads that block on
+// the system put it in a queue, and the launcher takes it out one by one.
 import Foundation
 
 enum LaunchEvent {
@@ -34,9 +34,10 @@ final class LaunchEvents: @unchecked Sendable {
   }
 }
 
-/// Signals that end a run. They are blocked and waited for, instead of handled: a handler may do next
-/// to nothing. Must be made before the process has other threads. A hangup is not among them: nohup wants
-/// it ignored, and otherwise it ends the launcher, whose lifeline ends the workers.
+/// Signals that end a run. They are blocked and waited for, instead of handled: a handler may do
+/// next to nothing. Must be made before the process has other threads. A hangup is not among
+/// them: nohup wants it ignored, and otherwise it ends the launcher, whose lifeline ends the
+/// workers.
 package struct EndingSignals: Sendable {
   private static var set: sigset_t {
     var set = sigset_t()

@@ -1,5 +1,6 @@
-// Where the output of workers goes besides the console: torchrun's --log_dir, --redirects and --tee.
-// Every worker has its own folder, `<log_dir>/[<rdzv_id>/]<local rank>`, with stdout.log and stderr.log.
+// Where the output of workers goes besides the console: torchrun's --log_dir, --redirects and
+// --tee. Every worker has its own folder, `<log_dir>/[<rdzv_id>/]<local rank>`, with stdout.log
+// and stderr.log.
 import Essentials
 
 package struct LaunchLogs: Sendable, Equatable {

@@ -1,5 +1,6 @@
-// What torchrun's options ask for, made definite: how many workers this machine starts, who meets whom
-// where, and where their output goes. Elastic runs and restarts are refused: a failed run is resumed.
+// What torchrun's options ask for, made definite: how many workers this machine starts, who meets
+// whom where, and where their output goes. Elastic runs and restarts are refused: a failed run is
+// resumed.
 import Essentials
 import Foundation
 

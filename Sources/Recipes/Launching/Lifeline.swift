@@ -1,6 +1,6 @@
-// Workers must not outlive their launcher, however it dies. They inherit the reading end of a pipe
-// whose writing end only the launcher has: when it is gone, the system closes the pipe, and each worker
-// ends itself. A signal of the launcher would not do: SIGKILL runs no handler.
+// Workers must not outlive their launcher, however it dies. They inherit the reading end of a
+// pipe whose writing end only the launcher has: when it is gone, the system closes the pipe, and
+// each worker ends itself. A signal of the launcher would not do: SIGKILL runs no handler.
 import Foundation
 
 package enum Lifeline {

@@ -2,8 +2,8 @@
 import Essentials
 import Foundation
 
-/// A TCP port that nobody listens on. Another program may take it before the workers do, but the system
-/// hands out each one only once in a while.
+/// A TCP port that nobody listens on. Another program may take it before the workers do, but the
+/// system hands out each one only once in a while.
 func freePort() throws -> Int {
   let descriptor = socket(AF_INET, streamSocket, 0)
   guard descriptor >= 0 else { throw portError() }

@@ -1,5 +1,5 @@
-// Carries what a worker writes into a pipe to the console, each line under its rank, and to its log.
-// Whole lines only: lines of several workers never mix.
+// Carries what a worker writes into a pipe to the console, each line under its rank, and to its
+// log. Whole lines only: lines of several workers never mix.
 import Foundation
 
 /// A pipe whose ends no other process inherits by accident.

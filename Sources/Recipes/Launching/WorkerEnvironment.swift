@@ -1,4 +1,5 @@
-// A process's place among the workers of a run, as torchrun's environment variables or SLURM's give it.
+// A process's place among the workers of a run, as torchrun's environment variables or SLURM's
+// give it.
 import Essentials
 
 package struct WorkerEnvironment: Sendable, Equatable {

@@ -1,5 +1,5 @@
-// The error of a worker on its way to the launcher, which shows the first one and not all that followed
-// from it. A worker without a launcher prints its error itself.
+// The error of a worker on its way to the launcher, which shows the first one and not all that
+// followed from it. A worker without a launcher prints its error itself.
 import Foundation
 
 package enum WorkerErrorFile {

@@ -1,5 +1,6 @@
-// Starts the workers of this machine and watches them. The first one that fails ends all, and so does
-// an interrupt: first with SIGTERM, after a grace period with SIGKILL. Nothing outlives `run`.
+// Starts the workers of this machine and watches them. The first one that fails ends all, and so
+// does an interrupt: first with SIGTERM, after a grace period with SIGKILL. Nothing outlives
+// `run`.
 import Essentials
 import Foundation
 
@@ -77,8 +78,8 @@ package struct WorkerGroup {
     let exit: WorkerExit
   }
 
-  /// A worker that dies breaks the connections of the others, which then fail within moments, and the
-  /// system may report them in any order. So the cause is chosen among all that fail at once.
+  /// A worker that dies breaks the connections of the others, which then fail within moments, and
+  /// the system may report them in any order. So the cause is chosen among all that fail at once.
   private func failuresAtOnce(_ running: inout Set<Int>) -> [Failure] {
     var failures: [Failure] = []
     let deadline = Date(timeIntervalSinceNow: 1)
@@ -122,7 +123,8 @@ package struct WorkerGroup {
       remedy: plan.workers.count > 1 ? "All workers were ended." : nil)
   }
 
-  /// What is left in the pipes. Something that a worker started and left may hold them open for ever.
+  /// What is left in the pipes. Something that a worker started and left may hold them open for
+  /// ever.
   private func drainOutput() { _ = pumps.wait(timeout: .now() + 2) }
 
   private func errorFile(_ scratch: String, _ worker: Int) -> String { "\(scratch)/\(worker)" }

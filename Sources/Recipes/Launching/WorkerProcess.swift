@@ -1,5 +1,5 @@
-// One worker as a process of its own group, so that a Ctrl-C at the terminal reaches the launcher only
-// and each worker exactly once through it.
+// One worker as a process of its own group, so that a Ctrl-C at the terminal reaches the launcher
+// only and each worker exactly once through it.
 import Essentials
 import Foundation
 
@@ -67,7 +67,7 @@ struct WorkerProcess {
     environment[Lifeline.variable] = "\(Lifeline.descriptor)"
     let arguments = ([command.executable] + command.arguments).map { strdup($0) } + [nil]
     let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { (arguments + variables).forEach { free($0) } }
+    defer { for text in arguments + variables { free(text) } }
     var pid: pid_t = 0
     let status = actions.spawn(&pid, command.executable, arguments, variables)
     guard status == 0 else {
