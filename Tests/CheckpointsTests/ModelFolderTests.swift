@@ -136,6 +136,36 @@ import Testing
     #expect(try bytes(of: scratch["epoch/notes.txt"]) == [5])
   }
 
+  /// A limit on the size of files stands for a full disk.
+  @Test func aFullDiskLeavesTheOldFolder() async {
+    await #expect(processExitsWith: .success) {
+      let scratch = try Scratch()
+      let source = try nanoFolder()
+      try initializeModelFolder(
+        scratch["epoch"], source.configuration.decoder, dtype: .float32, seed: 1, shardCount: 2)
+      let before = scratch.everything
+      limitFileSize(1 << 20)
+      let begun = thrown {
+        _ = try ModelFolderWriter(to: scratch["epoch"], like: source, dtype: .float32)
+      }
+      #expect(begun?.code == .disk)
+      #expect(scratch.everything == before)
+      let old = try ModelFolder(path: scratch["epoch"])
+      try old.check(against: source.configuration.decoder)
+    }
+  }
+
+  /// What a killed run leaves beside the folder goes when the next one writes it.
+  @Test func removesWhatAKilledRunLeft() throws {
+    let scratch = try Scratch()
+    // No process has this number: the kernel's limit is below.
+    try FileManager.default.createDirectory(
+      atPath: scratch["epoch.partial-2000000000"], withIntermediateDirectories: true)
+    _ = try scratch.write([1], "epoch.partial-2000000000/model.safetensors")
+    try Self.copy(nanoFolder(), to: scratch["epoch"])
+    #expect(scratch.everything == ["epoch", "epoch/config.json", "epoch/model.safetensors"])
+  }
+
   @Test func followsALinkToTheFolderItReplaces() throws {
     let scratch = try Scratch()
     try FileManager.default.createDirectory(
