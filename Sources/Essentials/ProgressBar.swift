@@ -139,7 +139,9 @@ package final class ProgressBar {
     return Self.cut("\(before)  \(after)", to: columns)
   }
 
-  private static func cut(_ text: String, to columns: Int) -> String { String(text.prefix(columns)) }
+  private static func cut(_ text: String, to columns: Int) -> String {
+    String(text.prefix(columns))
+  }
 
   private static func bar(_ fraction: Double, width: Int) -> String {
     let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]

@@ -122,7 +122,8 @@ package func modelFolder(
   }
   if let difference = configuration.difference(from: folder.configuration.decoder) {
     throw checkpointer.error(
-      at: "checkpoint_dir", "the checkpoint's config.json and the model section differ: \(difference)",
+      at: "checkpoint_dir",
+      "the checkpoint's config.json and the model section differ: \(difference)",
       remedy: "Choose the model that the checkpoint was made for.")
   }
   try folder.check(against: configuration)

@@ -48,7 +48,8 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
 }
 
 /// Sizes before and after, for people.
-private func report(_ work: FolderQuantization, _ size: ModelSizeReport, _ output: String) -> String {
+private func report(_ work: FolderQuantization, _ size: ModelSizeReport, _ output: String) -> String
+{
   let weights = work.layers.filter(work.scheme.fits).reduce(0) { $0 + $1.count }
   let quantized = size.codeBytes + size.scaleBytes
   let total = quantized + size.plainBytes

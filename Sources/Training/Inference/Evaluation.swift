@@ -7,23 +7,34 @@ import Foundation
 import Layers
 import Tensors
 
-/// A stretch of a document: what the model reads, and what it should predict at each place.
+/// A stretch of a document: what the model reads, and what it should predict after its last tokens.
 package struct RollingWindow: Sendable, Equatable {
   package var input: [Int32]
-  /// One a token of `input`.
+  /// Predicted after the last `targets.count` tokens of `input`.
   package var targets: [Int32]
-}
 
-package enum RollingWindows {
-  /// Windows in which every token is predicted once: the first after `prefix`, the first of every
-  /// later window after the last token of the window before it, and no other context is shared.
+  package init(input: [Int32], targets: [Int32]) {
+    self.input = input
+    self.targets = targets
+  }
+
+  /// One a token of `input`; -100 where nothing is predicted.
+  var labels: [Int32] {
+    [Int32](repeating: -100, count: input.count - targets.count) + targets
+  }
+
+  /// Windows that together predict each token once. The first begins with `prefix`; every later one
+  /// reads `length` tokens, so that the last, which has few to predict, still sees many before them.
   package static func windows(
     of tokens: [Int32], prefix: Int32, length: Int
   ) -> [RollingWindow] {
     stride(from: 0, to: tokens.count, by: length).map { start in
-      let targets = Array(tokens[start..<min(start + length, tokens.count)])
-      let before = start == 0 ? prefix : tokens[start - 1]
-      return RollingWindow(input: [before] + targets.dropLast(), targets: targets)
+      let end = min(start + length, tokens.count)
+      let targets = Array(tokens[start..<end])
+      return RollingWindow(
+        input: start == 0
+          ? [prefix] + targets.dropLast() : Array(tokens[end - length - 1..<end - 1]),
+        targets: targets)
     }
   }
 }
@@ -91,7 +102,7 @@ package struct Evaluation: Sendable {
   ) throws -> [Double] {
     var windows: [(document: Int, window: RollingWindow)] = []
     for (index, tokens) in documents.enumerated() {
-      windows += RollingWindows.windows(of: tokens, prefix: prefix, length: windowLength)
+      windows += RollingWindow.windows(of: tokens, prefix: prefix, length: windowLength)
         .map { (index, $0) }
     }
     // Windows of like length share a batch, the longest first: a batch that does not fit into
@@ -125,7 +136,7 @@ package struct Evaluation: Sendable {
       return Tensor(flat, [rows.count, width]).to(model.device)
     }
     let tokens = padded(windows.map(\.input), with: 0)
-    let labels = padded(windows.map(\.targets), with: -100)
+    let labels = padded(windows.map(\.labels), with: -100)
     let hidden = model.hidden(tokens)
     // Logits of 2^24 elements at a time: 64 MiB in fp32.
     let rowsAtOnce = max(1, (1 << 24) / model.configuration.vocabularySize)

@@ -29,7 +29,9 @@ extension InferenceModel {
         count += 1
         loaded(count, total)
       }
-      if let stored = try folder.quantized(parameter) { return .quantized(stored.moved(to: device)) }
+      if let stored = try folder.quantized(parameter) {
+        return .quantized(stored.moved(to: device))
+      }
       let tensor = try exact(parameter)
       guard folder.quantizationScheme == nil, let scheme, scheme.fits(parameter) else {
         return .exact(tensor)

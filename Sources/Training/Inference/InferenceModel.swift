@@ -54,7 +54,8 @@ package struct InferenceModel: Sendable {
 
   /// Bytes of all weights as they lie in memory, of which each new token reads every one.
   package var byteCount: Int {
-    let isTiedAndExact = if case .exact = output, configuration.tiesEmbeddings { true } else { false }
+    let isTiedAndExact =
+      if case .exact = output, configuration.tiesEmbeddings { true } else { false }
     let parts = weights.blocks.flatMap(\.all) + [weights.head.norm]
     return parts.reduce(embedding.byteCount + (isTiedAndExact ? 0 : output.byteCount)) {
       $0 + $1.byteCount

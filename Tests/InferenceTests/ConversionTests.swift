@@ -1,0 +1,154 @@
+// Prepared model == converted model: what a fake-quantized decoder computes is, bit for bit, what the
+// same weights compute after they were quantized, packed, written, read and unpacked.
+import Checkpoints
+import Essentials
+import Foundation
+import Layers
+import Quantization
+import Recipes
+import Tensors
+import Testing
+import Training
+
+@Suite struct ConversionTests {
+  static let schemes = [
+    QuantizationScheme(weightBits: 4, groupSize: 32),
+    QuantizationScheme(weightBits: 2, groupSize: 32),
+    QuantizationScheme(weightBits: 3, groupSize: 16, scaleDType: .bfloat16),
+    // Divides the model's width and not the feed-forward layer's.
+    QuantizationScheme(weightBits: 4, groupSize: 64),
+    QuantizationScheme(weightBits: 5, groupSize: 32, scaleDType: .float16),
+    QuantizationScheme(weightBits: 8, groupSize: 8),
+  ]
+
+  @Test(arguments: schemes, [DType.float32, .bfloat16])
+  func preparedEqualsConverted(scheme: QuantizationScheme, dtype: DType) throws {
+    for tied in [false, true] {
+      let tiny = try TinyModel(tied: tied, dtype: dtype)
+      let prepared = InferenceModel(
+        tiny.configuration, try tiny.tensors(dtype), numerics: .fakeQuantized(scheme))
+      let output = tiny.folder + "/quantized"
+      let source = try tiny.modelFolder()
+      let work = FolderQuantization(source, tiny.configuration, scheme: scheme, dtype: dtype)
+      let size = try work.write(to: output)
+      #expect(size.quantizedLayers.count == (scheme.groupSize == 64 ? 13 : 15))
+      #expect(size.skippedLayers == work.skippedLayers.map(\.name))
+
+      let folder = try ModelFolder(path: output)
+      try folder.check(against: tiny.configuration)
+      let converted = try InferenceModel(
+        loading: folder, tiny.configuration, dtype: dtype, on: .cpu)
+      let onLoading = try InferenceModel(
+        loading: source, tiny.configuration, dtype: dtype, on: .cpu, scheme: scheme)
+      #expect(converted.isQuantized && onLoading.isQuantized && !prepared.isQuantized)
+
+      let tokens = RandomGenerator(seed: 3)
+        .integers([2, 17], in: 0..<tiny.configuration.vocabularySize)
+      let expected = prepared.logits(tokens)
+      #expect(expected.dtype == dtype)
+      #expect(converted.logits(tokens).isEqual(to: expected))
+      #expect(onLoading.logits(tokens).isEqual(to: expected))
+      // The rounding is there: the test would otherwise hold for a scheme that does nothing.
+      let exact = InferenceModel(tiny.configuration, try tiny.tensors(dtype), numerics: .exact)
+      #expect(!exact.logits(tokens).isEqual(to: expected))
+    }
+  }
+
+  @Test func recipeWritesWhatTheCheckpointerReads() throws {
+    let tiny = try TinyModel(tied: true)
+    let configuration = try tiny.recipe(
+      .quantize, Self.quantizer("Int8DynActInt4WeightQATQuantizer"))
+    try runQuantize(configuration, .single)
+    let folder = try ModelFolder(path: tiny.folder + "/out", files: ["model.safetensors"])
+    #expect(folder.quantizationScheme == QuantizationScheme(groupSize: 32))
+    // A tied head becomes a layer of its own; the embedding stays as it was.
+    #expect(try folder.quantized(tiny.configuration.headSpecification) != nil)
+    let embedding = tiny.configuration.specification.embedding
+    #expect(try folder.whole(embedding).isEqual(to: tiny.modelFolder().whole(embedding)))
+    // int4 is two to a byte, and a scale takes 4 bytes for 32 weights: 5 bits a weight.
+    let size = folder.sizeReport()
+    #expect(size.scaleBytes * 4 == size.codeBytes)
+  }
+
+  @Test func refusals() throws {
+    let tiny = try TinyModel()
+    let configuration = try tiny.recipe(.quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"))
+    var two = WorkerEnvironment.single
+    two.worldSize = 2
+    #expect(tuneError { try runQuantize(configuration, two) }?.code == .usage)
+    try runQuantize(configuration, .single)
+
+    let again = try tiny.recipe(
+      .quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"), checkpoint: tiny.folder + "/out",
+      overrides: ["checkpointer.output_dir=\(tiny.folder)/again"])
+    let error = tuneError { try runQuantize(again, .single) }
+    #expect(
+      error?.message.contains("quantized already, with 4-bit weights in groups of 32") == true)
+    #expect(!FileManager.default.fileExists(atPath: tiny.folder + "/again"))
+
+    let onto = try tiny.recipe(
+      .quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"),
+      overrides: ["checkpointer.output_dir=\(tiny.model)"])
+    #expect(tuneError { try runQuantize(onto, .single) } != nil)
+    #expect(try tiny.modelFolder().quantizationScheme == nil)
+  }
+
+  @Test func aGroupSizeThatDividesNoLayer() throws {
+    let tiny = try TinyModel()
+    let work = FolderQuantization(
+      try tiny.modelFolder(), tiny.configuration, scheme: QuantizationScheme(groupSize: 60),
+      dtype: .float32)
+    let error = tuneError { _ = try work.write(to: tiny.folder + "/none") }
+    #expect(error?.code == .configuration)
+    #expect(error?.message.contains("60 divides no layer: their inputs are 64 and 96 wide") == true)
+    #expect(!FileManager.default.fileExists(atPath: tiny.folder + "/none"))
+  }
+
+  @Test func aQuantizerThatIsNotTheFolders() throws {
+    let tiny = try TinyModel()
+    let output = tiny.folder + "/quantized"
+    let scheme = QuantizationScheme(groupSize: 32)
+    _ = try FolderQuantization(
+      try tiny.modelFolder(), tiny.configuration, scheme: scheme, dtype: .float32
+    ).write(to: output)
+    let folder = try ModelFolder(path: output)
+    func load(_ scheme: QuantizationScheme?) throws {
+      _ = try InferenceModel(
+        loading: folder, tiny.configuration, dtype: .float32, on: .cpu, scheme: scheme)
+    }
+    try load(nil)
+    try load(scheme)
+    let error = tuneError { try load(QuantizationScheme(groupSize: 16)) }
+    #expect(error?.code == .checkpointMismatch)
+    #expect(
+      error?.message == "the checkpoint is quantized with 4-bit weights in groups of 32, and the "
+        + "quantizer asks for 4-bit weights in groups of 16")
+  }
+
+  @Test func weightsThatAreNotFinite() throws {
+    let tiny = try TinyModel()
+    let source = try tiny.modelFolder()
+    let writer = try ModelFolderWriter(to: tiny.folder + "/broken", like: source, dtype: .float32)
+    let layer = tiny.configuration.specification.blocks[1].gate
+    for parameter in writer.specifications {
+      let tensor = try source.whole(parameter)
+      try writer.write(parameter == layer ? tensor / 0 : tensor, for: parameter)
+    }
+    try writer.finish()
+    let work = FolderQuantization(
+      try ModelFolder(path: tiny.folder + "/broken"), tiny.configuration,
+      scheme: QuantizationScheme(groupSize: 32), dtype: .float32)
+    let error = tuneError { _ = try work.write(to: tiny.folder + "/none") }
+    #expect(error?.code == .nonFinite)
+    #expect(error?.message.contains(layer.name) == true)
+    #expect(!FileManager.default.fileExists(atPath: tiny.folder + "/none"))
+  }
+
+  static func quantizer(_ name: String) -> String {
+    """
+    quantizer:
+      _component_: torchtune.training.quantization.\(name)
+      groupsize: 32
+    """
+  }
+}

@@ -1,0 +1,160 @@
+// Generation: the cache changes nothing, a seed decides everything, text comes out whole.
+import Essentials
+import Foundation
+import Layers
+import Quantization
+import Recipes
+import Tensors
+import Testing
+import Text
+import Training
+
+@Suite struct GenerationTests {
+  private func generate(
+    _ model: InferenceModel, _ prompt: [Int32], count: Int = 24, cache: Bool = true,
+    temperature: Double = 0, topK: Int? = nil, seed: UInt64 = 1, stop: [Int32] = []
+  ) throws -> Generation.Result {
+    try Generation(model, stopTokens: stop, usesCache: cache).run(
+      prompt, maxNewTokens: count,
+      sampler: Sampler(temperature: temperature, topK: topK, seed: seed))
+  }
+
+  @Test(arguments: [nil, QuantizationScheme(groupSize: 32)], [false, true])
+  func cacheChangesNothing(scheme: QuantizationScheme?, tied: Bool) throws {
+    let tiny = try TinyModel(tied: tied)
+    let model = try InferenceModel(
+      loading: tiny.modelFolder(), tiny.configuration, dtype: .float32, on: .cpu, scheme: scheme)
+    let prompt = try tiny.tokenizer.encode("The quick brown", addBOS: true, addEOS: false)
+    let cached = try generate(model, prompt)
+    let recomputed = try generate(model, prompt, cache: false)
+    #expect(cached.tokens.count == 24 && Set(cached.tokens).count > 2)
+    #expect(cached.tokens == recomputed.tokens)
+    // And both are the likeliest tokens of the whole sequence seen at once.
+    let sequence = prompt + cached.tokens.dropLast()
+    let logits = model.logits(Tensor(sequence.map(Int64.init), [1, sequence.count]))
+    let likeliest = logits.argmax(along: -1).reshape(-1).int64s.suffix(24).map(Int32.init)
+    #expect(likeliest == cached.tokens)
+  }
+
+  @Test func aSeedDecides() throws {
+    let tiny = try TinyModel()
+    let model = try InferenceModel(
+      loading: tiny.modelFolder(), tiny.configuration, dtype: .bfloat16, on: .cpu)
+    func text(_ seed: UInt64) throws -> [Int32] {
+      try generate(model, [1, 2, 3], temperature: 0.8, topK: 50, seed: seed).tokens
+    }
+    #expect(try text(1) == text(1))
+    #expect(try text(1) != text(2))
+  }
+
+  @Test func ends() throws {
+    let tiny = try TinyModel(positions: 32)
+    let model = try InferenceModel(
+      loading: tiny.modelFolder(), tiny.configuration, dtype: .float32, on: .cpu)
+    let all = try generate(model, [1, 2, 3], count: 10)
+    #expect(all.end == .tokenLimit && all.steps == 10)
+    let stop = all.tokens[4]
+    let stopped = try generate(model, [1, 2, 3], count: 10, stop: [stop])
+    let first = all.tokens.firstIndex(of: stop) ?? 0
+    #expect(stopped.end == .stopToken && stopped.tokens == Array(all.tokens[..<first]))
+    let full = try generate(model, [1, 2, 3], count: 100)
+    #expect(full.end == .modelLimit && full.tokens.count == 29)
+
+    #expect(tuneError { _ = try generate(model, []) }?.location.key == "prompt.user")
+    let tooLong = [Int32](repeating: 1, count: 32)
+    #expect(tuneError { _ = try generate(model, tooLong) }?.message.contains("32 tokens") == true)
+    #expect(tuneError { _ = try generate(model, [100_000]) }?.location.key == "tokenizer.path")
+  }
+
+  @Test func sampling() {
+    let logits = Tensor([Float(1), 3, 2, 0.5, 2.5])
+    #expect(Sampler(temperature: 0, seed: 1).next(logits) == 1)
+    #expect(Sampler(temperature: 2, topK: 1, seed: 1).next(logits) == 1)
+    // A temperature near 0 is the same, and does not overflow.
+    #expect(Sampler(temperature: 1e-9, seed: 1).next(logits) == 1)
+
+    let draws = 4000
+    let sampler = Sampler(temperature: 0.7, topK: 3, seed: 9)
+    var counts = [Int](repeating: 0, count: 5)
+    for _ in 0..<draws { counts[Int(sampler.next(logits))] += 1 }
+    #expect(counts[0] == 0 && counts[3] == 0)
+    let weights = [1: exp(3 / 0.7), 2: exp(2 / 0.7), 4: exp(2.5 / 0.7)]
+    let total = weights.values.reduce(0, +)
+    for (token, weight) in weights {
+      let share = weight / total
+      let deviation = (share * (1 - share) / Double(draws)).squareRoot()
+      // Five standard deviations, for the one seed that is drawn.
+      #expect(abs(Double(counts[token]) / Double(draws) - share) < 5 * deviation)
+    }
+  }
+
+  @Test func charactersComeWhole() throws {
+    let tiny = try TinyModel()
+    let text = "héllo 日本語 🌍🚀 wörld"
+    var stream = TokenText(tiny.tokenizer)
+    var pieces = try tiny.tokenizer.encode(text).map { stream.add($0) }
+    #expect(pieces.allSatisfy { !$0.contains("\u{FFFD}") })
+    #expect(pieces.contains(""))
+    pieces.append(stream.finish())
+    #expect(pieces.joined() == text)
+    // A character that never becomes whole is shown as broken, and not swallowed.
+    let half = try tiny.tokenizer.encode("🚀").dropLast()
+    var broken = half.map { stream.add($0) }.joined()
+    broken += stream.finish()
+    #expect(broken == "\u{FFFD}")
+  }
+
+  @Test func chatPrompt() throws {
+    let tiny = try TinyModel()
+    let tokens = try ChatPrompt(system: "Be kind.", user: "Hello").tokens(tiny.tokenizer)
+    #expect(
+      tiny.tokenizer.decode(tokens) == "<|begin_of_text|>"
+        + "<|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
+        + "<|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>"
+        + "<|start_header_id|>assistant<|end_header_id|>\n\n")
+    let short = try Llama3Tokenizer(path: tiny.folder + "/tokenizer.json", maxSeqLen: 8)
+    #expect(tuneError { _ = try ChatPrompt(user: "Hello").tokens(short) } != nil)
+  }
+
+  @Test func recipeOnFloatAndQuantized() throws {
+    let tiny = try TinyModel()
+    let particulars = """
+      prompt:
+        system: null
+        user: The dog
+      max_new_tokens: 12
+      temperature: 0.9
+      top_k: 40
+
+      """
+    func tokens(
+      _ more: String = "", _ overrides: [String] = [], checkpoint: String? = nil
+    ) throws
+      -> [Int32]
+    {
+      var emitted: [Int32] = []
+      let (result, model) = try Recipes.generate(
+        tiny.recipe(
+          .generate, particulars + more, checkpoint: checkpoint, overrides: overrides), .single
+      ) { emitted.append($1) }
+      #expect(emitted == result.tokens)
+      #expect(model.isQuantized == (checkpoint != nil || !more.isEmpty))
+      return emitted
+    }
+    let float = try tokens()
+    #expect(try tokens() == float)
+    #expect(try tokens("", ["enable_kv_cache=False"]) == float)
+    #expect(try tokens("", ["seed=6"]) != float)
+    let quantizer = ConversionTests.quantizer("Int8DynActInt4WeightQuantizer")
+    try runQuantize(tiny.recipe(.quantize, quantizer), .single)
+    #expect(try tokens(checkpoint: tiny.folder + "/out") == tokens(quantizer))
+
+    let longText = [String](repeating: "sleeps", count: 80).joined(separator: " ")
+    let error = tuneError { _ = try tokens("", ["prompt.user=\(longText)"]) }
+    #expect(error?.message.contains("leaves no room") == true)
+    var two = WorkerEnvironment.single
+    two.worldSize = 2
+    let configuration = try tiny.recipe(.generate, particulars)
+    #expect(tuneError { _ = try Recipes.generate(configuration, two) }?.code == .usage)
+  }
+}
