@@ -76,6 +76,22 @@ let package = Package(
       ]),
     .executableTarget(
       name: "tune", dependencies: ["Recipes", "Essentials", arguments], swiftSettings: swift),
+    tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
+    tests("TextTests", ["Text", "Essentials"]),
+    tests(
+      "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
+    tests(
+      "WalkTests",
+      ["Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text"]),
+    tests("OptimizersTests", ["Training", "Checkpoints", "Sharding", "Tensors", "Essentials"]),
+    tests(
+      "InferenceTests",
+      [
+        "Recipes", "Training", "Checkpoints", "Layers", "Quantization", "Tensors", "Text",
+        "Essentials",
+      ]),
+    tests("ConfigurationTests", ["Recipes", "Essentials"]),
+    tests("TuneTests", ["tune", "Recipes", "Essentials"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -6,8 +6,10 @@ package func runRecipe(
   _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment
 ) throws {
   switch recipe {
-  case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed,
-    .quantize, .eleutherEval, .generate:
-    throw TuneError(.unsupported, "the recipe '\(recipe.rawValue)' is not part of this build")
+  case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed:
+    try runTraining(configuration, environment)
+  case .quantize: try runQuantize(configuration, environment)
+  case .eleutherEval: try runEvaluate(configuration, environment)
+  case .generate: try runGenerate(configuration, environment)
   }
 }

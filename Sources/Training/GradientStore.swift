@@ -16,7 +16,7 @@ final class GradientStore {
   }
   /// The norm over all parameters and ranks.
   func globalNorm(_ group: ProcessGroup) throws -> Double {
-    let local = gradients.values.reduce(0) { $0 + $1.squaredNorm().item }
+    let local = sumOfSquares(gradients.sorted { $0.key < $1.key }.map(\.value))
     return try group.sums([local])[0].squareRoot()
   }
   /// Hands out the gradients unit by unit, scaled, and forgets each.

@@ -7,8 +7,8 @@ package enum LearningRateSchedule: Sendable, Equatable {
   /// `totalSteps`; half a wave ends at 0.
   case cosine(peak: Double, warmupSteps: Int, totalSteps: Int, cycles: Double = 0.5)
 
-  /// The rate of the step that follows `done` steps: of the very first at 0.
-  package func value(afterSteps done: Int) -> Double {
+  /// The rate of the step after `done` steps: 0 for the very first.
+  package func value(step done: Int) -> Double {
     switch self {
     case .constant(let rate): return rate
     case .cosine(let peak, let warmupSteps, let totalSteps, let cycles):

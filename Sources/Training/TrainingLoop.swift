@@ -8,11 +8,11 @@ import Tensors
 import Text
 
 package final class TrainingLoop {
-  let model: ShardedModel
-  let decoder: Decoder
-  let plan: TrainingPlan
-  let optimizer: any Optimizer
-  let device: Device
+  package let model: ShardedModel
+  package let decoder: Decoder
+  package let plan: TrainingPlan
+  package let optimizer: any Optimizer
+  package let device: Device
   var group: ProcessGroup { model.group }
   package private(set) var progress = TrainingProgress()
 
@@ -80,7 +80,7 @@ package final class TrainingLoop {
     while progress.stepInEpoch < stepsPerEpoch {
       let metrics = try step()
       let isLast = progress.stepInEpoch == stepsPerEpoch
-      if progress.step % plan.logEvery == 0 || isLast { try events.stepped(self, metrics) }
+      try events.stepped(self, metrics)
       if let every = plan.validateEvery, progress.step % every == 0 {
         try events.validated(self, loss: validationLoss())
       }

@@ -1,0 +1,78 @@
+// Saving a run: the model as a folder in Hugging Face layout, then, while the run is not over, the
+// state to go on from. Each is complete under its name or not there; a state names the folder it
+// belongs to.
+import Checkpoints
+import Essentials
+import Foundation
+import Sharding
+import Tensors
+import Training
+
+struct CheckpointSaver {
+  let outputFolder: String
+  let source: ModelFolder
+  let dtype: DType
+  let optimizer: String
+  let seed: UInt64
+  let log: RunLog
+
+  /// Every rank must call it: weights and state are gathered; rank 0 writes.
+  func save(_ loop: TrainingLoop, _ occasion: TrainingEvents.Occasion) throws {
+    let name: String
+    let isLast: Bool
+    switch occasion {
+    case .endOfEpoch(let epoch): (name, isLast) = ("epoch_\(epoch)", epoch + 1 == loop.plan.epochs)
+    case .withinEpoch(let step): (name, isLast) = ("step_\(step)", false)
+    }
+    let path = outputFolder + "/" + name
+    let model = loop.model
+    let writer =
+      model.group.rank == 0
+      ? try ModelFolderWriter(to: path, like: source, dtype: dtype) : nil
+    try model.gatherEach { try writer?.write($1, for: $0) }
+    let report = try writer?.finish()
+    if let report {
+      log.say("Saved \(path) (\(report.fileBytes / (1 << 20)) MiB)")
+    }
+    guard !isLast else { return }
+    let state = RunState(
+      progress: loop.progress, weightsFolder: name, optimizer: optimizer, seed: seed)
+    try state.write(in: outputFolder, model, loop.optimizer)
+    log.say("Saved the recipe state after step \(loop.progress.step)")
+  }
+}
+
+/// A saved run to go on from.
+struct SavedRun {
+  let state: RunState
+  let file: SafetensorsFile
+  let weightsPath: String
+}
+
+/// The run that `resume_from_checkpoint: True` means: `recipe_checkpoint`, else the state in the
+/// output folder.
+func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
+  guard root.bool("resume_from_checkpoint") else { return nil }
+  let output = checkpointer.string("output_dir")
+  let path = checkpointer.optionalString("recipe_checkpoint") ?? RecipeStateFile.path(in: output)
+  guard let existing = [path, output + "/" + path].first(where: FileManager.default.fileExists)
+  else {
+    throw TuneError(
+      .missingFile, "there is no saved run to go on from",
+      remedy: "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run "
+        + "to go on with. The last epoch of a run leaves no state.",
+      at: .init(file: path, key: "resume_from_checkpoint"))
+  }
+  let file = try RecipeStateFile.open(path: existing)
+  let state = try RunState(file)
+  let optimizer = root.section("optimizer").component ?? ""
+  guard state.optimizer == optimizer else {
+    throw root.section("optimizer").error(
+      at: "_component_", "the saved run was optimized by \(state.optimizer)",
+      remedy: "Resume with that optimizer.")
+  }
+  // The folder stands beside recipe_state/.
+  let stateFolder = (existing as NSString).deletingLastPathComponent
+  let runFolder = (stateFolder as NSString).deletingLastPathComponent
+  return SavedRun(state: state, file: file, weightsPath: runFolder + "/" + state.weightsFolder)
+}

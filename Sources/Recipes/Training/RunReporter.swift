@@ -1,0 +1,110 @@
+// What a training run shows: a progress bar with the loss, metrics to the logger, a summary at the
+// end. Metric names are torchtune's.
+import Essentials
+import Foundation
+import Sharding
+import Tensors
+import Training
+
+final class RunReporter {
+  private let device: Device
+  private let group: ProcessGroup
+  private let log: RunLog
+  private let logger: (any MetricLogger)?
+  private let logsPeakMemory: Bool
+  private var bar: ProgressBar?
+  private var lastLoss = Double.nan
+  private var (tokens, seconds) = (0, 0.0)
+
+  init(
+    _ root: Section, _ c: ValidatedConfiguration, device: Device, group: ProcessGroup, log: RunLog
+  ) throws {
+    self.device = device
+    self.group = group
+    self.log = log
+    logsPeakMemory = root.bool("log_peak_memory_stats")
+    guard group.rank == 0 else {
+      logger = nil
+      return
+    }
+    let section = root.section("metric_logger")
+    logger =
+      section.component == "torchtune.training.metric_logging.DiskLogger"
+      ? try DiskLogger(
+        folder: section.string("log_dir"), filename: section.optionalString("filename"))
+      : StdoutLogger()
+    let output = root.string("output_dir")
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    try AtomicFile.write(Data(c.yaml().utf8), to: output + "/torchtune_config.yaml")
+  }
+
+  func begin(_ loop: TrainingLoop, parameterCount: Int) throws {
+    Devices.resetPeakMemory(of: device)
+    let processes = group.worldSize == 1 ? "one process" : "\(group.worldSize) processes"
+    let millions = String(format: "%.1f", Double(parameterCount) / 1e6)
+    log.say(
+      "\(millions) million parameters on \(processes), \(device); "
+        + "\(loop.stepsPerEpoch) steps an epoch")
+    if let disk = logger as? DiskLogger { log.say("Metrics go to \(disk.path)") }
+    guard group.rank == 0 else { return }
+    let bar = ProgressBar(
+      label: "training", total: loop.plan.epochs * loop.stepsPerEpoch, unit: "steps")
+    let done = loop.progress.epoch * loop.stepsPerEpoch + loop.progress.stepInEpoch
+    if done > 0 { bar.advance(by: done) }
+    self.bar = bar
+  }
+
+  func stepped(_ loop: TrainingLoop, _ step: StepMetrics) throws {
+    tokens += step.labelTokens
+    seconds += step.seconds
+    lastLoss = step.loss
+    bar?.advance(note: String(format: "loss %.4f", step.loss))
+    let isLast = loop.progress.stepInEpoch == loop.stepsPerEpoch
+    guard let logger, loop.progress.step % loop.plan.logEvery == 0 || isLast else { return }
+    var metrics: [(String, Double)] = [
+      ("loss", step.loss), ("lr", step.learningRate),
+      (
+        "tokens_per_second_per_gpu",
+        Double(step.labelTokens) / step.seconds / Double(group.worldSize)
+      ),
+    ]
+    if logsPeakMemory { metrics += memoryMetrics() }
+    if let norm = step.gradientNorm { metrics.append(("grad_norm", norm)) }
+    try pausing { try logger.log(step: loop.progress.step, metrics) }
+  }
+
+  func validated(_ loop: TrainingLoop, _ loss: Double) throws {
+    try pausing { try logger?.log(step: loop.progress.step, [("val_loss", loss)]) }
+    log.say(String(format: "Validation loss after step %d: %.4f", loop.progress.step, loss))
+  }
+
+  /// GiB, as in the reference.
+  private func memoryMetrics() -> [(String, Double)] {
+    let memory = Devices.memory(of: device)
+    let gib = Double(1 << 30)
+    var metrics = [("peak_memory_active", Double(memory.peakActive) / gib)]
+    if device != .cpu {
+      metrics += [
+        ("peak_memory_alloc", Double(memory.peakActive) / gib),
+        ("peak_memory_reserved", Double(memory.peakReserved) / gib),
+      ]
+    }
+    return metrics
+  }
+
+  func pausing<R>(_ body: () throws -> R) rethrows -> R { try bar?.pausing(body) ?? body() }
+
+  func finish(_ loop: TrainingLoop) throws {
+    bar?.finish()
+    // The largest of the ranks is what a machine must have.
+    let peaks = try (0..<group.worldSize).map { rank in
+      try group.sums([group.rank == rank ? Double(Devices.memory(of: device).peakActive) : 0])[0]
+    }
+    let rate = seconds > 0 ? Double(tokens) / seconds : 0
+    log.say(
+      String(
+        format: "Done: loss %.4f, %.0f label tokens/s, peak memory %.0f MiB a process", lastLoss,
+        rate, (peaks.max() ?? 0) / Double(1 << 20)))
+    logger?.close()
+  }
+}

@@ -1,0 +1,132 @@
+// The training recipes: qat_distributed, qat_single_device and their plain siblings. All four are one
+// story; the configuration's values are the difference.
+import Checkpoints
+import Essentials
+import Foundation
+import Layers
+import Quantization
+import Sharding
+import Tensors
+import Text
+import Training
+
+/// Runs a training recipe as the worker that `environment` describes.
+package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
+  let root = c.root
+  let log = RunLog(level: root.string("log_level"), rank: environment.rank)
+  Devices.configureProcess()
+  let device = try device(from: root, localRank: environment.localRank)
+  let group = try processGroup(environment)
+
+  // Everything that can be wrong with files is found here, before any weight is read.
+  let configuration = decoderConfiguration(from: root.section("model"))
+  let tokenizer = try tokenizer(from: root.section("tokenizer"))
+  try check(tokenizer, fits: configuration, root.section("tokenizer"))
+  let checkpointer = root.section("checkpointer")
+  let saved = try savedRun(root, checkpointer)
+  let source = try modelFolder(from: checkpointer, for: configuration)
+  let quantization = try fakeQuantization(root, configuration, log)
+  let (stream, validation) = try batches(root, tokenizer, group)
+
+  let seed = try sharedSeed(root, saved?.state, group)
+  var plan = try trainingPlan(root, fakeQuantization: quantization, seed: seed)
+  let weights = try saved.map { try ModelFolder(path: $0.weightsPath) } ?? source
+  try weights.check(against: configuration)
+  let model = try ShardedModel(
+    configuration, from: weights, dtype: dtype(from: root), on: device, group: group)
+  let optimizer = optimizer(from: root.section("optimizer"), seed: seed)
+  let saver = CheckpointSaver(
+    outputFolder: checkpointer.string("output_dir"), source: source, dtype: dtype(from: root),
+    optimizer: root.section("optimizer").component ?? "", seed: seed, log: log)
+  let reporter = try RunReporter(root, c, device: device, group: group, log: log)
+
+  func makeLoop() throws -> TrainingLoop {
+    try TrainingLoop(
+      model, plan: plan, optimizer: optimizer,
+      lossHead: LossHead(chunkCount: root.section("loss").int("num_output_chunks")),
+      stream: stream, validation: validation, on: device,
+      events: TrainingEvents(
+        stepped: { try reporter.stepped($0, $1) }, validated: { try reporter.validated($0, $1) },
+        save: { loop, occasion in
+          try reporter.pausing { try saver.save(loop, occasion) }
+        }))
+  }
+  // The schedule spans the run, whose length the data decides.
+  plan.schedule = schedule(root, totalSteps: try makeLoop().stepsPerEpoch * plan.epochs)
+  let loop = try makeLoop()
+  if let saved {
+    try RunState.restore(saved.file, into: optimizer, model)
+    try loop.resume(at: saved.state.progress)
+    log.say("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
+  }
+  try reporter.begin(loop, parameterCount: configuration.parameterCount)
+  try loop.run()
+  try reporter.finish(loop)
+}
+
+/// The group of all workers; a single process is a group of one on the same path.
+package func processGroup(_ e: WorkerEnvironment) throws -> ProcessGroup {
+  try .gloo(host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize)
+}
+
+/// The quantizer of a QAT recipe, checked against the layers there are.
+private func fakeQuantization(
+  _ root: Section, _ configuration: DecoderConfiguration, _ log: RunLog
+) throws -> FakeQuantizationPlan? {
+  guard root.declares("quantizer"), let section = root.optionalSection("quantizer") else {
+    return nil
+  }
+  let scheme = quantizationScheme(from: section)
+  var linears = configuration.specification.all.filter { $0.kind == .linear }
+  if configuration.tiesEmbeddings { linears.append(configuration.headSpecification) }
+  let skipped = linears.filter { !scheme.fits(inputWidth: $0.shape[1]) }
+  guard skipped.count < linears.count else {
+    throw section.error(
+      at: "groupsize",
+      "the group size \(scheme.groupSize) divides no layer's input width "
+        + "(\(Set(linears.map { $0.shape[1] }).sorted().map(String.init).joined(separator: ", ")))",
+      remedy: "Choose a group size that divides them, such as 32.")
+  }
+  if !skipped.isEmpty {
+    log.say(
+      "Not quantized, since the group size \(scheme.groupSize) does not divide their input width: "
+        + skipped.map(\.name).joined(separator: ", "), .warning)
+  }
+  let delay = root.optionalInt("fake_quant_after_n_steps") ?? 0
+  log.say(
+    "Fake quantization: int\(scheme.weightBits) weights, a scale for \(scheme.groupSize), and int8 "
+      + "activations per token, \(delay == 0 ? "from the start" : "after \(delay) steps")")
+  return FakeQuantizationPlan(scheme: scheme, delay: delay)
+}
+
+private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: ProcessGroup) throws -> (
+  training: BatchStream, validation: BatchStream?
+) {
+  func stream(_ key: String, batchSize: Int, shuffle: Bool) throws -> BatchStream {
+    let data = try dataset(from: root.section(key), tokenizer: tokenizer)
+    let sampler = DistributedSampler(
+      count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
+    return try locatingErrors(in: root.section(key)) {
+      try BatchStream(data, sampler: sampler, batchSize: batchSize, padID: tokenizer.padID)
+    }
+  }
+  let batchSize = root.int("batch_size")
+  let training = try stream("dataset", batchSize: batchSize, shuffle: root.bool("shuffle"))
+  guard root.optionalInt("run_val_every_n_steps") != nil else { return (training, nil) }
+  guard root.optionalSection("dataset_val") != nil else {
+    throw root.error(
+      at: "run_val_every_n_steps", "there is no dataset_val to validate on",
+      remedy: "Add dataset_val, or set run_val_every_n_steps to null.")
+  }
+  let size = root.optionalInt("batch_size_val") ?? batchSize
+  return (training, try stream("dataset_val", batchSize: size, shuffle: false))
+}
+
+/// The configuration's seed, the saved run's when it goes on, or one drawn by rank 0 for all.
+private func sharedSeed(_ root: Section, _ saved: RunState?, _ group: ProcessGroup) throws -> UInt64
+{
+  if let saved { return saved.seed }
+  if let given = root.optionalInt("seed") { return UInt64(given) }
+  let drawn = group.rank == 0 ? Double(UInt32.random(in: 0...UInt32.max)) : 0
+  return UInt64(try group.sums([drawn])[0])
+}
