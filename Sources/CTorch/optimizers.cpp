@@ -59,7 +59,9 @@ void step_by_ops(
   square = square + (g * g - square) * c.square_weight;
   m.copy_(mean);
   v.copy_(square);
-  p.copy_(x - (mean / c.mean_correction) * c.rate / (square.sqrt() / c.root_correction + c.epsilon));
+  // libtorch's fp32 square root is not always the nearest number; by way of fp64 it is.
+  Tensor root = square.to(at::kDouble).sqrt().to(at::kFloat);
+  p.copy_(x - (mean / c.mean_correction) * c.rate / (root / c.root_correction + c.epsilon));
 }
 
 Tensor table(const float *values, int64_t count, const Tensor &like) {

@@ -12,7 +12,11 @@ struct Fixture {
   private struct Entry: Decodable {
     var dtype: String
     var shape: [Int]
-    var data_offsets: [Int]
+    var offsets: [Int]
+    enum CodingKeys: String, CodingKey {
+      case dtype, shape
+      case offsets = "data_offsets"
+    }
   }
 
   init(_ name: String) throws {
@@ -33,7 +37,7 @@ struct Fixture {
     let entry = try #require(header[name], "\(name)")
     let dtypes: [String: DType] = ["F32": .float32, "BF16": .bfloat16, "U8": .uint8]
     let tensor = Tensor.empty(entry.shape, try #require(dtypes[entry.dtype]))
-    let range = start + entry.data_offsets[0]..<start + entry.data_offsets[1]
+    let range = start + entry.offsets[0]..<start + entry.offsets[1]
     tensor.withMutableBytes { into in bytes[range].withUnsafeBytes { into.copyMemory(from: $0) } }
     return tensor
   }

@@ -102,9 +102,3 @@ package final class AdamW: Optimizer {
       ? nil : AdamMoments(saved, parameter.flat.dtype, on: parameter.flat.device)
   }
 }
-
-extension Tensor {
-  /// Multiplies by a factor in fp32 and rounds once. libtorch's scalar product would round the
-  /// factor to the tensor's dtype before; a factor in a tensor of its own keeps its digits.
-  func scaleInPlace(_ factor: Double) { multiplyInPlace(.full([], factor, .float64)) }
-}

@@ -1,7 +1,6 @@
 // AdamW whose moments are kept in 8 bits (torchao.optim.AdamW8bit): a code for each element and a
 // scale for each block, a quarter of fp32 state. A step is computed in fp32 on numbers read from
 // the codes, and the parameter is rounded back to its dtype.
-import CTorch
 import Sharding
 import Tensors
 
@@ -30,20 +29,17 @@ package final class AdamW8bit: Optimizer {
     let moments = units[unit] ?? parameter.layout.pieces.map { zeros($0, like: parameter.flat) }
     units[unit] = moments
     let gradient = gradient.to(.float32)
-    let options = ct_adamw_options(
-      learning_rate: learningRate, beta1: self.options.beta1, beta2: self.options.beta2,
-      epsilon: self.options.epsilon, weight_decay: self.options.weightDecay, step: Int64(step))
     for (piece, moments) in zip(parameter.layout.pieces, moments) where piece.count > 0 {
       let p = parameter.flat.narrow(0, from: piece.offset, count: piece.count)
       let g = gradient.narrow(0, from: piece.offset, count: piece.count)
       switch moments {
       case .plain(let plain):
-        check(ct_adamw_in_float32_(p.raw, g.raw, plain.mean.raw, plain.square.raw, options))
+        stepAdamWInFloat32(
+          p, gradient: g, plain, options, learningRate: learningRate, step: step)
       case .quantized(let mean, let square):
-        check(
-          ct_adamw_8bit_(
-            p.raw, g.raw, mean.codes.raw, mean.scales.raw, square.codes.raw, square.scales.raw,
-            Int64(blockSize), options))
+        stepAdamW8bit(
+          p, gradient: g, mean: mean, square: square, options, learningRate: learningRate,
+          step: step)
       }
     }
   }
@@ -106,7 +102,7 @@ package final class AdamW8bit: Optimizer {
 extension QuantizedBlocks {
   /// Blocks of the same format as they are, others by way of fp32.
   fileprivate func copy(from saved: OptimizerStatePiece) {
-    var source: QuantizedBlocks
+    let source: QuantizedBlocks
     if case .blocks(let blocks) = saved, blocks.format == format {
       source = blocks
     } else {

@@ -2,8 +2,6 @@
 // is its pieces one after the other, so a checkpoint holds whole parameters, and a rank of another
 // world takes its stretch. Where a stretch begins and ends between blocks, 8-bit state is cut
 // exactly; elsewhere it becomes fp32 elements, which `restore` quantizes again.
-import CTorch
-import Essentials
 import Sharding
 import Tensors
 
@@ -59,12 +57,10 @@ extension QuantizedBlocks.Format: CustomStringConvertible {
 }
 
 extension QuantizedBlocks {
-  /// `count` numbers in [-1, 1] or [0, 1] times their block's largest magnitude.
+  /// `numbers` rounded to 8 bits, each block by its largest magnitude.
   package init(_ numbers: Tensor, _ format: Format) {
-    var scales: ct_tensor?
-    let codes = ct_quantize_blocks(
-      numbers.to(.float32).raw, Int64(format.blockSize), format.isSigned, &scales)
-    self.init(format, codes: owned(codes), scales: owned(scales))
+    let (codes, scales) = numbers.to(.float32).quantizedInBlocks(format)
+    self.init(format, codes: codes, scales: scales)
   }
   /// `count` zeros.
   package init(zeros count: Int, _ format: Format, on device: Device) {
@@ -73,10 +69,7 @@ extension QuantizedBlocks {
       scales: .zeros([format.blocks(count)], .float32, on: device))
   }
   /// [n] fp32
-  package func dequantized() -> Tensor {
-    owned(
-      ct_dequantize_blocks(codes.raw, scales.raw, Int64(format.blockSize), format.isSigned))
-  }
+  package func dequantized() -> Tensor { codes.dequantizedInBlocks(scales, format) }
   package var isConsistent: Bool {
     codes.dtype == .uint8 && scales.dtype == .float32 && format.blockSize > 0
       && scales.count == format.blocks(codes.count)
@@ -119,13 +112,4 @@ extension Tensor {
     if there.count == count { return there }
     return .cat([there, .zeros([count - there.count], dtype, on: device)], along: 0)
   }
-}
-
-/// The result of a bridge call that only a mistake of ours can fail.
-func owned(_ raw: ct_tensor?, _ file: StaticString = #fileID, _ line: UInt = #line) -> Tensor {
-  guard let raw else { preconditionFailure(lastTorchError(), file: file, line: line) }
-  return Tensor(owning: raw)
-}
-func check(_ done: Bool, _ file: StaticString = #fileID, _ line: UInt = #line) {
-  if !done { preconditionFailure(lastTorchError(), file: file, line: line) }
 }

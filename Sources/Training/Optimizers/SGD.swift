@@ -1,5 +1,4 @@
 // Stochastic gradient descent with momentum, as torch.optim computes it.
-import CTorch
 import Sharding
 import Tensors
 
@@ -49,10 +48,9 @@ package final class SGD: Optimizer {
     // libtorch's kernel is wrong on bf16 on the CPU (2.13: parameters hardly move), so it only ever
     // sees fp32. Of an fp32 tensor this is the tensor itself.
     let exact = (parameter.to(.float32), buffers[unit]?.to(.float32))
-    check(
-      ct_fused_sgd_(
-        exact.0.raw, gradient.to(.float32).raw, exact.1?.raw, learningRate, options.momentum,
-        options.dampening, options.weightDecay, options.nesterov, isFirst))
+    stepFusedSGD(
+      exact.0, gradient: gradient.to(.float32), buffer: exact.1, options,
+      learningRate: learningRate, isFirst: isFirst)
     guard parameter.dtype != .float32 else { return }
     parameter.copy(from: exact.0)
     if let buffer = exact.1 { buffers[unit]?.copy(from: buffer) }
