@@ -1,6 +1,6 @@
 // How far a long task is, on standard error: on a terminal one line that redraws itself, with rate
-// and time left; into a pipe or file a plain line at every tenth. `advance` is cheap enough for
-// inner loops. For one thread.
+// and time left; into a pipe or file a plain line at every tenth, at most one a second. `advance` is
+// cheap enough for inner loops. For one thread.
 import Foundation
 
 package final class ProgressBar {
@@ -42,7 +42,7 @@ package final class ProgressBar {
   private var pace: Pace
   private var isDrawn = false
   private var isFinished = false
-  private var lastDraw = -Double.infinity
+  private var lastDraw: Double
   private var nextTenth = 1
 
   /// - Parameters:
@@ -55,6 +55,7 @@ package final class ProgressBar {
     self.display = display
     started = display.clock()
     pace = Pace(time: started)
+    lastDraw = started
     if display.isTerminal { draw(at: started) }
   }
 
@@ -68,7 +69,8 @@ package final class ProgressBar {
     if display.isTerminal {
       // Ten times a second is as often as anyone can read.
       if now - lastDraw >= 0.1 { draw(at: now) }
-    } else if total > 0, done < total, done * 10 >= nextTenth * total {
+    } else if total > 0, done < total, done * 10 >= nextTenth * total, now - lastDraw >= 1 {
+      lastDraw = now
       nextTenth = done * 10 / total + 1
       pace.update(time: now, done: done)
       display.write(plainLine(at: now) + "\n")
@@ -78,7 +80,7 @@ package final class ProgressBar {
   /// Prints something else on the terminal without a torn line; the bar comes back after it.
   package func pausing<R>(_ body: () throws -> R) rethrows -> R {
     clear()
-    lastDraw = -Double.infinity
+    if display.isTerminal { lastDraw = -.infinity }
     return try body()
   }
 

@@ -12,8 +12,8 @@ import Text
 package func decoderConfiguration(from model: Section) -> DecoderConfiguration {
   let width = model.int("embed_dim")
   let family = model.family ?? model.component ?? ""
-  let isLlama3_2 = family.hasSuffix("llama3_2")
-  let rescales = isLlama3_2 || family.hasSuffix("llama3_1")
+  let tiesByDefault = family.hasSuffix("llama3_2")
+  let rescales = tiesByDefault || family.hasSuffix("llama3_1")
   return DecoderConfiguration(
     vocabularySize: model.int("vocab_size"), layerCount: model.int("num_layers"),
     headCount: model.int("num_heads"), keyValueHeadCount: model.int("num_kv_heads"), width: width,
@@ -21,7 +21,7 @@ package func decoderConfiguration(from model: Section) -> DecoderConfiguration {
     maximumSequenceLength: model.int("max_seq_len"), normEpsilon: model.double("norm_eps"),
     rotaryBase: model.double("rope_base"),
     rotaryScaling: rescales ? RotaryScaling(factor: Double(model.int("scale_factor"))) : nil,
-    tiesEmbeddings: isLlama3_2 && model.bool("tie_word_embeddings"))
+    tiesEmbeddings: tiesByDefault && model.bool("tie_word_embeddings"))
 }
 
 /// torchtune's rule where `intermediate_dim` is null: two thirds of 4 D, up to a multiple of 256.

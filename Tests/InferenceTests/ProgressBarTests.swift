@@ -76,6 +76,19 @@ import Testing
     #expect(lines[9] == "quantizing: 25 tensors in 25 s  t25")
   }
 
+  @Test func aShortTaskInAPipe() {
+    let screen = Screen()
+    let bar = ProgressBar(
+      label: "loading", total: 1000, unit: "tensors", display: screen.display(terminal: false))
+    for _ in 1...1000 {
+      screen.time += 0.0015
+      bar.advance()
+    }
+    bar.finish()
+    // One line after a second, one at the end.
+    #expect(screen.text.split(separator: "\n").count == 2)
+  }
+
   @Test func pausing() {
     let screen = Screen()
     let bar = ProgressBar(

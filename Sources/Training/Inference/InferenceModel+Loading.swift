@@ -24,11 +24,12 @@ extension InferenceModel {
     func exact(_ parameter: ParameterSpecification) throws -> Tensor {
       try folder.whole(parameter).to(dtype).to(device)
     }
+    func noteOne() {
+      count += 1
+      loaded(count, total)
+    }
     func view(_ parameter: ParameterSpecification) throws -> LinearWeight {
-      defer {
-        count += 1
-        loaded(count, total)
-      }
+      defer { noteOne() }
       if let stored = try folder.quantized(parameter) {
         return .quantized(stored.moved(to: device))
       }
@@ -39,6 +40,7 @@ extension InferenceModel {
       return .quantized(scheme.quantize(tensor))
     }
     let embedding = try exact(specification.embedding)
+    noteOne()
     let weights = DecoderWeights<LinearWeight>(
       embedding: .exact(embedding), blocks: try specification.blocks.map { try $0.map(view) },
       head: try specification.head.map(view))
