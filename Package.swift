@@ -64,10 +64,13 @@ let package = Package(
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     floor("Text", ["CPCRE2", "Essentials"]),
-    floor("Checkpoints", ["Layers", "Quantization", "Sharding", "Tensors", "Essentials"]),
+    floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
-      ["Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text", "Essentials"]),
+      [
+        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text",
+        "Essentials",
+      ]),
     floor(
       "Recipes",
       [
@@ -76,6 +79,17 @@ let package = Package(
       ]),
     .executableTarget(
       name: "tune", dependencies: ["Recipes", "Essentials", arguments], swiftSettings: swift),
+    .executableTarget(
+      name: "benchmarks",
+      dependencies: [
+        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "CTorch",
+        "Text", "Essentials",
+      ], swiftSettings: swift),
+    .executableTarget(
+      name: "demonstrate",
+      dependencies: [
+        "Recipes", "Training", "Checkpoints", "Layers", "Tensors", "Text", "Essentials",
+      ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     tests("TextTests", ["Text", "Essentials"]),
     tests(
@@ -89,6 +103,12 @@ let package = Package(
       [
         "Recipes", "Training", "Checkpoints", "Layers", "Quantization", "Tensors", "Text",
         "Essentials",
+      ]),
+    tests(
+      "TrainingTests",
+      [
+        "Recipes", "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors",
+        "Text", "Essentials",
       ]),
     tests("ConfigurationTests", ["Recipes", "Essentials"]),
     tests("TuneTests", ["tune", "Recipes", "Essentials"]),

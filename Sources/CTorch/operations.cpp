@@ -47,6 +47,10 @@ using at::Tensor;
     });                                                               \
   }
 
+/// A factor that is not rounded to the tensor's dtype first, as libtorch's own product of a bf16
+/// tensor and a C++ number does: 0.9 would become 0.8984.
+static Tensor exact(double s) { return at::scalar_tensor(s, at::kDouble); }
+
 extern "C" {
 
 BINARY(add, at::add(a, b))
@@ -62,8 +66,8 @@ BINARY(ge, at::ge(a, b))
 BINARY(logical_and, at::logical_and(a, b))
 BINARY(matmul, at::matmul(a, b))
 SCALAR(add_scalar, at::add(a, s))
-SCALAR(mul_scalar, at::mul(a, s))
-SCALAR(div_scalar, at::div(a, s))
+SCALAR(mul_scalar, at::mul(a, exact(s)))
+SCALAR(div_scalar, at::div(a, exact(s)))
 SCALAR(pow_scalar, at::pow(a, s))
 SCALAR(eq_scalar, at::eq(a, s))
 SCALAR(ne_scalar, at::ne(a, s))
@@ -168,7 +172,7 @@ bool ct_add_(ct_tensor t, ct_tensor other, double alpha) {
   return succeeded([&] { Borrowed(t).tensor.add_(Borrowed(other), alpha); });
 }
 bool ct_mul_(ct_tensor t, double s) {
-  return succeeded([&] { Borrowed(t).tensor.mul_(s); });
+  return succeeded([&] { Borrowed(t).tensor.mul_(exact(s)); });
 }
 bool ct_mul_tensor_(ct_tensor t, ct_tensor other) {
   return succeeded([&] { Borrowed(t).tensor.mul_(Borrowed(other)); });

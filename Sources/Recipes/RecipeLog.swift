@@ -20,8 +20,10 @@ package struct RecipeLog: Sendable {
     self.level = level
     self.write = write
   }
-  package init(_ root: Section) {
-    self.init(level: Level(rawValue: root.string("log_level")) ?? .info)
+  /// - Parameter rank: of several workers only rank 0 speaks.
+  package init(_ root: Section, rank: Int = 0) {
+    let level = Level(rawValue: root.string("log_level")) ?? .info
+    if rank == 0 { self.init(level: level) } else { self.init(level: level) { _ in } }
   }
 
   package func debug(_ message: @autoclosure () -> String) { say(.debug, message) }

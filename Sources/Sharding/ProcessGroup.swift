@@ -10,20 +10,38 @@ package struct Work: ~Copyable {
   private let what: String
   private let rank: Int
   /// What the collective reads and writes, alive until it is done.
-  private let tensors: [Tensor]
+  private let staged: [Staged]
 
-  init(_ raw: ct_work?, what: String, rank: Int, tensors: [Tensor]) {
+  init(_ raw: ct_work?, what: String, rank: Int, staged: [Staged]) {
     self.raw = raw
     self.what = what
     self.rank = rank
-    self.tensors = tensors
+    self.staged = staged
   }
   /// - Throws: `TuneError` `.worker`: a peer died or did not answer in time.
   package consuming func wait() throws {
     guard let raw else { return }
     if !ct_work_wait(raw) { throw failure(what, rank) }
+    for tensor in staged { tensor.putBack() }
   }
   deinit { if let raw { ct_work_free(raw) } }
+}
+
+/// A tensor as Gloo takes it: itself on the CPU, else a copy in host memory that is put back after
+/// the collective.
+struct Staged {
+  private let tensor: Tensor
+  private let isWritten: Bool
+  let host: Tensor
+
+  init(_ tensor: Tensor, isWritten: Bool) {
+    self.tensor = tensor
+    self.isWritten = isWritten
+    host = tensor.to(.cpu)
+  }
+  func putBack() {
+    if isWritten, tensor.device != .cpu { tensor.copy(from: host) }
+  }
 }
 
 private func failure(_ what: String, _ rank: Int) -> TuneError {
@@ -113,23 +131,31 @@ extension ProcessGroup {
 
   /// Sum over the ranks, in place.
   package func allReduce(_ tensor: Tensor) throws -> Work {
-    try start("all-reduce", [tensor]) { ct_all_reduce($0, tensor.raw) }
+    try start("all-reduce", writing: tensor) { group, tensor, _ in ct_all_reduce(group, tensor.raw) }
   }
   /// `into` [world * n] becomes the ranks' `shard` [n] one after the other.
   package func allGather(into: Tensor, from shard: Tensor) throws -> Work {
     if worldSize == 1 { into.copy(from: shard) }
-    return try start("all-gather", [into, shard]) { ct_all_gather($0, into.raw, shard.raw) }
+    return try start("all-gather", writing: into, reading: shard) { group, into, shard in
+      ct_all_gather(group, into.raw, shard?.raw)
+    }
   }
   /// `into` [n] becomes this rank's stretch of the sum of the ranks' `whole` [world * n].
   package func reduceScatter(into: Tensor, from whole: Tensor) throws -> Work {
     if worldSize == 1 { into.copy(from: whole) }
-    return try start("reduce-scatter", [into, whole]) { ct_reduce_scatter($0, into.raw, whole.raw) }
+    return try start("reduce-scatter", writing: into, reading: whole) { group, into, whole in
+      ct_reduce_scatter(group, into.raw, whole?.raw)
+    }
   }
   package func broadcast(_ tensor: Tensor, from root: Int) throws -> Work {
-    try start("broadcast", [tensor]) { ct_broadcast($0, tensor.raw, Int32(root)) }
+    try start("broadcast", writing: tensor) { group, tensor, _ in
+      ct_broadcast(group, tensor.raw, Int32(root))
+    }
   }
   package func barrier() throws {
-    try start("barrier", []) { ct_barrier($0) }.wait()
+    guard let group else { return }
+    guard let work = ct_barrier(group) else { throw failure("starting barrier", rank) }
+    try Work(work, what: "barrier", rank: rank, staged: []).wait()
   }
   /// Sums over the ranks of a few numbers, in fp64.
   package func sums(_ values: [Double]) throws -> [Double] {
@@ -140,11 +166,16 @@ extension ProcessGroup {
     return tensor.withBytes { Array($0.bindMemory(to: Double.self)) }
   }
 
-  private func start(_ what: String, _ tensors: [Tensor], _ body: (ct_group) -> ct_work?) throws
-    -> Work
-  {
-    guard let group else { return Work(nil, what: what, rank: rank, tensors: []) }
-    guard let work = body(group) else { throw failure("starting \(what)", rank) }
-    return Work(work, what: what, rank: rank, tensors: tensors)
+  private func start(
+    _ what: String, writing target: Tensor, reading source: Tensor? = nil,
+    _ body: (ct_group, _ target: Tensor, _ source: Tensor?) -> ct_work?
+  ) throws -> Work {
+    guard let group else { return Work(nil, what: what, rank: rank, staged: []) }
+    let staged =
+      [Staged(target, isWritten: true)] + (source.map { [Staged($0, isWritten: false)] } ?? [])
+    guard let work = body(group, staged[0].host, staged.count > 1 ? staged[1].host : nil) else {
+      throw failure("starting \(what)", rank)
+    }
+    return Work(work, what: what, rank: rank, staged: staged)
   }
 }

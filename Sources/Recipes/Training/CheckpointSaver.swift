@@ -14,7 +14,7 @@ struct CheckpointSaver {
   let dtype: DType
   let optimizer: String
   let seed: UInt64
-  let log: RunLog
+  let log: RecipeLog
 
   /// Every rank must call it: weights and state are gathered; rank 0 writes.
   func save(_ loop: TrainingLoop, _ occasion: TrainingEvents.Occasion) throws {
@@ -32,13 +32,13 @@ struct CheckpointSaver {
     try model.gatherEach { try writer?.write($1, for: $0) }
     let report = try writer?.finish()
     if let report {
-      log.say("Saved \(path) (\(report.fileBytes / (1 << 20)) MiB)")
+      log.info("Saved \(path) (\(report.fileBytes / (1 << 20)) MiB)")
     }
     guard !isLast else { return }
     let state = RunState(
       progress: loop.progress, weightsFolder: name, optimizer: optimizer, seed: seed)
     try state.write(in: outputFolder, model, loop.optimizer)
-    log.say("Saved the recipe state after step \(loop.progress.step)")
+    log.info("Saved the recipe state after step \(loop.progress.step)")
   }
 }
 
@@ -59,8 +59,8 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
   else {
     throw TuneError(
       .missingFile, "there is no saved run to go on from",
-      remedy: "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run "
-        + "to go on with. The last epoch of a run leaves no state.",
+      remedy: "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run to "
+        + "go on with. The end of a run's last epoch leaves no state.",
       at: .init(file: path, key: "resume_from_checkpoint"))
   }
   let file = try RecipeStateFile.open(path: existing)

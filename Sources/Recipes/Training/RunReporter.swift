@@ -9,7 +9,7 @@ import Training
 final class RunReporter {
   private let device: Device
   private let group: ProcessGroup
-  private let log: RunLog
+  private let log: RecipeLog
   private let logger: (any MetricLogger)?
   private let logsPeakMemory: Bool
   private var bar: ProgressBar?
@@ -17,7 +17,7 @@ final class RunReporter {
   private var (tokens, seconds) = (0, 0.0)
 
   init(
-    _ root: Section, _ c: ValidatedConfiguration, device: Device, group: ProcessGroup, log: RunLog
+    _ root: Section, _ c: ValidatedConfiguration, device: Device, group: ProcessGroup, log: RecipeLog
   ) throws {
     self.device = device
     self.group = group
@@ -42,10 +42,10 @@ final class RunReporter {
     Devices.resetPeakMemory(of: device)
     let processes = group.worldSize == 1 ? "one process" : "\(group.worldSize) processes"
     let millions = String(format: "%.1f", Double(parameterCount) / 1e6)
-    log.say(
+    log.info(
       "\(millions) million parameters on \(processes), \(device); "
         + "\(loop.stepsPerEpoch) steps an epoch")
-    if let disk = logger as? DiskLogger { log.say("Metrics go to \(disk.path)") }
+    if let disk = logger as? DiskLogger { log.info("Metrics go to \(disk.path)") }
     guard group.rank == 0 else { return }
     let bar = ProgressBar(
       label: "training", total: loop.plan.epochs * loop.stepsPerEpoch, unit: "steps")
@@ -75,7 +75,7 @@ final class RunReporter {
 
   func validated(_ loop: TrainingLoop, _ loss: Double) throws {
     try pausing { try logger?.log(step: loop.progress.step, [("val_loss", loss)]) }
-    log.say(String(format: "Validation loss after step %d: %.4f", loop.progress.step, loss))
+    log.info(String(format: "Validation loss after step %d: %.4f", loop.progress.step, loss))
   }
 
   /// GiB, as in the reference.
@@ -101,7 +101,7 @@ final class RunReporter {
       try group.sums([group.rank == rank ? Double(Devices.memory(of: device).peakActive) : 0])[0]
     }
     let rate = seconds > 0 ? Double(tokens) / seconds : 0
-    log.say(
+    log.info(
       String(
         format: "Done: loss %.4f, %.0f label tokens/s, peak memory %.0f MiB a process", lastLoss,
         rate, (peaks.max() ?? 0) / Double(1 << 20)))

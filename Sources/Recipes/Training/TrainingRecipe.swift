@@ -13,7 +13,7 @@ import Training
 /// Runs a training recipe as the worker that `environment` describes.
 package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
   let root = c.root
-  let log = RunLog(level: root.string("log_level"), rank: environment.rank)
+  let log = RecipeLog(root, rank: environment.rank)
   Devices.configureProcess()
   let device = try device(from: root, localRank: environment.localRank)
   let group = try processGroup(environment)
@@ -25,6 +25,12 @@ package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvir
   let checkpointer = root.section("checkpointer")
   let saved = try savedRun(root, checkpointer)
   let source = try modelFolder(from: checkpointer, for: configuration)
+  if let scheme = source.quantizationScheme {
+    throw checkpointer.error(
+      at: "checkpoint_dir",
+      "the checkpoint is quantized (\(scheme.summary)), and codes cannot be trained",
+      remedy: "Train the float checkpoint that it was made from, and quantize what comes out.")
+  }
   let quantization = try fakeQuantization(root, configuration, log)
   let (stream, validation) = try batches(root, tokenizer, group)
 
@@ -57,7 +63,7 @@ package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvir
   if let saved {
     try RunState.restore(saved.file, into: optimizer, model)
     try loop.resume(at: saved.state.progress)
-    log.say("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
+    log.info("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
   }
   try reporter.begin(loop, parameterCount: configuration.parameterCount)
   try loop.run()
@@ -71,7 +77,7 @@ package func processGroup(_ e: WorkerEnvironment) throws -> ProcessGroup {
 
 /// The quantizer of a QAT recipe, checked against the layers there are.
 private func fakeQuantization(
-  _ root: Section, _ configuration: DecoderConfiguration, _ log: RunLog
+  _ root: Section, _ configuration: DecoderConfiguration, _ log: RecipeLog
 ) throws -> FakeQuantizationPlan? {
   guard root.declares("quantizer"), let section = root.optionalSection("quantizer") else {
     return nil
@@ -88,12 +94,12 @@ private func fakeQuantization(
       remedy: "Choose a group size that divides them, such as 32.")
   }
   if !skipped.isEmpty {
-    log.say(
+    log.warning(
       "Not quantized, since the group size \(scheme.groupSize) does not divide their input width: "
-        + skipped.map(\.name).joined(separator: ", "), .warning)
+        + skipped.map(\.name).joined(separator: ", "))
   }
   let delay = root.optionalInt("fake_quant_after_n_steps") ?? 0
-  log.say(
+  log.info(
     "Fake quantization: int\(scheme.weightBits) weights, a scale for \(scheme.groupSize), and int8 "
       + "activations per token, \(delay == 0 ? "from the start" : "after \(delay) steps")")
   return FakeQuantizationPlan(scheme: scheme, delay: delay)
