@@ -1,5 +1,5 @@
-// Text to standard output and standard error, unbuffered and in order. A reader that has gone away,
-// as in `tune ... | head`, is no error: what it did not want is dropped.
+// Text to standard output and standard error, unbuffered and in order. A place that takes no more, a
+// full disk or a closed terminal, is no reason to end a training: what it did not take is dropped.
 import Foundation
 
 package enum StandardStreams {

@@ -40,14 +40,20 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
   }
 }
 
-/// - Throws: when the tokenizer makes ids that the model has no embedding for.
+/// - Throws: when the tokenizer makes ids that the model has no embedding for. Special tokens that no
+///   text becomes, such as the image token behind Llama 3's table, need none.
 package func check(
   _ tokenizer: any Tokenizer, fits configuration: DecoderConfiguration, _ section: Section
 ) throws {
-  guard tokenizer.vocabularySize > configuration.vocabularySize else { return }
+  let placed = ["<|start_header_id|>", "<|end_header_id|>", "<|python_tag|>"].compactMap {
+    tokenizer.specialTokens[$0]
+  }
+  let ids = [tokenizer.bosID, tokenizer.eosID, tokenizer.padID] + tokenizer.stopTokens + placed
+  let needed = max(tokenizer.baseVocabularySize, Int(ids.max() ?? 0) + 1)
+  guard needed > configuration.vocabularySize else { return }
   throw section.error(
     at: "path",
-    "the tokenizer has \(tokenizer.vocabularySize) ids, and the model's vocab_size is "
+    "the tokenizer has \(needed) ids, and the model's vocab_size is "
       + "\(configuration.vocabularySize)",
     remedy: "Use the tokenizer that belongs to the checkpoint.")
 }

@@ -5,6 +5,7 @@
 // cleaned as the harness does), a record of a JSON lines file, or the whole of any other file.
 // As in torchtune the text is encoded without BOS and the first token is predicted from BOS.
 import Essentials
+import Layers
 import Tensors
 import Text
 import Training
@@ -34,13 +35,15 @@ package func measureLikelihood(
   let tokenizer = try tokenizer(from: root.section("tokenizer"))
   let decoder = decoderConfiguration(from: root.section("model"))
   try check(tokenizer, fits: decoder, root.section("tokenizer"))
+  let length = windowLength(root, decoder.maximumSequenceLength, log)
+  try locatingErrors(in: root) {
+    try Evaluation.check(windowLength: length, positions: decoder.maximumSequenceLength)
+  }
   let tokens = try documents.map { try tokenizer.encode($0.text) }
   let model = try inferenceModel(from: root, log: log)
 
-  let evaluation = try locatingErrors(in: root) {
-    try Evaluation(
-      model, windowLength: windowLength(root, model, log), batchSize: root.int("batch_size"))
-  }
+  let evaluation = try Evaluation(
+    model, windowLength: length, batchSize: root.int("batch_size"))
   let total = tokens.reduce(0) { $0 + $1.count }
   let bar = ProgressBar(label: "evaluating", total: total, unit: "tokens")
   defer { bar.finish() }
@@ -58,9 +61,9 @@ package func measureLikelihood(
 }
 
 /// `max_seq_length`; where it is only the default, no more than the model sees.
-private func windowLength(_ root: Section, _ model: InferenceModel, _ log: RecipeLog) -> Int {
+private func windowLength(_ root: Section, _ positions: Int, _ log: RecipeLog) -> Int {
   let wanted = root.int("max_seq_length")
-  guard !root.isGiven("max_seq_length"), wanted > model.positions else { return wanted }
-  log.info("windows of \(model.positions) tokens, the most that the model sees")
-  return model.positions
+  guard !root.isGiven("max_seq_length"), wanted > positions else { return wanted }
+  log.info("windows of \(positions) tokens, the most that the model sees")
+  return positions
 }

@@ -1,6 +1,7 @@
 // `tune run generate`: an answer to a prompt, from a float or quantized model, on standard output as
 // it comes; how fast it came and what memory it took, on standard error.
 import Essentials
+import Layers
 import Tensors
 import Text
 import Training
@@ -31,9 +32,13 @@ package func generate(
   let decoder = decoderConfiguration(from: root.section("model"))
   try check(tokenizer, fits: decoder, root.section("tokenizer"))
   let words = root.section("prompt")
-  let prompt = try locatingErrors(in: root) {
-    try ChatPrompt(system: words.optionalString("system"), user: words.string("user"))
-      .tokens(tokenizer)
+  let prompt = try locatingErrors(in: words) {
+    let prompt = ChatPrompt(system: words.optionalString("system"), user: words.string("user"))
+    let tokens = try prompt.tokens(tokenizer)
+    // Before the weights are read, which may take minutes.
+    try Generation.check(
+      tokens, vocabulary: decoder.vocabularySize, positions: decoder.maximumSequenceLength)
+    return tokens
   }
   let model = try inferenceModel(from: root, log: log)
   let seed = root.optionalInt("seed").map(UInt64.init) ?? UInt64.random(in: 0..<(1 << 32))
@@ -43,11 +48,9 @@ package func generate(
     model, stopTokens: tokenizer.stopTokens, usesCache: root.bool("enable_kv_cache"))
   let sampler = Sampler(
     temperature: root.double("temperature"), topK: root.optionalInt("top_k"), seed: seed)
-  let result = try locatingErrors(in: words) {
-    try withGraph(false) {
-      try generation.run(prompt, maxNewTokens: root.int("max_new_tokens"), sampler: sampler) {
-        emit(tokenizer, $0)
-      }
+  let result = try withGraph(false) {
+    try generation.run(prompt, maxNewTokens: root.int("max_new_tokens"), sampler: sampler) {
+      emit(tokenizer, $0)
     }
   }
   return (result, model)

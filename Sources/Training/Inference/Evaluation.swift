@@ -81,16 +81,19 @@ package struct Evaluation: Sendable {
 
   /// - Throws: `TuneError` when the model cannot see so long a window.
   package init(_ model: InferenceModel, windowLength: Int, batchSize: Int) throws {
-    guard windowLength <= model.positions else {
-      throw TuneError(
-        .configuration,
-        "windows of \(windowLength) tokens are longer than the \(model.positions) that the model sees",
-        remedy: "Set max_seq_length to at most \(model.positions).",
-        at: .init(key: "max_seq_length"))
-    }
+    try Self.check(windowLength: windowLength, positions: model.positions)
     self.model = model
     self.windowLength = windowLength
     self.batchSize = max(1, batchSize)
+  }
+
+  /// - Throws: `TuneError` when a model that sees `positions` tokens cannot see so long a window.
+  package static func check(windowLength: Int, positions: Int) throws {
+    guard windowLength > positions else { return }
+    throw TuneError(
+      .configuration,
+      "windows of \(windowLength) tokens are longer than the \(positions) that the model sees",
+      remedy: "Set max_seq_length to at most \(positions).", at: .init(key: "max_seq_length"))
   }
 
   /// The log likelihood of each document's tokens, each document on its own.

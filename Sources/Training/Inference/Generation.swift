@@ -41,7 +41,8 @@ package struct Generation {
   package func run(
     _ prompt: [Int32], maxNewTokens: Int, sampler: Sampler, emit: (Int32) throws -> Void = { _ in }
   ) throws -> Result {
-    try check(prompt)
+    try Self.check(
+      prompt, vocabulary: model.configuration.vocabularySize, positions: model.positions)
     let room = model.positions - prompt.count
     let limit = min(maxNewTokens, room)
     let cache =
@@ -85,25 +86,25 @@ package struct Generation {
     return logits
   }
 
-  private func check(_ prompt: [Int32]) throws {
+  /// - Throws: `TuneError` for a prompt that is empty, has unknown ids, or leaves no room.
+  package static func check(_ prompt: [Int32], vocabulary: Int, positions: Int) throws {
     guard let highest = prompt.max() else {
       throw TuneError(
         .configuration, "the prompt is empty", remedy: "Say something in prompt.user.",
         at: .init(key: "prompt.user"))
     }
-    guard Int(highest) < model.configuration.vocabularySize else {
+    guard Int(highest) < vocabulary else {
       throw TuneError(
         .configuration,
-        "the prompt has the token id \(highest), and the model knows "
-          + "\(model.configuration.vocabularySize) ids",
+        "the prompt has the token id \(highest), and the model knows \(vocabulary) ids",
         remedy: "Use the tokenizer that belongs to the checkpoint.",
         at: .init(key: "tokenizer.path"))
     }
-    guard prompt.count < model.positions else {
+    guard prompt.count < positions else {
       throw TuneError(
         .configuration,
         "the prompt has \(prompt.count) tokens and leaves no room for an answer: the model sees "
-          + "\(model.positions)",
+          + "\(positions)",
         remedy: "Shorten the prompt.", at: .init(key: "prompt.user"))
     }
   }
