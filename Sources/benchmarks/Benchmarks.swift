@@ -1,0 +1,96 @@
+// Measures, on this machine, what is worth knowing before anything is made faster: the bridge, the
+// fake-quantize passes, linear layers, whole training steps, the tokenizer. It prints one table each.
+//
+//   benchmarks [SECTION ...] [--python PYTHON --peer SCRIPT]
+//
+// What is compared runs in turns in the same minute, and medians are printed, because other work on
+// the machine disturbs single timings. Nothing here is a test: no number makes it fail.
+import CTorch
+import Essentials
+import Foundation
+import Tensors
+
+@main
+enum Benchmarks {
+  static func main() {
+    signal(SIGPIPE, SIG_IGN)
+    Devices.configureProcess()
+    do {
+      var arguments = Array(CommandLine.arguments.dropFirst())
+      if arguments.first == TrainingWorker.command {
+        return try TrainingWorker.run(Array(arguments.dropFirst()))
+      }
+      let python = try option("--python", in: &arguments)
+      let script = try option("--peer", in: &arguments)
+      try run(try sections(arguments), peer: peer(python: python, script: script))
+    } catch {
+      StandardStreams.error("error: \(error)\n")
+      exit((error as? TuneError)?.exitCode ?? 1)
+    }
+  }
+
+  private enum Section: String, CaseIterable {
+    case bridge, passes, linears, training, tokenizer
+  }
+
+  private static func sections(_ names: [String]) throws -> [Section] {
+    if names.isEmpty { return Section.allCases }
+    return try names.map { name in
+      guard let section = Section(rawValue: name) else {
+        let known = Section.allCases.map(\.rawValue).joined(separator: ", ")
+        throw TuneError(.usage, "there is no section '\(name)'", remedy: "Sections: \(known).")
+      }
+      return section
+    }
+  }
+
+  private static func option(_ name: String, in arguments: inout [String]) throws -> String? {
+    guard let place = arguments.firstIndex(of: name) else { return nil }
+    guard place + 1 < arguments.count else { throw TuneError(.usage, "\(name) needs a value") }
+    defer { arguments.removeSubrange(place...place + 1) }
+    return arguments[place + 1]
+  }
+
+  /// Python's torch in a process of its own; nil where it is not asked for or does not start.
+  private static func peer(python: String?, script: String?) throws -> AskedProcess? {
+    guard let python, let script else { return nil }
+    return try AskedProcess(python, [script], greeting: "ready")
+  }
+
+  private static func run(_ sections: [Section], peer: AskedProcess?) throws {
+    StandardStreams.output(
+      """
+      \(Machine.processor), \(Devices.threads) threads, libtorch \(String(cString: ct_version()))
+      Load average \(Machine.load). Medians; spread is half the middle half of the timings.
+      Against Python: \(peer.map { "torch " + $0.greeting } ?? "no Python that imports torch was found")
+
+      """)
+    for section in sections {
+      switch section {
+      case .bridge: try measureBridge(peer)
+      case .passes: try measurePasses()
+      case .linears: try measureLinears()
+      case .training: try measureTraining()
+      case .tokenizer: try measureTokenizer(peer)
+      }
+    }
+    StandardStreams.output("\nLoad average at the end \(Machine.load).\n")
+  }
+}
+
+enum Machine {
+  static var processor: String {
+    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let lines = text.split(separator: "\n")
+    let name = lines.first { $0.hasPrefix("model name") }?
+      .split(separator: ":").last?.trimmingCharacters(in: .whitespaces)
+    let flags = lines.first { $0.hasPrefix("flags") }?.split(separator: " ") ?? []
+    let vector =
+      flags.contains("avx512f") ? "AVX-512" : flags.contains("avx2") ? "AVX2" : "no AVX2"
+    return "\(name ?? "unknown processor") (\(vector))"
+  }
+  static var load: String {
+    (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?
+      .split(separator: " ").prefix(1).joined() ?? "unknown"
+  }
+}

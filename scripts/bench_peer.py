@@ -1,0 +1,61 @@
+"""Python's side of the benchmarks: answers a line with a line, so that both sides run in turns.
+
+add N                  seconds of a one-element add, mean of N
+tokenizer MODEL TEXTS  takes a tokenizer.model and a JSON list of texts: "ready", or why not
+encode                 seconds to encode all texts once
+"""
+
+import base64
+import json
+import sys
+import time
+
+import torch
+
+PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+a, b = torch.ones(1), torch.ones(1)
+encoding, texts = None, []
+
+
+def add(count):
+    started = time.perf_counter()
+    for _ in range(count):
+        a + b
+    return (time.perf_counter() - started) / count
+
+
+def tokenizer(model, corpus):
+    global encoding, texts
+    try:
+        import tiktoken
+    except ImportError:
+        return "this Python has no tiktoken to compare with"
+    with open(model) as lines:
+        ranks = {base64.b64decode(token): int(rank) for token, rank in map(str.split, lines)}
+    encoding = tiktoken.Encoding("bench", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
+    with open(corpus) as file:
+        texts = json.load(file)
+    return "ready"
+
+
+def encode():
+    started = time.perf_counter()
+    for text in texts:
+        encoding.encode_ordinary(text)
+    return time.perf_counter() - started
+
+
+print("ready", torch.__version__, flush=True)
+for line in sys.stdin:
+    command, *rest = line.split()
+    if command == "add":
+        print(add(int(rest[0])), flush=True)
+    elif command == "tokenizer":
+        print(tokenizer(*rest), flush=True)
+    elif command == "encode":
+        print(encode(), flush=True)
+    else:
+        sys.exit(__doc__)
