@@ -53,15 +53,18 @@ package final class TrainingLoop {
     return plan.maximumStepsPerEpoch.map { min($0, all) } ?? all
   }
 
-  /// Goes on from a saved place.
+  /// Goes on from a saved place. The samples decide where in the epoch that is: another number of
+  /// processes or another batch size makes steps of another size.
   package func resume(at saved: TrainingProgress) throws {
-    progress = saved
-    if saved.stepInEpoch >= stepsPerEpoch {
-      progress.epoch += 1
-      progress.stepInEpoch = 0
-      progress.consumedSamples = 0
+    guard saved.epoch < plan.epochs else {
+      throw TuneError(
+        .configuration, "the saved run has done \(saved.epoch) epochs already",
+        remedy: "Raise epochs to train on.", at: .init(key: "epochs"))
     }
-    try stream.seek(epoch: progress.epoch, consumedSamples: progress.consumedSamples)
+    try stream.seek(epoch: saved.epoch, consumedSamples: saved.consumedSamples)
+    progress = saved
+    let batches = stream.state.batch
+    progress.stepInEpoch = (batches + plan.accumulation - 1) / plan.accumulation
   }
 
   /// Trains to the end of the last epoch.
@@ -69,10 +72,11 @@ package final class TrainingLoop {
     while progress.epoch < plan.epochs {
       if progress.stepInEpoch == 0 { stream.beginEpoch(progress.epoch) }
       try runEpoch()
-      try events.save(self, .endOfEpoch(progress.epoch))
+      let ended = progress.epoch
       progress.epoch += 1
       progress.stepInEpoch = 0
       progress.consumedSamples = 0
+      try events.save(self, .endOfEpoch(ended))
     }
   }
 

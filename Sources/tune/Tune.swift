@@ -24,6 +24,8 @@ struct Tune: ParsableCommand {
     ])
 
   static func main() {
+    // A file size limit is then an error of the write, like a full disk, instead of the end.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -1,0 +1,151 @@
+// A folder with a configuration of the golden model, its tokenizer and 20 records, trained as
+// `tune run` trains it: from YAML through the recipe.
+import Checkpoints
+import Essentials
+import Foundation
+import Recipes
+import Tensors
+import Testing
+
+struct TrainingFolder {
+  let path: String
+
+  /// Calls `body` with a new folder, which is removed afterwards.
+  static func with<R>(_ body: (TrainingFolder) throws -> R) throws -> R {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("training-tests-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    let folder = TrainingFolder(path: path)
+    try folder.write(folder.configuration, to: "train.yaml")
+    return try body(folder)
+  }
+
+  func write(_ text: String, to name: String) throws {
+    try text.write(toFile: path + "/" + name, atomically: true, encoding: .utf8)
+  }
+  func read(_ name: String) throws -> String {
+    try String(contentsOfFile: path + "/" + name, encoding: .utf8)
+  }
+  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
+
+  func copy(_ name: String, to other: String) throws {
+    try FileManager.default.copyItem(atPath: path + "/" + name, toPath: path + "/" + other)
+  }
+  func remove(_ name: String) throws {
+    try FileManager.default.removeItem(atPath: path + "/" + name)
+  }
+
+  /// Runs the recipe as one process, or as ranks of threads that meet on a port of loopback.
+  func train(
+    _ overrides: [String] = [], recipe: RecipeName = .qatDistributed, ranks: Int = 1
+  ) throws {
+    let configuration = try ValidatedConfiguration.load(
+      recipe: recipe, config: path + "/train.yaml",
+      overrides: ["log_level=CRITICAL"] + overrides)
+    guard ranks > 1 else { return try runTraining(configuration, .single) }
+    let port = try freePort()
+    try onThreads(ranks) { rank in
+      try runTraining(
+        configuration,
+        WorkerEnvironment(
+          rank: rank, localRank: rank, worldSize: ranks, localWorldSize: ranks,
+          masterAddress: "127.0.0.1", masterPort: port, nodeRank: 0))
+    }
+  }
+
+  /// The lines of the log in `out`, metric by metric.
+  func log(_ output: String = "out") throws -> [LogLine] {
+    try read(output + "/logs/log.txt").split(separator: "\n").map { try LogLine(String($0)) }
+  }
+  /// The logged losses by step; a step that was logged again counts as it was last.
+  func losses(_ output: String = "out") throws -> [Int: Double] {
+    try log(output).reduce(into: [:]) { losses, line in
+      if let loss = line["loss"] { losses[line.step] = loss }
+    }
+  }
+  func model(_ name: String) throws -> [String: Tensor] {
+    let file = try SafetensorsFile(path: path + "/" + name + "/model.safetensors")
+    return try Dictionary(
+      uniqueKeysWithValues: file.names.map { ($0, try file.tensor(named: $0)) })
+  }
+
+  private var configuration: String {
+    """
+    output_dir: \(path)/out
+    tokenizer:
+      _component_: torchtune.models.llama3.llama3_tokenizer
+      path: \(Golden.path("TextTests/Fixtures/tokenizer_tiny/tokenizer.model"))
+      special_tokens_path: \(Golden.path("TextTests/Fixtures/tokenizer_tiny/tokenizer.json"))
+      max_seq_len: 96
+    dataset:
+      _component_: torchtune.datasets.alpaca_dataset
+      source: json
+      data_files: \(Golden.path("TrainingTests/Fixtures/alpaca.json"))
+      packed: False
+    seed: 1234
+    shuffle: False
+    model:
+      _component_: torchtune.models.llama3.llama3
+      vocab_size: 1056
+      num_layers: 2
+      num_heads: 4
+      num_kv_heads: 2
+      embed_dim: 128
+      max_seq_len: 512
+      intermediate_dim: 256
+      attn_dropout: 0.0
+      norm_eps: 1e-5
+      rope_base: 500000
+    checkpointer:
+      _component_: torchtune.training.FullModelHFCheckpointer
+      checkpoint_dir: \(Golden.path("CheckpointsTests/Fixtures/nano"))
+      checkpoint_files: [model.safetensors]
+      recipe_checkpoint: null
+      output_dir: ${output_dir}
+      model_type: LLAMA3
+    resume_from_checkpoint: False
+    batch_size: 2
+    epochs: 1
+    quantizer:
+      _component_: torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer
+      groupsize: 32
+    optimizer:
+      _component_: torch.optim.AdamW
+      lr: 1e-3
+      fused: True
+    loss:
+      _component_: torchtune.modules.loss.LinearCrossEntropyLoss
+    max_steps_per_epoch: null
+    gradient_accumulation_steps: 1
+    device: cpu
+    dtype: fp32
+    enable_activation_checkpointing: True
+    metric_logger:
+      _component_: torchtune.training.metric_logging.DiskLogger
+      log_dir: ${output_dir}/logs
+      filename: log.txt
+    log_every_n_steps: 1
+    log_peak_memory_stats: True
+    """
+  }
+}
+
+/// `Step 3 | loss:2.1 lr:2e-05`
+struct LogLine {
+  let step: Int
+  let metrics: [(name: String, value: Double)]
+  var names: [String] { metrics.map(\.name) }
+  subscript(name: String) -> Double? { metrics.first { $0.name == name }?.value }
+
+  init(_ line: String) throws {
+    let halves = line.components(separatedBy: " | ")
+    try #require(halves.count == 2 && halves[0].hasPrefix("Step "), "\(line)")
+    step = try #require(Int(halves[0].dropFirst(5)))
+    metrics = try halves[1].split(separator: " ").map { metric in
+      let parts = metric.split(separator: ":")
+      try #require(parts.count == 2, "\(line)")
+      return (String(parts[0]), try #require(Double(parts[1])))
+    }
+  }
+}
