@@ -12,14 +12,16 @@ package enum AttentionReach: Sendable {
 }
 
 /// queries [B, N, T, H], keys and values [B, M, S, H]; gives [B, N, T, H].
-func attend(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ reach: AttentionReach) -> Tensor {
+func attend(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ reach: AttentionReach) -> Tensor
+{
   let repeats = queries.shape[1] / keys.shape[1]
   let (keys, values) = (keys.repeatingHeads(repeats), values.repeatingHeads(repeats))
   switch reach {
   case .causal:
     // A single new token sees everything in the cache.
     let causal = queries.shape[2] > 1
-    precondition(!causal || queries.shape[2] == keys.shape[2], "several tokens after a cached prompt")
+    precondition(
+      !causal || queries.shape[2] == keys.shape[2], "several tokens after a cached prompt")
     return queries.attention(keys, values, causal: causal)
   case .withinSamples(let rows):
     return Tensor.cat(
@@ -66,7 +68,8 @@ package final class KeyValueCache {
     self.capacity = capacity
   }
   /// Writes [B, M, T, H] after the tokens so far; gives all of them.
-  func extend(layer: Int, _ newKeys: Tensor, _ newValues: Tensor) -> (keys: Tensor, values: Tensor) {
+  func extend(layer: Int, _ newKeys: Tensor, _ newValues: Tensor) -> (keys: Tensor, values: Tensor)
+  {
     let tokens = newKeys.shape[2]
     precondition(count + tokens <= capacity, "the key-value cache is full")
     keys[layer].narrow(2, from: count, count: tokens).copy(from: newKeys)

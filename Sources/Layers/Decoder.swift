@@ -22,8 +22,9 @@ package struct Decoder: Sendable {
   package let rotary: Rotary
 
   /// - Parameter positions: the longest sequence this decoder will see.
-  package init(_ configuration: DecoderConfiguration, positions: Int? = nil, on device: Device = .cpu)
-  {
+  package init(
+    _ configuration: DecoderConfiguration, positions: Int? = nil, on device: Device = .cpu
+  ) {
     self.configuration = configuration
     rotary = Rotary(
       configuration, positions: positions ?? configuration.maximumSequenceLength, on: device)

@@ -26,7 +26,8 @@ package struct LossHead: Sendable {
     var total = Tensor.zeros([], .float32, on: normalized.device)
     forChunks(rows.shape[0]) { start, count in
       let logits = weight.input(rows.narrow(0, from: start, count: count)).linear(weight.tensor)
-      total = total + logits.to(.float32).crossEntropySum(targets.narrow(0, from: start, count: count))
+      total =
+        total + logits.to(.float32).crossEntropySum(targets.narrow(0, from: start, count: count))
     }
     return total
   }

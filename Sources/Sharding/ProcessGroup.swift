@@ -88,10 +88,12 @@ package final class ProcessGroup: @unchecked Sendable {
     else {
       throw TuneError(
         .worker, "cannot meet the other workers at \(host):\(port): \(lastTorchError())",
-        remedy: "Check that MASTER_ADDR and MASTER_PORT (or --rdzv_endpoint) name the first node and "
+        remedy:
+          "Check that MASTER_ADDR and MASTER_PORT (or --rdzv_endpoint) name the first node and "
           + "that the port is free.", at: .init(rank: rank))
     }
-    return try connect(store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout)
+    return try connect(
+      store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout)
   }
 
   private static func isLoopback(_ host: String) -> Bool {
@@ -131,7 +133,8 @@ extension ProcessGroup {
 
   /// Sum over the ranks, in place.
   package func allReduce(_ tensor: Tensor) throws -> Work {
-    try start("all-reduce", writing: tensor) { group, tensor, _ in ct_all_reduce(group, tensor.raw) }
+    try start("all-reduce", writing: tensor) { group, tensor, _ in ct_all_reduce(group, tensor.raw)
+    }
   }
   /// `into` [world * n] becomes the ranks' `shard` [n] one after the other.
   package func allGather(into: Tensor, from shard: Tensor) throws -> Work {

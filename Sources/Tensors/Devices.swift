@@ -51,7 +51,9 @@ package enum Devices {
   package static func memory(of device: Device) -> Memory {
     if case .cuda(let index) = device {
       var four = [Int64](repeating: 0, count: 4)
-      guard ct_cuda_memory(Int32(index), &four) else { return Memory(peakActive: 0, peakReserved: 0) }
+      guard ct_cuda_memory(Int32(index), &four) else {
+        return Memory(peakActive: 0, peakReserved: 0)
+      }
       return Memory(peakActive: Int(four[1]), peakReserved: Int(four[3]))
     }
     let peak = processStatus("VmHWM") ?? 0

@@ -13,7 +13,8 @@ package func withGraph<R>(_ on: Bool, _ body: () throws -> R) rethrows -> R {
 ///
 /// `inputs` must be leaves that `output` was computed from; one that was not used has no slope.
 package func gradients(
-  of output: Tensor, seed: Tensor? = nil, withRespectTo inputs: [Tensor], keepingGraph: Bool = false,
+  of output: Tensor, seed: Tensor? = nil, withRespectTo inputs: [Tensor],
+  keepingGraph: Bool = false,
   file: StaticString = #fileID, line: UInt = #line
 ) -> [Tensor?] {
   let outputs: [ct_tensor?] = [output.raw]

@@ -24,7 +24,9 @@ package final class DiskLogger: MetricLogger {
     path = (folder as NSString).appendingPathComponent(name)
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(fileURLWithPath: path)) }
+      if !FileManager.default.fileExists(atPath: path) {
+        try Data().write(to: URL(fileURLWithPath: path))
+      }
       file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
       try file.seekToEnd()
     } catch {

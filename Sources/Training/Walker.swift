@@ -63,7 +63,8 @@ package final class Walker {
   private var tied: Bool { decoder.configuration.tiesEmbeddings }
 
   package init(
-    _ decoder: Decoder, policy: BlockPolicy, lossHead: LossHead = LossHead(), on device: Device = .cpu
+    _ decoder: Decoder, policy: BlockPolicy, lossHead: LossHead = LossHead(),
+    on device: Device = .cpu
   ) {
     self.decoder = decoder
     units = DecoderUnits(decoder.configuration)

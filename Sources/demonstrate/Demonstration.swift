@@ -114,7 +114,8 @@ extension Demonstration {
     var changes = ["output_dir=\(folder)/\(run.name)"]
     if case .base = run {
       changes += [
-        "checkpointer.checkpoint_dir=\(folder)/untrained", "dataset.data_files=\(folder)/base.jsonl",
+        "checkpointer.checkpoint_dir=\(folder)/untrained",
+        "dataset.data_files=\(folder)/base.jsonl",
         "optimizer.lr=\(settings.baseRate)", "max_steps_per_epoch=\(settings.baseSteps)",
       ]
     }

@@ -49,7 +49,8 @@ struct DemonstrationTable {
   var text: String {
     let millions = Double(settings.model.parameterCount) / 1e6
     var lines = [
-      "", String(
+      "",
+      String(
         format: "%.1f million parameters, group size %d, seed %llu, %.0f s in all.", millions,
         settings.groupSize, settings.seed, seconds),
       "Perplexity by token on held-out text; plain and QAT had the same start, data and seed.", "",
@@ -70,7 +71,8 @@ struct DemonstrationTable {
             row.cost.tokensPerSecond, row.cost.peakMiB))
     }
     lines += [
-      "", "recovered: the part of the perplexity that quantizing a plainly fine-tuned model loses and",
+      "",
+      "recovered: the part of the perplexity that quantizing a plainly fine-tuned model loses and",
       "QAT does not lose. tokens/s and peak memory are of the training: plain, and QAT.", "",
     ]
     return lines.joined(separator: "\n")

@@ -54,7 +54,9 @@ struct TextCollection {
     // One file of each kind in turn, until there is enough.
     for index in 0..<(kinds.map(\.count).max() ?? 0) {
       for files in kinds where index < files.count && bytes < byteCount {
-        guard let text = try? String(contentsOfFile: files[index], encoding: .utf8) else { continue }
+        guard let text = try? String(contentsOfFile: files[index], encoding: .utf8) else {
+          continue
+        }
         let document = String(withoutRepeats(text, &seen).prefix(documentSize))
         guard document.utf8.count >= 1500 else { continue }
         documents.append(document)

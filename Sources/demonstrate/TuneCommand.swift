@@ -23,7 +23,8 @@ struct TuneCommand {
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
       throw TuneError(
-        .worker, "`tune \(arguments.joined(separator: " "))` ended with exit code "
+        .worker,
+        "`tune \(arguments.joined(separator: " "))` ended with exit code "
           + "\(process.terminationStatus)")
     }
   }

@@ -35,7 +35,8 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
       let again = TokenQuantization.dequantize(
         found.codes, scale: found.scale, zeroPoint: found.zeroPoint, x.dtype)
       // An infinite scale has no codes.
-      #expect(same(again.masked(by: finite.not(), with: 0), rounded.masked(by: finite.not(), with: 0)))
+      #expect(
+        same(again.masked(by: finite.not(), with: 0), rounded.masked(by: finite.not(), with: 0)))
     }
   }
 
@@ -52,7 +53,8 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
         QuantizationByOperations.fakeQuantizePerGroup(
           weight, bits: 4, groupSize: group, scaleDType: .float32), rounded))
     let scales = try file.tensor(named: "\(prefix).weight_scale")
-    #expect(same(scheme.quantize(weight).scales, scales.reshape(scheme.quantize(weight).scales.shape)))
+    #expect(
+      same(scheme.quantize(weight).scales, scales.reshape(scheme.quantize(weight).scales.shape)))
 
     let x = try file.tensor(named: "\(dtype).x").leaf()
     let leaf = weight.leaf()
@@ -88,7 +90,8 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
     let weight = try file.tensor(named: "weight.fp32").to(dtype == "fp32" ? .float32 : .bfloat16)
     let found = QuantizationScheme(groupSize: group).quantize(weight)
     let prefixes =
-      ["qat_convert.\(dtype).g\(group).0"] + (dtype == "fp32" ? ["ptq.fp32.g\(group).nobias.0"] : [])
+      ["qat_convert.\(dtype).g\(group).0"]
+      + (dtype == "fp32" ? ["ptq.fp32.g\(group).nobias.0"] : [])
     for prefix in prefixes {
       #expect(same(found.codes, try file.tensor(named: "\(prefix).weight")), "\(prefix) codes")
       #expect(same(found.scales, try file.tensor(named: "\(prefix).scales")), "\(prefix) scales")

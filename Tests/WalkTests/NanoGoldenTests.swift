@@ -117,4 +117,22 @@ struct Nano {
     let reference = try nano.golden.tensor(named: "\(tag).grad_norm").item
     #expect(abs(norm.squareRoot() - reference) < reference * bound)
   }
+
+  @Test func logitsAreThoseOfTransformers() throws {
+    let nano = try Nano()
+    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/nano_hf_logits.safetensors")
+    let golden = try SafetensorsFile(path: fixtures.path)
+    let tokens = try golden.tensor(named: "ids")
+    let decoder = Decoder(nano.configuration)
+    let weights = try nano.configuration.specification.map {
+      LinearWeight.exact(try nano.folder.whole($0))
+    }
+    let context = DecoderContext(
+      angles: decoder.rotary.angles(nil, tokens: tokens.shape[1]), reach: .causal)
+    let output = try #require(weights.head.output)
+    let logits = decoder(
+      tokens, weights, output: output, embedding: weights.embedding.exactTensor, context)
+    #expect(try logits.largestDifference(from: golden.tensor(named: "logits")) <= 1e-5)
+  }
 }

@@ -3,6 +3,7 @@
 import Layers
 import Sharding
 import Tensors
+
 @testable import Training
 
 struct Toy {

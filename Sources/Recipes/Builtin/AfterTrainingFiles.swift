@@ -43,7 +43,7 @@ extension BuiltinConfiguration {
       """),
   ]
 
-  private static let model = BuiltinModel.llama3_2_1B
+  private static let model = BuiltinModel.llama32Of1B
 
   private static let floatModel = """
     # Null for float weights; for a quantized checkpoint the quantizer that made it

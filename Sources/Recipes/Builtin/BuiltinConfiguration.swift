@@ -18,29 +18,29 @@ package struct BuiltinConfiguration: Sendable {
   }
 
   private static let training: [BuiltinConfiguration] = [
-    TrainingFile(.llama3_8B, "8B_full_single_device", .fullFinetuneSingleDevice) {
+    TrainingFile(.llama3Of8B, "8B_full_single_device", .fullFinetuneSingleDevice) {
       $0.optimizer = .adamW8bit(rate: "1e-5")
       $0.warmupSteps = 100
       $0.stepsInBackward = true
     },
-    TrainingFile(.llama3_2_1B, "1B_full_single_device", .fullFinetuneSingleDevice) {
+    TrainingFile(.llama32Of1B, "1B_full_single_device", .fullFinetuneSingleDevice) {
       $0.optimizer = .adamW8bit(rate: "2e-5")
       $0.batchSize = 4
       $0.stepsInBackward = true
       $0.checkpointsActivations = false
     },
-    TrainingFile(.llama3_8B, "8B_full", .fullFinetuneDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama3_1_8B, "8B_full", .fullFinetuneDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama3_2_1B, "1B_full", .fullFinetuneDistributed) {
+    TrainingFile(.llama3Of8B, "8B_full", .fullFinetuneDistributed) { $0.shardsEnds = true },
+    TrainingFile(.llama31Of8B, "8B_full", .fullFinetuneDistributed) { $0.shardsEnds = true },
+    TrainingFile(.llama32Of1B, "1B_full", .fullFinetuneDistributed) {
       ($0.batchSize, $0.accumulationSteps) = (4, 8)
       $0.checkpointsActivations = false
     },
-    TrainingFile(.llama3_2_3B, "3B_full", .fullFinetuneDistributed) {
+    TrainingFile(.llama32Of3B, "3B_full", .fullFinetuneDistributed) {
       ($0.batchSize, $0.accumulationSteps) = (4, 8)
     },
-    TrainingFile(.llama3_8B, "8B_qat_full", .qatDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama3_1_8B, "8B_qat_full", .qatDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama3_2_3B, "3B_qat_full", .qatDistributed) {
+    TrainingFile(.llama3Of8B, "8B_qat_full", .qatDistributed) { $0.shardsEnds = true },
+    TrainingFile(.llama31Of8B, "8B_qat_full", .qatDistributed) { $0.shardsEnds = true },
+    TrainingFile(.llama32Of3B, "3B_qat_full", .qatDistributed) {
       ($0.batchSize, $0.accumulationSteps) = (4, 8)
       $0.validationBatchSize = "8"
     },

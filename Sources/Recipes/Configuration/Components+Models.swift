@@ -20,17 +20,17 @@ extension Components {
       .model, "torchtune.models.llama3_1.llama3_1_8b", "Llama 3.1 8B",
       preset: size(layers: 32, heads: 32, width: 4096, inner: 14336, tokens: 131_072)
         + [("scale_factor", 8)],
-      family: llama3_1),
+      family: llama31),
     ComponentDeclaration(
       .model, "torchtune.models.llama3_2.llama3_2_1b", "Llama 3.2 1B", arguments: [tied],
       preset: size(layers: 16, heads: 32, width: 2048, inner: 8192, tokens: 131_072)
         + [("scale_factor", 32)],
-      family: llama3_2),
+      family: llama32),
     ComponentDeclaration(
       .model, "torchtune.models.llama3_2.llama3_2_3b", "Llama 3.2 3B", arguments: [tied],
       preset: size(layers: 28, heads: 24, width: 3072, inner: 8192, tokens: 131_072)
         + [("scale_factor", 32)],
-      family: llama3_2),
+      family: llama32),
   ]
 
   static let tokenizers: [ComponentDeclaration] = [
@@ -53,8 +53,8 @@ extension Components {
   ]
 
   private static let llama3 = "torchtune.models.llama3.llama3"
-  private static let llama3_1 = "torchtune.models.llama3_1.llama3_1"
-  private static let llama3_2 = "torchtune.models.llama3_2.llama3_2"
+  private static let llama31 = "torchtune.models.llama3_1.llama3_1"
+  private static let llama32 = "torchtune.models.llama3_2.llama3_2"
 
   private static let count = ValueType.int(1...(1 << 30))
 

@@ -59,7 +59,8 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
   else {
     throw TuneError(
       .missingFile, "there is no saved run to go on from",
-      remedy: "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run to "
+      remedy:
+        "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run to "
         + "go on with. The end of a run's last epoch leaves no state.",
       at: .init(file: path, key: "resume_from_checkpoint"))
   }

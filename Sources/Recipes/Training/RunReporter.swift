@@ -17,7 +17,8 @@ final class RunReporter {
   private var (tokens, seconds) = (0, 0.0)
 
   init(
-    _ root: Section, _ c: ValidatedConfiguration, device: Device, group: ProcessGroup, log: RecipeLog
+    _ root: Section, _ c: ValidatedConfiguration, device: Device, group: ProcessGroup,
+    log: RecipeLog
   ) throws {
     self.device = device
     self.group = group

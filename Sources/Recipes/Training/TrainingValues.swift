@@ -45,7 +45,8 @@ func optimizer(from section: Section, seed: UInt64) -> any Optimizer {
     return AdamW8bit(adamW(), blockSize: section.int("block_size"))
   case "swift_tune.optim.AdamW":
     return Float32StateAdamW(
-      adamW(), rounding: section.bool("master_weights")
+      adamW(),
+      rounding: section.bool("master_weights")
         ? .masterWeights : section.bool("stochastic_rounding") ? .stochastic(seed: seed) : .nearest)
   case "torch.optim.SGD":
     return SGD(
@@ -53,6 +54,7 @@ func optimizer(from section: Section, seed: UInt64) -> any Optimizer {
         momentum: section.double("momentum"), weightDecay: section.double("weight_decay"),
         nesterov: section.bool("nesterov")), isFused: section.optionalBool("fused") ?? false)
   case let other:
-    preconditionFailure("the schema lets through an optimizer that is not built: \(other ?? "none")")
+    preconditionFailure(
+      "the schema lets through an optimizer that is not built: \(other ?? "none")")
   }
 }
