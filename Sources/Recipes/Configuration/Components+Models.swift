@@ -7,10 +7,10 @@ extension Components {
       .model, llama3,
       "A Llama 3 decoder of any size", arguments: decoder),
     ComponentDeclaration(
-      .model, llama3_1, "A Llama 3.1 decoder of any size: Llama 3 with scaled rotary frequencies",
+      .model, llama31, "A Llama 3.1 decoder of any size: Llama 3 with scaled rotary frequencies",
       arguments: decoder + [scaleFactor(8)]),
     ComponentDeclaration(
-      .model, llama3_2, "A Llama 3.2 decoder of any size: Llama 3.1 with tied embeddings",
+      .model, llama32, "A Llama 3.2 decoder of any size: Llama 3.1 with tied embeddings",
       arguments: decoder + [scaleFactor(32), tied]),
     ComponentDeclaration(
       .model, "torchtune.models.llama3.llama3_8b", "Llama 3 8B",
