@@ -1,7 +1,7 @@
 // Measures, on this machine, what is worth knowing before anything is made faster: the bridge, the
 // fake-quantize passes, linear layers, whole training steps, the tokenizer. It prints one table each.
 //
-//   benchmarks [SECTION ...] [--python PYTHON --peer SCRIPT]
+//   benchmarks [SECTION ...] [--cpu-time] [--python PYTHON --peer SCRIPT]
 //
 // What is compared runs in turns in the same minute, and medians are printed, because other work on
 // the machine disturbs single timings. Nothing here is a test: no number makes it fail.
@@ -22,6 +22,7 @@ enum Benchmarks {
       }
       let python = try option("--python", in: &arguments)
       let script = try option("--peer", in: &arguments)
+      arguments.removeAll { $0 == Clock.cpuTimeOption }
       try run(try sections(arguments), peer: peer(python: python, script: script))
     } catch {
       StandardStreams.error("error: \(error)\n")
@@ -54,14 +55,16 @@ enum Benchmarks {
   /// Python's torch in a process of its own; nil where it is not asked for or does not start.
   private static func peer(python: String?, script: String?) throws -> AskedProcess? {
     guard let python, let script else { return nil }
-    return try AskedProcess(python, [script], greeting: "ready")
+    let clock = Clock.countsCPUTime ? [Clock.cpuTimeOption] : []
+    return try AskedProcess(python, [script] + clock, greeting: "ready")
   }
 
   private static func run(_ sections: [Section], peer: AskedProcess?) throws {
     StandardStreams.output(
       """
       \(Machine.processor), \(Devices.threads) threads, libtorch \(String(cString: ct_version()))
-      Load average \(Machine.load). Medians; spread is half the middle half of the timings.
+      Load average \(Machine.load). Medians of \(Clock.countsCPUTime ? "CPU" : "wall-clock") time; \
+      spread is half the middle half of the timings.
       Against Python: \(peer.map { "torch " + $0.greeting } ?? "no Python that imports torch was found")
 
       """)

@@ -14,9 +14,9 @@ func measureTokenizer(_ peer: AskedProcess?) throws {
   let folder = temporaryPath("tokenizer")
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(atPath: folder) }
-  let started = DispatchTime.now().uptimeNanoseconds
+  let started = Clock.now
   try BytePairTrainer(vocabularySize: 4096).train(on: texts).write(toFolder: folder)
-  let training = Double(DispatchTime.now().uptimeNanoseconds - started) / 1e9
+  let training = Clock.now - started
 
   let model = folder + "/tokenizer.model"
   let filled = try Llama3Tokenizer(path: model)

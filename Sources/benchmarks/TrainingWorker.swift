@@ -26,7 +26,7 @@ enum TrainingWorker {
   /// - Parameter arguments: model folder, rows and width of a batch, dtype, `plain` or `qat`, `keep`
   ///   or `recompute`.
   static func run(_ arguments: [String]) throws {
-    guard arguments.count == 6, let rows = Int(arguments[1]), let width = Int(arguments[2]) else {
+    guard arguments.count >= 6, let rows = Int(arguments[1]), let width = Int(arguments[2]) else {
       throw TuneError(.usage, "\(command) takes six words")
     }
     let loop = try makeLoop(
@@ -38,7 +38,10 @@ enum TrainingWorker {
     StandardStreams.output("ready\n")
     while let question = readLine() {
       switch question {
-      case "step": StandardStreams.output("\(try loop.step().seconds)\n")
+      case "step":
+        let started = Clock.now
+        _ = try loop.step()
+        StandardStreams.output("\(Clock.now - started)\n")
       case "peak": StandardStreams.output("\(Devices.memory(of: .cpu).peakActive)\n")
       default: throw TuneError(.usage, "\(command) does not know '\(question)'")
       }
