@@ -3,6 +3,7 @@
 // these here, so that a key means the same in all of them.
 import Checkpoints
 import Essentials
+import Foundation
 import Layers
 import Quantization
 import Tensors
@@ -32,9 +33,16 @@ private func derivedHiddenWidth(of width: Int) -> Int {
 
 package func tokenizer(from section: Section) throws -> any Tokenizer {
   let takesSpecialTokens = section.component == "torchtune.models.llama3.llama3_tokenizer"
+  let path = section.string("path")
+  guard FileManager.default.fileExists(atPath: path) else {
+    throw TuneError(
+      .missingFile, "there is no tokenizer '\(path)'",
+      remedy: "Download it with the model, or correct tokenizer.path.",
+      at: section.location(of: "path"))
+  }
   return try locatingErrors(in: section) {
     try Llama3Tokenizer(
-      path: section.string("path"),
+      path: path,
       specialTokensPath: takesSpecialTokens ? section.optionalString("special_tokens_path") : nil,
       maxSeqLen: section.optionalInt("max_seq_len"))
   }

@@ -88,7 +88,8 @@ package struct BatchStream: Sendable {
         .checkpointMismatch,
         "the saved run stood after \(consumedSamples) samples, which is no multiple of this run's "
           + "\(batchSize) x \(sampler.worldSize) samples a step",
-        remedy: "Choose batch_size and the number of processes so that their product divides it.")
+        remedy: "Choose batch_size and the number of processes so that their product divides it.",
+        at: .init(key: "batch_size"))
     }
     try restore(State(epoch: epoch, batch: consumedSamples / step))
   }

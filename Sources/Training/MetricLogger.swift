@@ -32,14 +32,15 @@ package final class DiskLogger: MetricLogger {
     } catch {
       throw TuneError(
         .disk, "cannot write the log file", remedy: "Choose another metric_logger.log_dir.",
-        at: .init(file: path, key: "metric_logger.log_dir"), cause: error)
+        at: .init(file: path, key: "metric_logger.log_dir"), cause: SystemReason(error))
     }
   }
   package func log(step: Int, _ metrics: [(name: String, value: Double)]) throws {
     do {
       try file.write(contentsOf: Data((metricLine(step: step, metrics) + "\n").utf8))
     } catch {
-      throw TuneError(.disk, "cannot write the log file", at: .init(file: path), cause: error)
+      throw TuneError(
+        .disk, "cannot write the log file", at: .init(file: path), cause: SystemReason(error))
     }
   }
   package func close() { try? file.close() }
@@ -52,4 +53,18 @@ package final class StdoutLogger: MetricLogger {
     print(metricLine(step: step, metrics))
   }
   package func close() {}
+}
+
+/// What the system says, without Foundation's wrapping.
+private struct SystemReason: Error, CustomStringConvertible {
+  let description: String
+  init(_ error: any Error) {
+    let outer = error as NSError
+    let inner =
+      outer.userInfo[NSUnderlyingErrorKey].flatMap { $0 as? any Error }
+      .map { $0 as NSError } ?? outer
+    description =
+      inner.domain == NSPOSIXErrorDomain
+      ? String(cString: strerror(Int32(inner.code))) : inner.localizedDescription
+  }
 }

@@ -44,7 +44,8 @@ package final class TrainingLoop {
         .data,
         "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
           + "gradient_accumulation_steps: \(plan.accumulation)",
-        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.")
+        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.",
+        at: .init(key: "gradient_accumulation_steps"))
     }
   }
 

@@ -11,7 +11,7 @@ import Training
 private let group32 = QuantizationScheme(groupSize: 32)
 
 private func expectSame(
-  _ a: GoldenTraining.Result, _ b: GoldenTraining.Result, 
+  _ a: GoldenTraining.Result, _ b: GoldenTraining.Result,
   _ location: SourceLocation = #_sourceLocation
 ) {
   #expect(a.losses == b.losses, sourceLocation: location)
@@ -66,8 +66,8 @@ private func expectSame(
   }
 
   /// Gradients are sums over ranks, taken in another order than over a batch: fp32 rounding, spread by
-  /// AdamW's first steps, and under QAT by activations that fall on the other side of a rounding
-  /// step.
+  /// AdamW's first steps, and under QAT by values that fall on the other side of a rounding step
+  /// (GoldenTrainingTests says how far).
   @Test(arguments: [2, 4], [nil, group32])
   func ranksEqualOneProcess(worldSize: Int, scheme: QuantizationScheme?) throws {
     let training = GoldenTraining(scheme: scheme, steps: 5, globalBatch: 4)
@@ -77,8 +77,7 @@ private func expectSame(
       shared.blockPolicy = policy
       let spread = try onRanks(worldSize, shared)
       let distance = largestDifference(spread.losses, one.losses)
-      #expect(distance < (scheme == nil ? 2e-5 : 3e-3), "\(spread.losses)")
-      print("RANKS", worldSize, scheme == nil, policy, distance)
+      #expect(distance < (scheme == nil ? 2e-5 : 1e-2), "\(spread.losses)")
       #expect(spread.weights.count == 21)
       for (mine, other) in zip(spread.weights, one.weights) {
         // Mean, since AdamW moves an element with a gradient near zero by lr in either direction.

@@ -30,7 +30,8 @@ enum Golden {
     struct File: Decodable { var train: [String: Run] }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    let data = try Data(contentsOf: URL(fileURLWithPath: path("WalkTests/Fixtures/nano_train.json")))
+    let data = try Data(
+      contentsOf: URL(fileURLWithPath: path("WalkTests/Fixtures/nano_train.json")))
     return try decoder.decode(File.self, from: data).train
   }
 

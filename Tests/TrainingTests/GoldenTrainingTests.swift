@@ -18,14 +18,17 @@ private let variants: [String: GoldenTraining] = [
   "qat_accum2_clip1": GoldenTraining(scheme: group32, accumulation: 2, clipNorm: 1),
 ]
 
-/// Products are summed in another order by another number of threads, which is worth 1e-6 of a
-/// loss; AdamW's first steps, lr times the sign of a gradient, spread that. Under QAT an activation
-/// may fall on the other side of a rounding step, a 255th of its row's range, and a weight on the
-/// other side of a 15th of its group's: two legitimate orders of summation part by 1e-4 to 3e-3 in
-/// ten steps. A bf16 loss has 8 bits of each product.
-private let bounds: [String: Double] = [
-  "plain": 2e-5, "plain_bf16": 1e-2, "qat_step0": 1e-2, "qat_delay5": 1e-2, "qat_bf16": 2e-2,
-  "qat_g128": 2e-2, "qat_accum2_clip1": 1e-2,
+/// Products are summed in another order by another number of threads, which is worth 1e-6 of a loss
+/// and of each gradient (NanoGoldenTests), and AdamW's first steps move a weight by lr times the sign
+/// of it. That is all in plain fp32. Under QAT an activation may then fall on the other side of a
+/// rounding step, a 255th of its row's range, and a weight of a 15th of its group's: that moves
+/// the losses of steps 2 to 5 by up to 3e-3. From step 6 on this model, at this learning rate, is
+/// chaotic: our own run with each weight started one fp32 rounding away parts from itself by up to
+/// 0.03 (group 32), 0.008 (delayed), 0.016 (accumulated), 0.04 (group 128) over six such starts.
+private let bounds: [String: (early: Double, all: Double)] = [
+  "plain": (2e-5, 2e-5), "plain_bf16": (3e-3, 5e-3), "qat_step0": (3e-3, 0.06),
+  "qat_delay5": (2e-5, 0.015), "qat_bf16": (5e-3, 0.06), "qat_g128": (3e-3, 0.06),
+  "qat_accum2_clip1": (3e-3, 0.02),
 ]
 
 @Suite struct GoldenTrainingTests {
@@ -33,16 +36,19 @@ private let bounds: [String: Double] = [
     let run = try #require(variants[name])
     let golden = try #require(try Golden.runs()[name])
     let ours = try run.run()
-    let distance = largestDifference(ours.losses, golden.losses)
-    #expect(distance < bounds[name] ?? 0, "\(ours.losses)")
-    print("DIST", name, distance, zip(ours.losses, golden.losses).map { $0 - $1 })
-    // Nothing has parted before the first step: forward only.
-    let first = abs(ours.losses[0] - golden.losses[0])
-    #expect(first < (run.dtype == .bfloat16 ? 2e-3 : run.scheme == nil ? 1e-6 : 2e-4))
-    if !golden.gradNorms.isEmpty {
-      let norms = largestDifference(ours.gradientNorms, golden.gradNorms)
-      #expect(norms < 0.05, "\(ours.gradientNorms)")
-      print("NORM", norms, zip(ours.gradientNorms, golden.gradNorms).map { $0 - $1 })
+    let bound = try #require(bounds[name])
+    let (early, all) = (
+      largestDifference(Array(ours.losses.prefix(5)), Array(golden.losses.prefix(5))),
+      largestDifference(ours.losses, golden.losses)
+    )
+    #expect(early < bound.early, "\(ours.losses)")
+    #expect(all < bound.all, "\(ours.losses)")
+    // Nothing has parted before the first step.
+    #expect(abs(ours.losses[0] - golden.losses[0]) < (run.dtype == .bfloat16 ? 1e-3 : 2e-6))
+    #expect(ours.gradientNorms.count == golden.gradNorms.count)
+    for (step, (norm, reference)) in zip(ours.gradientNorms, golden.gradNorms).enumerated() {
+      // As the losses part, so do the norms: by up to a third of the largest.
+      #expect(abs(norm - reference) < (step == 0 ? 1e-5 : step < 4 ? 0.05 : 0.35 * reference))
     }
   }
 
@@ -52,7 +58,6 @@ private let bounds: [String: Double] = [
   @Test(arguments: [("qat_step0", "final"), ("qat_delay5", "final2")])
   func finalWeightsAreTheReferences(name: String, tag: String) throws {
     let file = try Golden.tensors()
-    print(file.names.filter { $0.hasPrefix("final") }.prefix(30))
     let ours = try #require(variants[name]).run()
     let names = Golden.parameterNames(layers: 2)
     #expect(names.count == ours.weights.count)
@@ -64,9 +69,9 @@ private let bounds: [String: Double] = [
       let sample = try file.tensor(named: stored).to(.float32)
       let places = (Tensor.arange(sample.count, .float64) * 11).to(.int64)
       let difference = (tensor.to(.float32).reshape(-1).rows(places) - sample).abs()
-      print("W", parameter, difference.amax().item, difference.sum().item / Double(sample.count))
       #expect(difference.amax().item < 2 * 10 * 1e-3)
-      #expect(difference.sum().item / Double(sample.count) < 1e-4)
+      // A weight has moved by 2e-3 to 5e-3 on average.
+      #expect(difference.sum().item / Double(sample.count) < 5e-4)
     }
     #expect(compared > 10)
   }

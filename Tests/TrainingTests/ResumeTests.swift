@@ -98,7 +98,6 @@ private let schedule = [
       #expect(resumed.keys.sorted() == [8, 9, 10])
       for (step, loss) in resumed {
         let other = try #require(whole[step])
-        print("RESUME2", name, step, loss - other)
         #expect(abs(loss - other) < (name == "AdamW" ? 3e-3 : 2e-2))
       }
       let (mine, other) = (try folder.model("out/epoch_1"), try folder.model("whole/epoch_1"))

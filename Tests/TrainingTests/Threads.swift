@@ -35,7 +35,11 @@ func freePort() throws -> Int {
       guard bind(socket, raw, length) == 0, getsockname(socket, raw, &length) == 0 else {
         return nil
       }
-      return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+      return Int(
+        UInt16(
+          bigEndian: raw.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+            $0.pointee.sin_port
+          }))
     }
   }
   return try #require(port)

@@ -7,7 +7,7 @@ import Recipes
 import Tensors
 import Testing
 
-struct TrainingFolder {
+struct TrainingFolder: Sendable {
   let path: String
 
   /// Calls `body` with a new folder, which is removed afterwards.

@@ -16,6 +16,21 @@ struct CheckpointSaver {
   let seed: UInt64
   let log: RecipeLog
 
+  /// - Throws: when an epoch or a step would be written over the checkpoint that training starts from.
+  func checkPlace(_ checkpointer: Section) throws {
+    func resolved(_ path: String) -> String {
+      URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    }
+    let path = resolved(source.path)
+    let name = (path as NSString).lastPathComponent
+    guard (path as NSString).deletingLastPathComponent == resolved(outputFolder),
+      name.hasPrefix("epoch_") || name.hasPrefix("step_")
+    else { return }
+    throw checkpointer.error(
+      at: "output_dir", "the run might write its own \(name) over the checkpoint it starts from",
+      remedy: "Choose another output_dir.")
+  }
+
   /// Every rank must call it: weights and state are gathered; rank 0 writes.
   func save(_ loop: TrainingLoop, _ occasion: TrainingEvents.Occasion) throws {
     let name: String
@@ -47,6 +62,16 @@ struct SavedRun {
   let state: RunState
   let file: SafetensorsFile
   let weightsPath: String
+
+  func weights() throws -> ModelFolder {
+    guard FileManager.default.fileExists(atPath: weightsPath) else {
+      throw TuneError(
+        .missingFile, "the weights of the saved run are not there",
+        remedy: "Put the folder back beside recipe_state, or resume another saved run.",
+        at: .init(file: weightsPath))
+    }
+    return try ModelFolder(path: weightsPath)
+  }
 }
 
 /// The run that `resume_from_checkpoint: True` means: `recipe_checkpoint`, else the state in the

@@ -36,7 +36,7 @@ package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvir
 
   let seed = try sharedSeed(root, saved?.state, group)
   var plan = try trainingPlan(root, fakeQuantization: quantization, seed: seed)
-  let weights = try saved.map { try ModelFolder(path: $0.weightsPath) } ?? source
+  let weights = try saved.map { try $0.weights() } ?? source
   try weights.check(against: configuration)
   let model = try ShardedModel(
     configuration, from: weights, dtype: dtype(from: root), on: device, group: group)
@@ -44,25 +44,28 @@ package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvir
   let saver = CheckpointSaver(
     outputFolder: checkpointer.string("output_dir"), source: source, dtype: dtype(from: root),
     optimizer: root.section("optimizer").component ?? "", seed: seed, log: log)
+  try saver.checkPlace(checkpointer)
   let reporter = try RunReporter(root, c, device: device, group: group, log: log)
 
   func makeLoop() throws -> TrainingLoop {
-    try TrainingLoop(
-      model, plan: plan, optimizer: optimizer,
-      lossHead: LossHead(chunkCount: root.section("loss").int("num_output_chunks")),
-      stream: stream, validation: validation, on: device,
-      events: TrainingEvents(
-        stepped: { try reporter.stepped($0, $1) }, validated: { try reporter.validated($0, $1) },
-        save: { loop, occasion in
-          try reporter.pausing { try saver.save(loop, occasion) }
-        }))
+    try locatingErrors(in: root) {
+      try TrainingLoop(
+        model, plan: plan, optimizer: optimizer,
+        lossHead: LossHead(chunkCount: root.section("loss").int("num_output_chunks")),
+        stream: stream, validation: validation, on: device,
+        events: TrainingEvents(
+          stepped: { try reporter.stepped($0, $1) }, validated: { try reporter.validated($0, $1) },
+          save: { loop, occasion in
+            try reporter.pausing { try saver.save(loop, occasion) }
+          }))
+    }
   }
   // The schedule spans the run, whose length the data decides.
   plan.schedule = schedule(root, totalSteps: try makeLoop().stepsPerEpoch * plan.epochs)
   let loop = try makeLoop()
   if let saved {
     try RunState.restore(saved.file, into: optimizer, model)
-    try loop.resume(at: saved.state.progress)
+    try locatingErrors(in: root) { try loop.resume(at: saved.state.progress) }
     log.info("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
   }
   try reporter.begin(loop, parameterCount: configuration.parameterCount)
@@ -112,7 +115,7 @@ private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: Proce
     let data = try dataset(from: root.section(key), tokenizer: tokenizer)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
-    return try locatingErrors(in: root.section(key)) {
+    return try locatingErrors(in: root) {
       try BatchStream(data, sampler: sampler, batchSize: batchSize, padID: tokenizer.padID)
     }
   }

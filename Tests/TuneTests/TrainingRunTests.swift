@@ -1,0 +1,177 @@
+// Training by real processes: launched here, over two nodes, by another's launcher; what it computes,
+// and how it ends when a worker or the disk fails.
+import Foundation
+import Testing
+
+@Suite(.serialized) struct TrainingRunTests {
+  /// What torchtune 0.6.1's own qat_distributed logged on two ranks, as far as the records go.
+  private static let golden = [
+    6.995375156402588, 6.604428768157959, 6.339030742645264, 6.048550605773926,
+    5.856494426727295,
+  ]
+  private static let goldenInBackward = [
+    6.995375156402588, 6.604150295257568, 6.341393947601318, 6.0515031814575195,
+  ]
+  private static let goldenBF16 = [
+    6.9974284172058105, 6.611964225769043, 6.350183010101318, 6.05993127822876,
+    5.870514392852783,
+  ]
+
+  /// Products are summed in another order, after which values fall on the other side of a rounding
+  /// step: up to 3e-3 within these steps (GoldenTrainingTests).
+  private func expect(
+    _ losses: [Double], near golden: [Double] = golden, first: Double = 2e-6,
+    _ location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(losses.count == golden.count, sourceLocation: location)
+    for (step, (loss, golden)) in zip(losses, golden).enumerated() {
+      let bound = step == 0 ? first : 4e-3
+      #expect(abs(loss - golden) < bound, "\(losses)", sourceLocation: location)
+    }
+  }
+
+  @Test func twoWorkersReproduceTheReference() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let result = try Processes.run(
+        ["run", "--nproc_per_node", "2"] + run.recipe(), in: folder)
+      #expect(result.exitCode == 0, "\(result.stderr)")
+      expect(try run.losses())
+      #expect(run.exists("out/epoch_0/config.json"))
+    }
+  }
+
+  @Test func steppingInBackwardReproducesTheReference() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let result = try Processes.run(
+        ["run", "--nproc_per_node", "2"]
+          + run.recipe(["optimizer_in_bwd=True", "max_steps_per_epoch=4"]), in: folder)
+      #expect(result.exitCode == 0, "\(result.stderr)")
+      expect(try run.losses(), near: Self.goldenInBackward)
+    }
+  }
+
+  /// A bf16 product has 8 bits; its sum is rounded to them in another order.
+  @Test func bf16ReproducesTheReference() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let result = try Processes.run(
+        ["run", "--nproc_per_node", "2"] + run.recipe(["dtype=bf16"]), in: folder)
+      #expect(result.exitCode == 0, "\(result.stderr)")
+      expect(try run.losses(), near: Self.goldenBF16, first: 1e-3)
+    }
+  }
+
+  @Test func twoNodesEqualOne() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let endpoint = "127.0.0.1:\(try freePort())"
+      let nodes = try (0..<2).map { node in
+        try Processes.start(
+          [
+            "run", "--nnodes", "2", "--node_rank", "\(node)", "--rdzv_endpoint", endpoint,
+            "--nproc_per_node", "1",
+          ] + run.recipe(), in: folder)
+      }
+      for node in nodes {
+        node.process.waitUntilExit()
+        #expect(node.process.terminationStatus == 0)
+      }
+      expect(try run.losses())
+    }
+  }
+
+  @Test func workersOfAnotherLauncherEqualOurs() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let port = try freePort()
+      let workers = try (0..<2).map { rank in
+        try Processes.start(
+          ["run"] + run.recipe(), in: folder,
+          environment: [
+            "RANK": "\(rank)", "LOCAL_RANK": "\(rank)", "WORLD_SIZE": "2",
+            "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "\(port)",
+          ])
+      }
+      for worker in workers {
+        worker.process.waitUntilExit()
+        #expect(worker.process.terminationStatus == 0)
+      }
+      expect(try run.losses())
+    }
+  }
+
+  @Test func aKilledWorkerEndsTheRun() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let (process, _, stderr) = try Processes.start(
+        ["run", "--nproc_per_node", "2"] + run.recipe(["epochs=10000"]), in: folder)
+      defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+      #expect(try Processes.comesTrue { (try? run.losses().count > 6) ?? false })
+      let workers = Processes.children(of: process.processIdentifier).sorted()
+      try #require(workers.count == 2)
+      let killed = ContinuousClock.now
+      kill(workers[1], SIGKILL)
+      // Read to the end, so that a full pipe stops nobody.
+      let text = String(
+        decoding: try stderr.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 1)
+      #expect(text.contains("rank 1 was killed by signal 9 (SIGKILL)"), "\(text.suffix(500))")
+      // Promised to the user, not a measurement.
+      #expect(killed.duration(to: .now) < .seconds(10))
+      #expect(try Processes.comesTrue { !workers.contains(where: Processes.isAlive) })
+      // What was saved before is whole.
+      #expect(run.exists("out/epoch_0/model.safetensors"))
+    }
+  }
+
+  /// A limit on the size of files stands for the full disk: the model's 2.3 MB fit, the optimizer's
+  /// state of twice that does not.
+  @Test func aFullDiskLosesNothingSaved() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let first = try Processes.run(
+        ["run"] + run.recipe(["epochs=1", "max_steps_per_epoch=1"]), in: folder)
+      #expect(first.exitCode == 0, "\(first.stderr)")
+      let saved = try run.weights("out/epoch_0")
+      for (kilobytes, overrides) in [(1000, ["epochs=1"]), (3000, ["epochs=2"])] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments =
+          ["-c", "ulimit -f \(kilobytes); exec \"$0\" \"$@\"", Processes.tune.path, "run"]
+          + run.recipe(overrides + ["max_steps_per_epoch=2"])
+        process.environment = ["PATH": "/usr/bin:/bin"]
+        let stderr = Foundation.Pipe()
+        (process.standardError, process.standardInput) = (stderr, FileHandle.nullDevice)
+        try process.run()
+        let text = String(
+          decoding: try stderr.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+        #expect(text.contains("error: \(folder)/out/"), "\(text)")
+        #expect(text.contains("File too large"), "\(text)")
+        if kilobytes == 1000 { #expect(try run.weights("out/epoch_0") == saved) }
+        #expect(!run.exists("out/recipe_state/recipe_state.safetensors"))
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/out")
+        #expect(
+          Set(names).subtracting(["recipe_state"]) == ["epoch_0", "logs", "torchtune_config.yaml"])
+      }
+    }
+  }
+
+  @Test func anErrorIsShownOnceWithExitCodeOne() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let result = try Processes.run(
+        ["run", "--nproc_per_node", "2"]
+          + run.recipe(["checkpointer.checkpoint_dir=\(folder)/none"]), in: folder)
+      #expect(result.exitCode == 1)
+      let shown = result.stderr.components(separatedBy: "the model folder is not there").count - 1
+      #expect(shown == 1, "\(result.stderr)")
+      let key = try Processes.run(["run"] + run.recipe(["sead=1"]), in: folder)
+      #expect(key.exitCode == 1 && key.stderr.contains("Did you mean 'seed'?"), "\(key.stderr)")
+    }
+  }
+}
