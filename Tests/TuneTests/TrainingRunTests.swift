@@ -122,9 +122,25 @@ import Testing
       // Promised to the user, not a measurement.
       #expect(killed.duration(to: .now) < .seconds(10))
       #expect(try Processes.comesTrue { !workers.contains(where: Processes.isAlive) })
-      // What was saved before is whole.
-      #expect(run.exists("out/epoch_0/model.safetensors"))
+      try expectItGoesOn(run)
     }
+  }
+
+  /// What was saved before the end is whole: the run goes on from it, to the bit as if it had never
+  /// stopped.
+  private func expectItGoesOn(_ run: TrainingRun) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: run.folder + "/out")
+    let saved = names.filter { $0.hasPrefix("epoch_") && !$0.contains(".") }.count
+    #expect(saved > 0)
+    for (output, resumes) in [("out", "True"), ("whole", "False")] {
+      let result = try Processes.run(
+        ["run", "--nproc_per_node", "2"]
+          + run.recipe(
+            ["epochs=\(saved + 1)", "resume_from_checkpoint=\(resumes)"], output: output),
+        in: run.folder)
+      #expect(result.exitCode == 0, "\(result.stderr)")
+    }
+    #expect(try run.weights("out/epoch_\(saved)") == run.weights("whole/epoch_\(saved)"))
   }
 
   /// A limit on the size of files stands for the full disk: the model's 2.3 MB fit, the optimizer's
