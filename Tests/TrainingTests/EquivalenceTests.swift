@@ -68,11 +68,13 @@ private func expectSame(
   /// Gradients are sums over ranks, taken in another order than over a batch: fp32 rounding, spread by
   /// AdamW's first steps, and under QAT by values that fall on the other side of a rounding step
   /// (GoldenTrainingTests says how far).
-  @Test(arguments: [2, 4], [nil, group32])
+  /// Three ranks: no dimension divides by three, so that all shards are padded.
+  @Test(arguments: [2, 3, 4], [nil, group32])
   func ranksEqualOneProcess(worldSize: Int, scheme: QuantizationScheme?) throws {
-    let training = GoldenTraining(scheme: scheme, steps: 5, globalBatch: 4)
+    let training = GoldenTraining(
+      scheme: scheme, steps: 3, globalBatch: worldSize == 3 ? 6 : 4)
     let one = try training.run()
-    for policy in [BlockPolicy.recompute, .keep] {
+    for policy in worldSize == 2 ? [BlockPolicy.recompute, .keep] : [.recompute] {
       var shared = training
       shared.blockPolicy = policy
       let spread = try onRanks(worldSize, shared)
@@ -83,7 +85,7 @@ private func expectSame(
         // Mean, since AdamW moves an element with a gradient near zero by lr in either direction.
         let mean = (mine - other).abs().sum().item / Double(mine.count)
         #expect(mean < (scheme == nil ? 1e-5 : 1e-4))
-        #expect(mine.largestDifference(from: other) <= 2 * 5 * 1e-3)
+        #expect(mine.largestDifference(from: other) <= 2 * 3 * 1e-3)
       }
     }
   }

@@ -189,6 +189,19 @@ private let resumes: [Case] = [
     }
   }
 
+  /// The loss of the step after the one that went astray; every rank says so.
+  @Test(arguments: [1, 2]) func aLossThatIsNotFinite(ranks: Int) throws {
+    try TrainingFolder.with { folder in
+      let error = #expect(throws: TuneError.self) {
+        try folder.train(["optimizer.lr=1e30", "batch_size=1"], ranks: ranks)
+      }
+      #expect(error?.code == .nonFinite && error?.exitCode == 1)
+      #expect(error?.message.hasPrefix("the loss of step 1 is not finite: not finite in") == true)
+      let steps = try folder.log().map(\.step)
+      #expect(steps == [1])
+    }
+  }
+
   private func answer(to one: Case) throws -> String {
     try TrainingFolder.with { folder in
       try one.prepare(folder)
