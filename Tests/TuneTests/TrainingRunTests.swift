@@ -177,6 +177,29 @@ import Testing
     }
   }
 
+  /// The other rank fails too, in a collective; that is not what the user can mend.
+  @Test func theErrorOfTheWorkerThatFailedFirstIsShown() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let record = { (text: String) in #"{"instruction":"a","input":"","output":"\#(text)"}"# + "\n"
+      }
+      let long = String(repeating: "word ", count: 900)
+      // The fourth record is rank 1's second.
+      try (["b", "b", "b", long, "b", "b"].map(record).joined())
+        .write(toFile: folder + "/data.json", atomically: true, encoding: .utf8)
+      let result = try Processes.run(
+        ["run", "--nproc_per_node", "2"]
+          + run.recipe([
+            "batch_size=1", "dataset.data_files=\(folder)/data.json", "tokenizer.max_seq_len=null",
+          ]), in: folder)
+      #expect(result.exitCode == 1)
+      #expect(
+        result.stderr.contains(
+          "error: rank 1 ended with exit code 1:\nkey 'tokenizer.max_seq_len': a sample of "),
+        "\(result.stderr)")
+    }
+  }
+
   @Test func anErrorIsShownOnceWithExitCodeOne() throws {
     try Processes.inFolder { folder in
       let run = try TrainingRun(in: folder)

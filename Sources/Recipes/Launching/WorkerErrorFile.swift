@@ -5,11 +5,13 @@ import Foundation
 package enum WorkerErrorFile {
   static let variable = "SWIFT_TUNE_ERROR_FILE"
 
-  /// In a worker: leaves the text for the launcher. False when there is none to read it.
+  /// In a worker: leaves the text for the launcher, unless an earlier one is there. False when there
+  /// is none to read it.
   package static func leave(
     _ text: String, _ environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> Bool {
     guard let path = environment[variable], !path.isEmpty else { return false }
+    if FileManager.default.fileExists(atPath: path) { return true }
     return (try? text.write(toFile: path, atomically: true, encoding: .utf8)) != nil
   }
 

@@ -12,11 +12,25 @@ import Training
 
 /// Runs a training recipe as the worker that `environment` describes.
 package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
+  Devices.configureProcess()
+  let device = try device(from: c.root, localRank: environment.localRank)
+  let group = try processGroup(environment)
+  do {
+    try train(c, environment, on: device, group)
+  } catch let error as TuneError {
+    // While the group lives: its end breaks the others' connections, and the launcher takes the
+    // earliest error for the cause.
+    withExtendedLifetime(group) { _ = WorkerErrorFile.leave(error.description) }
+    throw error
+  }
+}
+
+private func train(
+  _ c: ValidatedConfiguration, _ environment: WorkerEnvironment, on device: Device,
+  _ group: ProcessGroup
+) throws {
   let root = c.root
   let log = RecipeLog(root, rank: environment.rank)
-  Devices.configureProcess()
-  let device = try device(from: root, localRank: environment.localRank)
-  let group = try processGroup(environment)
 
   // Everything that can be wrong with files is found here, before any weight is read.
   let configuration = decoderConfiguration(from: root.section("model"))
