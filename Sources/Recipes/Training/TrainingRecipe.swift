@@ -38,13 +38,7 @@ private func train(
   try check(tokenizer, fits: configuration, root.section("tokenizer"))
   let checkpointer = root.section("checkpointer")
   let saved = try savedRun(root, checkpointer)
-  let source = try modelFolder(from: checkpointer, for: configuration)
-  if let scheme = source.quantizationScheme {
-    throw checkpointer.error(
-      at: "checkpoint_dir",
-      "the checkpoint is quantized (\(scheme.summary)), and codes cannot be trained",
-      remedy: "Train the float checkpoint that it was made from, and quantize what comes out.")
-  }
+  let source = try trainableFolder(checkpointer, configuration)
   let quantization = try fakeQuantization(root, configuration, log)
   let (stream, validation) = try batches(root, tokenizer, group)
 
@@ -90,6 +84,18 @@ private func train(
 /// The group of all workers; a single process is a group of one on the same path.
 package func processGroup(_ e: WorkerEnvironment) throws -> ProcessGroup {
   try .gloo(host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize)
+}
+
+/// The checkpoint to start from, which must hold numbers that a gradient can move.
+private func trainableFolder(_ checkpointer: Section, _ configuration: DecoderConfiguration) throws
+  -> ModelFolder
+{
+  let folder = try modelFolder(from: checkpointer, for: configuration)
+  guard let scheme = folder.quantizationScheme else { return folder }
+  throw checkpointer.error(
+    at: "checkpoint_dir",
+    "the checkpoint is quantized (\(scheme.summary)), and codes cannot be trained",
+    remedy: "Train the float checkpoint that it was made from, and quantize what comes out.")
 }
 
 /// The quantizer of a QAT recipe, checked against the layers there are.
