@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "bridge.h"
+#include "products.h"
 
 using namespace ct;
 using at::Tensor;
@@ -44,24 +45,42 @@ struct LinearFakeQuantizedWeight : torch::autograd::Function<LinearFakeQuantized
     context->saved_data["bits"] = bits;
     context->saved_data["group"] = group;
     context->saved_data["scale_dtype"] = scale_dtype;
-    return at::linear(x, fake_quantized(w, bits, group, scale_dtype));
+    return product_transposed(x, fake_quantized(w, bits, group, scale_dtype));
   }
   static variable_list backward(AutogradContext *context, variable_list grads) {
     auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &w = saved[1], &grad = grads[0];
     Tensor grad_x, grad_w;
     if (context->needs_input_grad(0))
-      grad_x = at::matmul(
+      grad_x = product(
           grad, fake_quantized(
                     w, context->saved_data["bits"].toInt(), context->saved_data["group"].toInt(),
                     context->saved_data["scale_dtype"].toInt()));
     if (context->needs_input_grad(1))
-      grad_w = at::mm(grad.reshape({-1, grad.size(-1)}).t(), x.reshape({-1, x.size(-1)}));
+      grad_w = weight_slope(grad, x);
     return {grad_x, grad_w, Tensor(), Tensor(), Tensor()};
   }
 };
 
+struct Linear : torch::autograd::Function<Linear> {
+  static Tensor forward(AutogradContext *context, const Tensor &x, const Tensor &w) {
+    context->save_for_backward({x, w});
+    return product_transposed(x, w);
+  }
+  static variable_list backward(AutogradContext *context, variable_list grads) {
+    auto saved = context->get_saved_variables();
+    Tensor grad_x, grad_w;
+    if (context->needs_input_grad(0)) grad_x = product(grads[0], saved[1]);
+    if (context->needs_input_grad(1)) grad_w = weight_slope(grads[0], saved[0]);
+    return {grad_x, grad_w};
+  }
+};
+
 }  // namespace
+
+at::Tensor ct::linear(const Tensor &x, const Tensor &w) {
+  return lacks_product(x) ? Linear::apply(x, w) : at::linear(x, w);
+}
 
 extern "C" {
 

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include "bridge.h"
+#include "products.h"
 
 using namespace ct;
 using at::Tensor;
@@ -64,7 +65,7 @@ BINARY(eq, at::eq(a, b))
 BINARY(gt, at::gt(a, b))
 BINARY(ge, at::ge(a, b))
 BINARY(logical_and, at::logical_and(a, b))
-BINARY(matmul, at::matmul(a, b))
+BINARY(matmul, product(a, b))
 SCALAR(add_scalar, at::add(a, s))
 SCALAR(mul_scalar, at::mul(a, exact(s)))
 SCALAR(div_scalar, at::div(a, exact(s)))
@@ -130,6 +131,7 @@ ct_tensor ct_topk(ct_tensor a, int64_t k, ct_tensor *indices) {
 
 ct_tensor ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias) {
   return tensor_or_null([&] {
+    if (!bias) return linear(Borrowed(x), Borrowed(weight));
     return at::linear(
         Borrowed(x), Borrowed(weight), bias ? std::optional<Tensor>(retained(bias)) : std::nullopt);
   });

@@ -2,7 +2,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
-#include <ATen/native/Resize.h>
+#include <c10/core/Allocator.h>
 #include <malloc.h>
 #include <torch/version.h>
 
@@ -85,8 +85,14 @@ int64_t ct_storage_bytes(ct_tensor t) {
 }
 bool ct_storage_resize(ct_tensor t, int64_t bytes) {
   return succeeded([&] {
-    at::native::resize_bytes_nocuda(
-        Borrowed(t).tensor.storage(), static_cast<size_t>(bytes));
+    // By the storage's own allocator, so that it is the same on every device.
+    auto *storage = Borrowed(t).tensor.storage().unsafeGetStorageImpl();
+    auto *allocator =
+        storage->allocator() ? storage->allocator() : c10::GetAllocator(storage->device_type());
+    auto size = static_cast<size_t>(bytes);
+    storage->set_data_ptr_noswap(
+        size ? allocator->allocate(size) : at::DataPtr(nullptr, storage->device()));
+    storage->set_nbytes(size);
   });
 }
 

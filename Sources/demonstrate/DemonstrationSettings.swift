@@ -5,14 +5,14 @@ struct DemonstrationSettings {
   var seed: UInt64 = 0
   var textBytes = 6_000_000
   var heldOutBytes = 100_000
-  var vocabularySize = 2048
-  var specialTokens = 64
+  var vocabularySize = 512
+  var specialTokens = 32
   var sequenceLength = 256
   /// Sequences a process and step.
-  var batchSize = 4
-  var baseSteps = 260
-  var baseRate = 2e-3
-  var tuningSteps = 60
+  var batchSize = 2
+  var baseSteps = 450
+  var baseRate = 3e-3
+  var tuningSteps = 100
   var tuningRate = 1e-3
   var groupSize = 32
 

@@ -14,19 +14,19 @@ struct BuiltinModel: Sendable {
   var folder: String { "/tmp/" + (repository.split(separator: "/").last.map(String.init) ?? "") }
 
   static let llama3Of8B = BuiltinModel(
-    family: "llama3", shortName: "llama3Of8B", component: "torchtune.models.llama3.llama3_8b",
+    family: "llama3", shortName: "llama3_8B", component: "torchtune.models.llama3.llama3_8b",
     modelType: "LLAMA3", repository: "meta-llama/Meta-Llama-3-8B-Instruct",
     files: numberedFiles(4))
   static let llama31Of8B = BuiltinModel(
-    family: "llama3_1", shortName: "llama31Of8B",
+    family: "llama3_1", shortName: "llama3_1_8B",
     component: "torchtune.models.llama3_1.llama3_1_8b", modelType: "LLAMA3",
     repository: "meta-llama/Meta-Llama-3.1-8B-Instruct", files: numberedFiles(4))
   static let llama32Of1B = BuiltinModel(
-    family: "llama3_2", shortName: "llama32Of1B",
+    family: "llama3_2", shortName: "llama3_2_1B",
     component: "torchtune.models.llama3_2.llama3_2_1b", modelType: "LLAMA3_2",
     repository: "meta-llama/Llama-3.2-1B-Instruct", files: ["model.safetensors"])
   static let llama32Of3B = BuiltinModel(
-    family: "llama3_2", shortName: "llama32Of3B",
+    family: "llama3_2", shortName: "llama3_2_3B",
     component: "torchtune.models.llama3_2.llama3_2_3b", modelType: "LLAMA3_2",
     repository: "meta-llama/Llama-3.2-3B-Instruct", files: numberedFiles(2))
 
