@@ -18,7 +18,6 @@ package struct TrainingPlan: Sendable {
   package var fakeQuantization: FakeQuantizationPlan?
   package var schedule: LearningRateSchedule
   package var logEvery: Int
-  package var logsPeakMemory: Bool
   /// Steps between validations; nil for none.
   package var validateEvery: Int?
   /// Steps between checkpoints within an epoch; nil for epochs' ends only.
@@ -37,7 +36,7 @@ package struct TrainingPlan: Sendable {
     epochs: Int, maximumStepsPerEpoch: Int? = nil, accumulation: Int = 1, clipNorm: Double? = nil,
     retirePolicy: RetirePolicy = .afterNorm, blockPolicy: BlockPolicy = .recompute,
     fakeQuantization: FakeQuantizationPlan? = nil, schedule: LearningRateSchedule,
-    logEvery: Int = 1, logsPeakMemory: Bool = false, validateEvery: Int? = nil,
+    logEvery: Int = 1, validateEvery: Int? = nil,
     saveEvery: Int? = nil, seed: UInt64 = 0
   ) {
     self.epochs = epochs
@@ -49,7 +48,6 @@ package struct TrainingPlan: Sendable {
     self.fakeQuantization = fakeQuantization
     self.schedule = schedule
     self.logEvery = logEvery
-    self.logsPeakMemory = logsPeakMemory
     self.validateEvery = validateEvery
     self.saveEvery = saveEvery
     self.seed = seed

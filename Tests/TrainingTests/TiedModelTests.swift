@@ -13,7 +13,8 @@ import Testing
     rotaryScaling: RotaryScaling(factor: 32), tiesEmbeddings: true)
 
   private let run = [
-    "model._component_=torchtune.models.llama3_2.llama3_2", "model.embed_dim=64",
+    "model._component_=torchtune.models.llama3_2.llama3_2", "checkpointer.model_type=LLAMA3_2",
+    "model.embed_dim=64",
     "model.intermediate_dim=96", "epochs=2", "max_steps_per_epoch=3", "save_every_n_steps=4",
     "clip_grad_norm=1.0",
   ]

@@ -4,7 +4,7 @@ import Essentials
 
 enum Exclusions {
   static func all(for recipe: RecipeName) -> [Exclusion] {
-    var rules = [dtype, device(recipe), checkpointFiles, modelShape]
+    var rules = [dtype, device(recipe), checkpointFiles, modelType, modelShape]
     if recipe.isTraining {
       rules += [
         offloading, steppingInBackward, validation, packing("dataset"), packing("dataset_val"),
@@ -44,6 +44,16 @@ enum Exclusions {
         at: "device", "a distributed recipe gives each process its own device",
         remedy: "Use cuda.")
     }
+  }
+
+  private static let modelType = Exclusion("model_type names the model's own family") { root in
+    let section = root.section("checkpointer")
+    let isLlama32 = root.section("model").family?.hasSuffix("llama3_2") == true
+    let right = isLlama32 ? "LLAMA3_2" : "LLAMA3"
+    guard section.string("model_type") != right else { return nil }
+    return section.error(
+      at: "model_type", "the model section is of the family \(right)",
+      remedy: "Set it to \(right), or choose another model.")
   }
 
   private static let checkpointFiles = Exclusion("checkpoint_files names at least one file") {

@@ -13,7 +13,7 @@ func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?, seed
     retirePolicy: root.bool("optimizer_in_bwd") ? .immediately : .afterNorm,
     blockPolicy: blockPolicy(root), fakeQuantization: fakeQuantization,
     schedule: .constant(root.section("optimizer").double("lr")),
-    logEvery: root.int("log_every_n_steps"), logsPeakMemory: root.bool("log_peak_memory_stats"),
+    logEvery: root.int("log_every_n_steps"),
     validateEvery: root.optionalInt("run_val_every_n_steps"),
     saveEvery: root.optionalInt("save_every_n_steps"), seed: seed)
 }
