@@ -13,9 +13,13 @@ package struct BatchStream: Sendable {
     }
   }
   private let dataset: any TextDataset
+  /// The dataset as it is in the current epoch.
+  private var current: any TextDataset
+  /// Where the run stands in a streamed dataset.
+  private let stream: StreamPosition?
   private let sampler: DistributedSampler
   private let padID: Int32
-  /// This rank's samples in the order of the current epoch.
+  /// This rank's samples in the order of the current epoch; none of a streamed dataset.
   private var order: [Int]
   package let batchSize: Int
   /// A last batch that is not full is left out, as in the reference.
@@ -33,10 +37,15 @@ package struct BatchStream: Sendable {
         at: .init(key: "batch_size"))
     }
     self.dataset = dataset
+    current = dataset
+    stream = (dataset as? any StreamedDataset).map { StreamPosition($0, sampler: sampler) }
     self.sampler = sampler
     self.batchSize = batchSize
     self.padID = padID
-    batchesPerEpoch = sampler.countPerRank / batchSize
+    // A stream is not begun again to fill up a last step.
+    batchesPerEpoch =
+      stream == nil
+      ? sampler.countPerRank / batchSize : dataset.count / (batchSize * sampler.worldSize)
     guard batchesPerEpoch > 0 else {
       throw TuneError(
         .data,
@@ -45,21 +54,29 @@ package struct BatchStream: Sendable {
         remedy: "Lower batch_size, use fewer processes, or give more data.",
         at: .init(key: "batch_size"))
     }
-    order = sampler.indices(epoch: 0)
+    order = stream == nil ? sampler.indices(epoch: 0) : []
   }
 
   /// The next batch, or nil at the end of the epoch.
   package mutating func next() throws -> Batch? {
     guard state.batch < batchesPerEpoch else { return nil }
-    let start = state.batch * batchSize
-    let samples = try order[start..<start + batchSize].map { try dataset.sample(at: $0) }
+    let samples: [Sample]
+    if let stream {
+      samples = try stream.samples(batchSize, epoch: state.epoch, after: consumedSamples)
+    } else {
+      let start = state.batch * batchSize
+      samples = try order[start..<start + batchSize].map { try current.sample(at: $0) }
+    }
     state.batch += 1
     return Batch(samples, padID: padID)
   }
 
   /// Goes to the start of an epoch.
   package mutating func beginEpoch(_ epoch: Int) {
-    if epoch != state.epoch { order = sampler.indices(epoch: epoch) }
+    if epoch != state.epoch, stream == nil {
+      order = sampler.indices(epoch: epoch)
+      current = dataset.inEpoch(epoch)
+    }
     state = State(epoch: epoch, batch: 0)
   }
 

@@ -49,6 +49,7 @@ struct InstructRule: ConversationRule {
   }
 
   func messages(from record: Record) throws -> [Message] {
+    try record.refuseImage(in: "image")
     let prompt = try record.text(input, for: "input")
     let answer = try record.text(output, for: "output")
     let system = systemPrompt.map { [Message(.system, $0, masked: true)] } ?? []
@@ -63,25 +64,29 @@ struct ChatRule: ConversationRule {
   let style: Style
   let trainOnInput: Bool
   let systemPrompt: String?
+  /// The key that names the column.
+  var columnSetting = "conversation_column"
 
   func messages(from record: Record) throws -> [Message] {
+    if style == .sharegpt { try record.refuseImage(in: "image") }
     var messages = systemPrompt.map { [Message(.system, $0, masked: true)] } ?? []
-    for (position, turn) in try record.list(column, for: "conversation").enumerated() {
-      func fail(_ what: String) -> TuneError {
-        record.failure("message \(position + 1) in column '\(column)' \(what)")
+    let turns = try record.list(column, for: "conversation", setting: columnSetting)
+    for (position, turn) in turns.enumerated() {
+      func fail(_ what: String, _ remedy: String? = nil) -> TuneError {
+        record.failure("message \(position + 1) in column '\(column)' \(what)", remedy: remedy)
       }
       let (roleKey, contentKey) = style == .sharegpt ? ("from", "value") : ("role", "content")
       guard let name = turn[roleKey]?.string else { throw fail("has no text '\(roleKey)'") }
       guard let role = role(name) else {
         throw fail("has the unknown role '\(name)' (known: \(roleNames.joined(separator: ", ")))")
       }
-      guard let content = try content(turn[contentKey] ?? .null, fail) else {
-        throw fail("has no text '\(contentKey)'")
-      }
       // The prompt given in the configuration replaces the record's own.
       if role == .system, systemPrompt != nil { continue }
+      guard let parts = try parts(of: turn[contentKey] ?? .null, fail) else {
+        throw fail("has no text '\(contentKey)'")
+      }
       messages.append(
-        Message(role, content, masked: role != .assistant && !trainOnInput))
+        Message(role, parts: parts, masked: role != .assistant && !trainOnInput))
     }
     return messages
   }
@@ -98,18 +103,33 @@ struct ChatRule: ConversationRule {
   }
 
   /// OpenAI's content may be a list of parts, of which text is supported.
-  private func content(_ value: JSON, _ fail: (String) -> TuneError) throws -> String? {
-    guard style == .openai, let parts = value.array else { return value.string }
+  private func parts(
+    of value: JSON, _ fail: (String, String?) -> TuneError
+  ) throws -> [String]? {
+    guard style == .openai, let parts = value.array else { return value.string.map { [$0] } }
     return try parts.map { part in
       guard part["type"]?.string == "text", let text = part["text"]?.string else {
-        throw fail("has a part that is not text")
+        let kind = part["type"]?.string ?? part.kind
+        throw fail(
+          "has a part that is not text (\(kind))",
+          "Only text can be trained on here: remove the record or its other parts.")
       }
       return text
-    }.joined()
+    }
   }
 }
 
-private func checkColumnMap(
+extension Record {
+  /// - Throws: when the record comes with an image: its text alone would say something else.
+  fileprivate func refuseImage(in column: String) throws {
+    guard let image = fields[column], !image.isNull else { return }
+    throw failure(
+      "column '\(column)' holds an image, and only text can be trained on here",
+      remedy: "Remove the column if the text stands for itself.")
+  }
+}
+
+func checkColumnMap(
   _ map: [String: String], known: [String], required: [String]
 ) throws {
   if let unknown = map.keys.sorted().first(where: { !known.contains($0) }) {

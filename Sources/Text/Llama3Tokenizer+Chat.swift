@@ -42,7 +42,7 @@ extension Llama3Tokenizer {
       }
       tokens.append(pythonTag)
     }
-    tokens += try encode(message.content.strippedLikePython)
+    for part in message.parts { tokens += try encode(part.strippedLikePython) }
     if addEndToken { tokens.append(message.eot ? special.endOfTurn : special.endOfMessage) }
     return tokens
   }

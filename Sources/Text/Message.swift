@@ -6,7 +6,13 @@ package struct Message: Sendable, Equatable {
     case system, user, assistant, ipython, tool
   }
   package var role: Role
-  package var content: String
+  /// The pieces of text it consists of. Each becomes tokens for itself, as in torchtune.
+  package var parts: [String]
+  /// The text; setting it makes it one piece.
+  package var content: String {
+    get { parts.joined() }
+    set { parts = [newValue] }
+  }
   /// Not trained on.
   package var masked: Bool
   /// A call of a tool, written after the python tag. Assistant only.
@@ -17,8 +23,13 @@ package struct Message: Sendable, Equatable {
   package init(
     _ role: Role, _ content: String, masked: Bool = false, ipython: Bool = false, eot: Bool = true
   ) {
+    self.init(role, parts: [content], masked: masked, ipython: ipython, eot: eot)
+  }
+  package init(
+    _ role: Role, parts: [String], masked: Bool = false, ipython: Bool = false, eot: Bool = true
+  ) {
     self.role = role
-    self.content = content
+    self.parts = parts
     self.masked = masked
     self.ipython = ipython
     self.eot = eot

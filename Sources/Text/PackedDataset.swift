@@ -1,34 +1,39 @@
 // Packs: samples laid end to end in sequences of one length, so that no token is spent on padding
 // but a pack's tail. Greedy and in the dataset's order, as torchtune packs. Each token keeps its
 // position in its own sample, and each pack the lengths of its samples, to which attention is held.
+// The tokens are made once; many of them go to a file without a name, not to memory.
 import Essentials
 
 struct PackedDataset: TextDataset {
   /// A piece of a sample within a pack.
   private struct Segment {
-    var count: Int
+    var count: Int32
     /// The position of its first token in its sample: not 0 where a sample was split.
-    var firstPosition: Int
+    var firstPosition: Int32
   }
   private let length: Int
   private let padID: Int32
-  private var tokens: [Int32] = []
-  private var labels: [Int32] = []
-  private var segments: [Segment] = []
+  private let tokens: StoredBytes
+  private let labels: StoredBytes
+  private let segments: [Segment]
   /// Where each pack begins among the tokens and the segments, and the end.
-  private var packs: [(token: Int, segment: Int)] = [(0, 0)]
+  private let packs: [(token: Int, segment: Int)]
   let isPacked = true
 
   /// - Parameter splitsSamples: a sample that does not fit continues in the next pack; else it
   ///   begins there.
-  init(_ dataset: any TextDataset, length: Int, padID: Int32, splitsSamples: Bool) throws {
+  init(
+    _ dataset: any TextDataset, length: Int, padID: Int32, splitsSamples: Bool,
+    memoryLimit: Int = 64 << 20
+  ) throws {
     self.length = length
     self.padID = padID
+    var packing = Packing(length: length, memoryLimit: memoryLimit)
     for index in 0..<dataset.count {
       let sample = try dataset.sample(at: index)
       if sample.tokens.isEmpty { continue }
       if splitsSamples {
-        appendSplitting(sample)
+        try packing.appendSplitting(sample)
       } else {
         guard sample.tokens.count <= length else {
           throw TuneError(
@@ -38,31 +43,34 @@ struct PackedDataset: TextDataset {
             remedy: "Raise tokenizer.max_seq_len or set split_across_pack: True.",
             at: .init(key: "tokenizer.max_seq_len"))
         }
-        if openCount + sample.tokens.count > length { closePack() }
-        append(sample, 0..<sample.tokens.count)
+        try packing.appendWhole(sample)
       }
     }
-    if openCount > 0 { closePack() }
+    packing.close()
+    (segments, packs) = (packing.segments, packing.packs)
+    (tokens, labels) = (try packing.tokens.finish(), try packing.labels.finish())
     guard count > 0 else {
       throw TuneError(.data, "the dataset is empty: all its samples have no tokens")
     }
   }
 
   var count: Int { packs.count - 1 }
+  /// The tokens lie in memory.
+  var isInMemory: Bool { tokens.isInMemory && labels.isInMemory }
 
   func sample(at index: Int) throws -> Sample {
     let (start, end) = (packs[index], packs[index + 1])
     let padding = length - (end.token - start.token)
     var sample = Sample(
-      tokens: Array(tokens[start.token..<end.token]),
-      labels: Array(labels[start.token..<end.token]), positions: [], sequenceLengths: [])
+      tokens: try tokens.integers(start.token..<end.token),
+      labels: try labels.integers(start.token..<end.token), positions: [], sequenceLengths: [])
     var positions: [Int32] = []
     positions.reserveCapacity(length)
     for segment in segments[start.segment..<end.segment] {
       for offset in 0..<segment.count {
-        positions.append(Int32((segment.firstPosition + offset) % length))
+        positions.append((segment.firstPosition + offset) % Int32(length))
       }
-      sample.sequenceLengths?.append(segment.count)
+      sample.sequenceLengths?.append(Int(segment.count))
     }
     // Padding counts on from the last position, as far as positions go.
     let last = Int(positions.last ?? -1)
@@ -74,23 +82,55 @@ struct PackedDataset: TextDataset {
     return sample
   }
 
-  private var openCount: Int { tokens.count - (packs.last?.token ?? 0) }
+  /// The packs so far, the last of them open.
+  private struct Packing {
+    let length: Int
+    var tokens: ByteSpill
+    var labels: ByteSpill
+    var segments: [Segment] = []
+    var packs: [(token: Int, segment: Int)] = [(0, 0)]
 
-  private mutating func append(_ sample: Sample, _ range: Range<Int>) {
-    tokens += sample.tokens[range]
-    labels += sample.labels[range]
-    segments.append(Segment(count: range.count, firstPosition: range.lowerBound))
-  }
+    init(length: Int, memoryLimit: Int) {
+      self.length = length
+      tokens = ByteSpill(of: "packed dataset", memoryLimit: memoryLimit)
+      labels = ByteSpill(of: "packed dataset", memoryLimit: memoryLimit)
+    }
 
-  private mutating func appendSplitting(_ sample: Sample) {
-    var start = 0
-    while start < sample.tokens.count {
-      if openCount == length { closePack() }
-      let end = min(sample.tokens.count, start + length - openCount)
-      append(sample, start..<end)
-      start = end
+    private var tokenCount: Int { tokens.count / 4 }
+    private var openCount: Int { tokenCount - (packs.last?.token ?? 0) }
+
+    mutating func close() {
+      if openCount > 0 { packs.append((tokenCount, segments.count)) }
+    }
+
+    mutating func appendWhole(_ sample: Sample) throws {
+      if openCount + sample.tokens.count > length { close() }
+      try append(sample, 0..<sample.tokens.count)
+    }
+
+    mutating func appendSplitting(_ sample: Sample) throws {
+      var start = 0
+      while start < sample.tokens.count {
+        if openCount == length { close() }
+        let end = min(sample.tokens.count, start + length - openCount)
+        try append(sample, start..<end)
+        start = end
+      }
+    }
+
+    private mutating func append(_ sample: Sample, _ range: Range<Int>) throws {
+      try sample.tokens[range].withUnsafeBytes { try tokens.append($0) }
+      try sample.labels[range].withUnsafeBytes { try labels.append($0) }
+      segments.append(
+        Segment(count: Int32(range.count), firstPosition: Int32(range.lowerBound)))
     }
   }
+}
 
-  private mutating func closePack() { packs.append((tokens.count, segments.count)) }
+extension StoredBytes {
+  fileprivate func integers(_ range: Range<Int>) throws -> [Int32] {
+    try bytes(at: range.lowerBound * 4, count: range.count * 4).withUnsafeBytes { bytes in
+      (0..<range.count).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Int32.self) }
+    }
+  }
 }

@@ -27,4 +27,11 @@ package protocol TextDataset: Sendable {
   /// Samples are packs of `max_seq_len` tokens, with positions and sequence lengths.
   var isPacked: Bool { get }
   func sample(at index: Int) throws -> Sample
+  /// The dataset as it is in an epoch, with as many samples: itself, unless each epoch draws its
+  /// own samples.
+  func inEpoch(_ epoch: Int) -> any TextDataset
+}
+
+extension TextDataset {
+  package func inEpoch(_ epoch: Int) -> any TextDataset { self }
 }

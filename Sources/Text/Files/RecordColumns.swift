@@ -14,8 +14,13 @@ extension Record {
     return try text(value, column)
   }
 
-  func list(_ column: String, for purpose: String) throws -> [JSON] {
-    guard let value = fields[column] else { throw missing(column, for: purpose) }
+  /// - Parameter setting: the configuration's key that names the column.
+  func list(
+    _ column: String, for purpose: String, setting: String = "conversation_column"
+  ) throws -> [JSON] {
+    guard let value = fields[column] else {
+      throw missing(column, for: purpose, setting: setting)
+    }
     guard let list = value.array else {
       throw failure("column '\(column)' holds \(value.kind), not a list of messages")
     }
@@ -33,16 +38,12 @@ extension Record {
     return text
   }
 
-  private func missing(_ column: String, for purpose: String) -> TuneError {
-    failure(
+  private func missing(
+    _ column: String, for purpose: String, setting: String? = nil
+  ) -> TuneError {
+    let setting = setting ?? (purpose == "text" ? "column" : "column_map")
+    return failure(
       "there is no column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
-      remedy: "Name the column that holds the \(purpose) with \(Self.setting(purpose)).")
-  }
-  private static func setting(_ purpose: String) -> String {
-    switch purpose {
-    case "conversation": "conversation_column"
-    case "text": "column"
-    default: "column_map"
-    }
+      remedy: "Name the column that holds the \(purpose) with \(setting).")
   }
 }
