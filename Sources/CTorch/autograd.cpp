@@ -49,15 +49,15 @@ struct LinearFakeQuantizedWeight : torch::autograd::Function<LinearFakeQuantized
   }
   static variable_list backward(AutogradContext *context, variable_list grads) {
     auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &w = saved[1], &grad = grads[0];
+    const Tensor &x = saved[0], &w = saved[1], grad = as_matrix(grads[0]);
     Tensor grad_x, grad_w;
-    if (context->needs_input_grad(0))
-      grad_x = product(
-          grad, fake_quantized(
-                    w, context->saved_data["bits"].toInt(), context->saved_data["group"].toInt(),
-                    context->saved_data["scale_dtype"].toInt()));
-    if (context->needs_input_grad(1))
-      grad_w = weight_slope(grad, x);
+    if (context->needs_input_grad(0)) {
+      Tensor rounded = fake_quantized(
+          w, context->saved_data["bits"].toInt(), context->saved_data["group"].toInt(),
+          context->saved_data["scale_dtype"].toInt());
+      grad_x = slope_at_input({grad}, {Factor::of(rounded)}).reshape_as(x);
+    }
+    if (context->needs_input_grad(1)) grad_w = slope_at_weight(grad, Factor::of(as_matrix(x)));
     return {grad_x, grad_w, Tensor(), Tensor(), Tensor()};
   }
 };
@@ -69,9 +69,11 @@ struct Linear : torch::autograd::Function<Linear> {
   }
   static variable_list backward(AutogradContext *context, variable_list grads) {
     auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], grad = as_matrix(grads[0]);
     Tensor grad_x, grad_w;
-    if (context->needs_input_grad(0)) grad_x = product(grads[0], saved[1]);
-    if (context->needs_input_grad(1)) grad_w = weight_slope(grads[0], saved[0]);
+    if (context->needs_input_grad(0))
+      grad_x = slope_at_input({grad}, {Factor::of(saved[1])}).reshape_as(x);
+    if (context->needs_input_grad(1)) grad_w = slope_at_weight(grad, Factor::of(as_matrix(x)));
     return {grad_x, grad_w};
   }
 };

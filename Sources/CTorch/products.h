@@ -1,39 +1,46 @@
 // Matrix products. On x86 without AVX-512 libtorch multiplies bf16 by plain loops, 8 times (weight
 // transposed) to 87 times (not) slower than fp32; there factors are multiplied in fp32 and the result
-// is rounded once, which is what a bf16 product with fp32 sums does too.
+// is rounded once, which is what a bf16 product with fp32 sums does too. A factor that has to be
+// converted, or that exists as codes only, is made a number of columns at a time: no second copy of it.
 #pragma once
 #include <ATen/ATen.h>
 
+#include <optional>
+#include <vector>
+
+#include "coded.h"
+
 namespace ct {
 
-inline bool lacks_product(const at::Tensor &t) {
-#if defined(__x86_64__)
-  static const bool has_vectors = __builtin_cpu_supports("avx512bw") &&
-                                  __builtin_cpu_supports("avx512vl") &&
-                                  __builtin_cpu_supports("avx512dq");
-  return !has_vectors && t.is_cpu() && t.scalar_type() == at::kBFloat16;
-#else
-  return false;
-#endif
-}
+bool lacks_product(const at::Tensor &t);
 
-inline at::Tensor product(const at::Tensor &a, const at::Tensor &b) {
-  if (!lacks_product(a)) return at::matmul(a, b);
-  return at::matmul(a.to(at::kFloat), b.to(at::kFloat)).to(a.scalar_type());
-}
-
-/// x [.., K] times w [N, K] transposed.
-inline at::Tensor product_transposed(const at::Tensor &x, const at::Tensor &w) {
-  if (!lacks_product(x)) return at::linear(x, w);
-  return at::linear(x.to(at::kFloat), w.to(at::kFloat)).to(x.scalar_type());
-}
-
-/// The slope at w of `product_transposed`, with the slope at its result.
-inline at::Tensor weight_slope(const at::Tensor &grad, const at::Tensor &x) {
-  return product(grad.reshape({-1, grad.size(-1)}).t(), x.reshape({-1, x.size(-1)}));
-}
-
+at::Tensor product(const at::Tensor &a, const at::Tensor &b);
+/// x [.., K] times w [N, K] transposed, without a graph of ours.
+at::Tensor product_transposed(const at::Tensor &x, const at::Tensor &w);
 /// `product_transposed` with a graph that keeps the factors as they are, no fp32 copies.
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w);
+
+/// A matrix [R, K] that slopes are multiplied with: dense, or codes that stand for numbers of `dtype`.
+struct Factor {
+  at::Tensor dense;
+  std::optional<WeightCodes> weight;
+  std::optional<TokenCodes> tokens;
+  at::ScalarType dtype;
+
+  static Factor of(const at::Tensor &dense) { return {dense, {}, {}, dense.scalar_type()}; }
+  static Factor of(WeightCodes w, at::ScalarType t) { return {{}, std::move(w), {}, t}; }
+  static Factor of(TokenCodes x, at::ScalarType t) { return {{}, {}, std::move(x), t}; }
+  int64_t rows() const;
+  int64_t columns() const;
+};
+
+/// The sum of grads[i] [M, N_i] times weights[i] [N_i, K]: the slope at a linear layer's input.
+at::Tensor slope_at_input(const std::vector<at::Tensor> &grads, const std::vector<Factor> &weights);
+/// grad [M, N] transposed times x [M, K]: the slope at its weight, [N, K]. With `sum` it is added to
+/// that, rounded first.
+at::Tensor slope_at_weight(const at::Tensor &grad, const Factor &x, at::Tensor sum = {});
+
+/// A gradient as a matrix.
+inline at::Tensor as_matrix(const at::Tensor &t) { return t.reshape({-1, t.size(-1)}); }
 
 }  // namespace ct

@@ -7,17 +7,11 @@
 
 #include "parallel.h"
 #include "quantize_rows.h"
+#include "row_kernels.h"
 
 using namespace ct;
 using at::Tensor;
 
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-
-// A clone is made of a plain function, not of a template: hence a name for each element type.
 #define ROW_KERNELS(T)                                                                           \
   CLONES static void fake_rows_##T(const T *x, T *y, int64_t rows, int64_t n) {                  \
     for (int64_t r = 0; r < rows; r++) fake_quantize_row(x + r * n, y + r * n, n);               \
@@ -55,7 +49,6 @@ namespace {
 bool has_kernel(const Tensor &t) {
   return t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
 }
-constexpr int64_t kGrainElements = 32768;
 
 template <class T>
 const T *elements(const Tensor &t) {

@@ -1,8 +1,7 @@
-// The quantization formulas for one row or one group, element by element, as plain loops that the
-// compiler vectorizes. `T` is the tensor's own element type (float, BFloat): `round_to<T>` rounds
+// The quantization formulas for one row or one group, sixteen numbers at a time in vectors of the
+// compiler's, which it makes of what the processor has; the rest of a row number by number. `T` is the tensor's own element type (float, BFloat): `round_to<T>` rounds
 // after an operation exactly where the reference, working in T, does.
 #pragma once
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -11,6 +10,7 @@ namespace ct {
 constexpr float kLeastScale = 1.1920928955078125e-07f;
 
 #define CT_INLINE __attribute__((always_inline)) inline
+#define CT_INLINE_LAMBDA __attribute__((always_inline))
 
 /// bfloat16 as its bits, converted by plain functions: clang does not emit constructors that only
 /// cloned functions use.
@@ -28,6 +28,8 @@ CT_INLINE float widen(BFloat b) {
   std::memcpy(&v, &u, 4);
   return v;
 }
+CT_INLINE float widen(int8_t v) { return static_cast<float>(v); }
+CT_INLINE float widen(uint8_t v) { return static_cast<float>(v); }
 template <class T>
 CT_INLINE T narrow(float v) {
   return v;
@@ -48,6 +50,89 @@ CT_INLINE float round_to<HalfPrecision>(float v) {
   return round_to_half(v);
 }
 
+// Vectors are handed to functions that are always inlined: no calling convention is involved.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+/// Sixteen numbers. Smallest and largest need lanes of their own: a compiler may not reorder a chain.
+constexpr int64_t kLanes = 16;
+typedef float Lanes __attribute__((ext_vector_type(16)));
+typedef int32_t IntegerLanes __attribute__((ext_vector_type(16)));
+typedef uint32_t BitLanes __attribute__((ext_vector_type(16)));
+typedef uint16_t HalfLanes __attribute__((ext_vector_type(16)));
+typedef uint8_t ByteLanes __attribute__((ext_vector_type(16)));
+typedef int8_t SignedByteLanes __attribute__((ext_vector_type(16)));
+
+CT_INLINE Lanes lanes_at(const float *p) {
+  Lanes v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+CT_INLINE Lanes lanes_at(const BFloat *p) {
+  HalfLanes h;
+  __builtin_memcpy(&h, p, sizeof h);
+  return __builtin_bit_cast(Lanes, __builtin_convertvector(h, BitLanes) << 16);
+}
+CT_INLINE Lanes lanes_at(const uint8_t *p) {
+  ByteLanes b;
+  __builtin_memcpy(&b, p, sizeof b);
+  return __builtin_convertvector(__builtin_convertvector(b, IntegerLanes), Lanes);
+}
+CT_INLINE Lanes lanes_at(const int8_t *p) {
+  SignedByteLanes b;
+  __builtin_memcpy(&b, p, sizeof b);
+  return __builtin_convertvector(__builtin_convertvector(b, IntegerLanes), Lanes);
+}
+CT_INLINE void put(float *p, Lanes v) { __builtin_memcpy(p, &v, sizeof v); }
+CT_INLINE BitLanes bfloat_bits(Lanes v) {
+  BitLanes u = __builtin_bit_cast(BitLanes, v);
+  BitLanes rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+  return v != v ? BitLanes(0x7fc0u) : rounded;
+}
+CT_INLINE void put(BFloat *p, Lanes v) {
+  HalfLanes h = __builtin_convertvector(bfloat_bits(v), HalfLanes);
+  __builtin_memcpy(p, &h, sizeof h);
+}
+/// As integers that fit into a byte; what is not a number becomes 0.
+CT_INLINE void put(uint8_t *p, Lanes v) {
+  ByteLanes b = __builtin_convertvector(
+      __builtin_convertvector(v == v ? v : Lanes(0.0f), IntegerLanes), ByteLanes);
+  __builtin_memcpy(p, &b, sizeof b);
+}
+CT_INLINE void put(int8_t *p, Lanes v) { put(reinterpret_cast<uint8_t *>(p), v); }
+
+CT_INLINE void put_one(float *p, float v) { *p = v; }
+CT_INLINE void put_one(BFloat *p, float v) { *p = narrow<BFloat>(v); }
+CT_INLINE void put_one(uint8_t *p, float v) { *p = v == v ? static_cast<uint8_t>(v) : uint8_t(0); }
+CT_INLINE void put_one(int8_t *p, float v) { *p = v == v ? static_cast<int8_t>(v) : int8_t(0); }
+
+/// Rounded as `round_to` does, for vectors too.
+template <class T>
+CT_INLINE float rounded(float v) {
+  return round_to<T>(v);
+}
+template <class T>
+CT_INLINE Lanes rounded(Lanes v) {
+  if constexpr (sizeof(T) == 4) return v;
+  return __builtin_bit_cast(Lanes, bfloat_bits(v) << 16);
+}
+
+/// y = f(x) over a row; `f` is written once for vectors and for numbers.
+template <class T, class U, class F>
+CT_INLINE void map_row(const T *__restrict x, U *__restrict y, int64_t n, const F &f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) put(y + i, f(lanes_at(x + i)));
+  for (; i < n; i++) put_one(y + i, f(widen(x[i])));
+}
+
+// The same words for vectors and numbers. A NaN goes through `clamp`.
+CT_INLINE Lanes nearest(Lanes v) { return __builtin_elementwise_roundeven(v); }
+CT_INLINE float nearest(float v) { return __builtin_nearbyintf(v); }
+template <class V>
+CT_INLINE V clamp(V q, float low, float high) {
+  q = q < low ? V(low) : q;
+  return q > high ? V(high) : q;
+}
+
 struct RowScale {
   float scale, zero_point;
 };
@@ -55,12 +140,25 @@ struct RowScale {
 /// Asymmetric int8 of a row: its scale and zero point.
 template <class T>
 CT_INLINE RowScale row_scale(const T *__restrict x, int64_t n) {
+  Lanes lows = 0.0f, highs = 0.0f, nans = 0.0f;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    Lanes v = lanes_at(x + i);
+    lows = v < lows ? v : lows;
+    highs = v > highs ? v : highs;
+    nans = v != v ? v : nans;  // min and max of libtorch hand a NaN on
+  }
   float low = 0, high = 0, nan = 0;
-  for (int64_t i = 0; i < n; i++) {
+  for (int l = 0; l < kLanes; l++) {
+    low = lows[l] < low ? lows[l] : low;
+    high = highs[l] > high ? highs[l] : high;
+    nan += nans[l];
+  }
+  for (; i < n; i++) {
     float v = widen(x[i]);
     low = v < low ? v : low;
     high = v > high ? v : high;
-    nan = v != v ? v : nan;  // min and max of libtorch hand a NaN on
+    nan = v != v ? v : nan;
   }
   low += nan;
   high += nan;
@@ -69,43 +167,62 @@ CT_INLINE RowScale row_scale(const T *__restrict x, int64_t n) {
   float at_low = round_to<T>(low / scale), at_high = round_to<T>(high / scale);
   float balance = round_to<T>(round_to<T>(at_low + -128.0f) + round_to<T>(at_high + 127.0f));
   float zp = balance > 0 ? round_to<T>(-128.0f - at_low) : round_to<T>(127.0f - at_high);
-  zp = zp < -128.0f ? -128.0f : (zp > 127.0f ? 127.0f : zp);
-  return {scale, std::nearbyint(zp)};
+  return {scale, __builtin_nearbyintf(clamp(zp, -128.0f, 127.0f))};
 }
 
-CT_INLINE float token_code(float v, float inverse, float zero_point) {
-  float q = __builtin_nearbyintf(v * inverse) + zero_point;
-  q = q < -128.0f ? -128.0f : q;
-  return q > 127.0f ? 127.0f : q;
+template <class V>
+CT_INLINE V token_code(V v, float inverse, float zero_point) {
+  return clamp(nearest(v * inverse) + zero_point, -128.0f, 127.0f);
 }
 
 template <class T>
 CT_INLINE void fake_quantize_row(const T *__restrict x, T *__restrict y, int64_t n) {
   RowScale s = row_scale(x, n);
   float inverse = 1.0f / s.scale;
-  for (int64_t i = 0; i < n; i++)
-    y[i] = narrow<T>(
-        (token_code(widen(x[i]), inverse, s.zero_point) - s.zero_point) * s.scale);
+  map_row(x, y, n, [=](auto v) CT_INLINE_LAMBDA {
+    return (token_code(v, inverse, s.zero_point) - s.zero_point) * s.scale;
+  });
 }
-
-CT_INLINE int8_t as_code(float q) { return q == q ? static_cast<int8_t>(q) : int8_t(0); }
 
 template <class T>
 CT_INLINE void quantize_row(
     const T *__restrict x, int8_t *__restrict q, float *scale, float *zero_point, int64_t n) {
   RowScale s = row_scale(x, n);
   float inverse = 1.0f / s.scale;
-  for (int64_t i = 0; i < n; i++)
-    q[i] = as_code(token_code(widen(x[i]), inverse, s.zero_point));
+  map_row(x, q, n, [=](auto v) CT_INLINE_LAMBDA { return token_code(v, inverse, s.zero_point); });
   *scale = s.scale;
   *zero_point = s.zero_point;
+}
+
+/// The same codes plus 128, as the integer product takes them, and the zero point plus 128.
+template <class T>
+CT_INLINE void code_row(
+    const T *__restrict x, uint8_t *__restrict u, float *scale, int32_t *offset, int64_t n) {
+  RowScale s = row_scale(x, n);
+  float inverse = 1.0f / s.scale;
+  map_row(x, u, n, [=](auto v) CT_INLINE_LAMBDA {
+    return token_code(v, inverse, s.zero_point) + 128.0f;
+  });
+  *scale = s.scale;
+  *offset = s.zero_point == s.zero_point ? static_cast<int32_t>(s.zero_point) + 128 : 0;
 }
 
 /// Symmetric codes of a group: `half` is 2^(bits-1); S is the dtype that holds the scale.
 template <class T, class S>
 CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
+  Lanes most = 0.0f, nans = 0.0f;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    Lanes v = __builtin_elementwise_abs(lanes_at(w + i));
+    most = v > most ? v : most;
+    nans = v != v ? v : nans;
+  }
   float largest = 0, nan = 0;
-  for (int64_t i = 0; i < n; i++) {
+  for (int l = 0; l < kLanes; l++) {
+    largest = most[l] > largest ? most[l] : largest;
+    nan += nans[l];
+  }
+  for (; i < n; i++) {
     float v = __builtin_fabsf(widen(w[i]));
     largest = v > largest ? v : largest;
     nan = v != v ? v : nan;
@@ -116,10 +233,9 @@ CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
   return round_to<S>(scale);
 }
 
-CT_INLINE float group_code(float v, float inverse, float half) {
-  float q = __builtin_nearbyintf(v * inverse);
-  q = q < -half ? -half : q;
-  return q > half - 1 ? half - 1 : q;
+template <class V>
+CT_INLINE V group_code(V v, float inverse, float half) {
+  return clamp(nearest(v * inverse), -half, half - 1);
 }
 
 template <class T, class S>
@@ -127,8 +243,10 @@ CT_INLINE void fake_quantize_groups(
     const T *__restrict w, T *__restrict y, int64_t groups, int64_t group, float half) {
   for (int64_t g = 0; g < groups; g++, w += group, y += group) {
     float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
-    for (int64_t i = 0; i < group; i++)
-      y[i] = narrow<T>(group_code(widen(w[i]), inverse, half) * scale);
+    map_row(w, y, group, [=](auto v) CT_INLINE_LAMBDA {
+      // The reference casts the codes to T first; they are small integers and fit exactly.
+      return group_code(v, inverse, half) * scale;
+    });
   }
 }
 
@@ -138,8 +256,7 @@ CT_INLINE void quantize_groups(
     int64_t group, float half) {
   for (int64_t g = 0; g < groups; g++, w += group, q += group) {
     float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
-    for (int64_t i = 0; i < group; i++)
-      q[i] = as_code(group_code(widen(w[i]), inverse, half));
+    map_row(w, q, group, [=](auto v) CT_INLINE_LAMBDA { return group_code(v, inverse, half); });
     scales[g] = scale;
   }
 }
@@ -150,9 +267,33 @@ CT_INLINE void dequantize_groups(
     int64_t group) {
   for (int64_t g = 0; g < groups; g++, q += group, y += group) {
     float scale = scales[g];
-    for (int64_t i = 0; i < group; i++)
-      y[i] = narrow<T>(static_cast<float>(q[i]) * scale);
+    map_row(q, y, group, [=](auto v) CT_INLINE_LAMBDA { return v * scale; });
   }
+}
+
+/// Two codes of four bits to a byte, the even one in the low half, each plus 8; `n` is even.
+CT_INLINE void pack_nibbles(const int8_t *__restrict q, uint8_t *__restrict packed, int64_t n) {
+  for (int64_t i = 0; i < n / 2; i++)
+    packed[i] = static_cast<uint8_t>((q[2 * i] + 8) | ((q[2 * i + 1] + 8) << 4));
+}
+CT_INLINE void unpack_nibbles(const uint8_t *__restrict packed, int8_t *__restrict q, int64_t n) {
+  for (int64_t i = 0; i < n / 2; i++) {
+    q[2 * i] = static_cast<int8_t>((packed[i] & 15) - 8);
+    q[2 * i + 1] = static_cast<int8_t>((packed[i] >> 4) - 8);
+  }
+}
+
+/// Part of a row of token codes back to numbers; `Stored` may be wider than the row's own type T.
+template <class T, class Stored>
+CT_INLINE void decode_row(
+    const uint8_t *__restrict u, float scale, int32_t offset, Stored *__restrict y, int64_t n) {
+  const float zero = static_cast<float>(offset);
+  map_row(u, y, n, [=](auto v) CT_INLINE_LAMBDA { return rounded<T>((v - zero) * scale); });
+}
+template <class T, class Stored>
+CT_INLINE void decode_group(
+    const int8_t *__restrict q, float scale, Stored *__restrict y, int64_t n) {
+  map_row(q, y, n, [=](auto v) CT_INLINE_LAMBDA { return rounded<T>(v * scale); });
 }
 
 }  // namespace ct

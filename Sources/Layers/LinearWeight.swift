@@ -1,5 +1,5 @@
 // A linear layer is told how to see its weight by a value handed in with the step. No module is
-// swapped and nothing is patched: exact, fake-quantized and really quantized are three views.
+// swapped and nothing is patched: exact, fake-quantized and really quantized are views.
 import Quantization
 import Tensors
 
@@ -7,21 +7,41 @@ import Tensors
 package enum LinearNumerics: Sendable, Equatable {
   case exact
   /// Weights and inputs are rounded as the scheme says; a layer whose input width the group size
-  /// does not divide stays exact.
+  /// does not divide stays exact. Products are taken in integers where the processor is quick at it.
   case fakeQuantized(QuantizationScheme)
+  /// The same rounding, multiplied as numbers: what the integer product is compared with.
+  case simulated(QuantizationScheme)
 
   /// How a weight [N, K] is seen; a vector (a norm's weight) is always exact.
   package func view(_ weight: Tensor) -> LinearWeight {
-    guard case .fakeQuantized(let scheme) = self, weight.rank == 2,
-      scheme.fits(inputWidth: weight.shape[1])
-    else { return .exact(weight) }
-    return .fakeQuantized(weight, scheme)
+    guard let scheme, weight.rank == 2, scheme.fits(inputWidth: weight.shape[1]) else {
+      return .exact(weight)
+    }
+    guard usesIntegers(on: weight.device) else { return .fakeQuantized(weight, scheme) }
+    return .coded(scheme.code(weight.detach()), slopes: weight)
+  }
+
+  package var scheme: QuantizationScheme? {
+    switch self {
+    case .exact: nil
+    case .fakeQuantized(let scheme), .simulated(let scheme): scheme
+    }
+  }
+  /// Whether rounded layers are multiplied as codes.
+  package func usesIntegers(on device: Device) -> Bool {
+    guard case .fakeQuantized(let scheme) = self else { return false }
+    return device == .cpu && scheme.hasIntegerProduct
   }
 }
 
 package enum LinearWeight: Sendable {
   case exact(Tensor)
+  /// Rounded on the way, multiplied as numbers.
   case fakeQuantized(Tensor, QuantizationScheme)
+  /// Codes, multiplied in integers. The slope at the weight goes to `slopes`, a leaf of its shape
+  /// whose values are not read.
+  case coded(CodedWeight, slopes: Tensor?)
+  /// Codes for which there is no product here: made numbers at each use.
   case quantized(QuantizedWeight)
 
   /// The tensor of a weight that is never quantized: a norm's.
@@ -32,18 +52,26 @@ package enum LinearWeight: Sendable {
     return tensor
   }
   var roundsInput: Bool { if case .exact = self { false } else { true } }
+  fileprivate var coded: (weight: CodedWeight, slopes: Tensor?)? {
+    if case .coded(let weight, let slopes) = self { (weight, slopes) } else { nil }
+  }
 }
 
 /// One input [.., K] through several linear layers: [.., N] each. The input is rounded once.
 package func linear(_ x: Tensor, _ weights: LinearWeight...) -> [Tensor] {
+  let coded = weights.compactMap(\.coded)
+  if coded.count == weights.count {
+    return x.linear(coded.map(\.weight.codes), leaves: coded.map(\.slopes))
+  }
+  // Layers with one input have one width: all are coded or none.
+  precondition(coded.isEmpty, "coded and other weights for one input")
   let rounded = weights.contains(where: \.roundsInput) ? TokenQuantization.fakeQuantize(x) : x
   return weights.map { weight in
     switch weight {
     case .exact(let tensor): x.linear(tensor)
     case .fakeQuantized(let tensor, let scheme): scheme.linear(rounded, fakeQuantizing: tensor)
-    // The codes that were trained, times their scales: the product is the prepared model's, bit
-    // for bit.
     case .quantized(let codes): rounded.linear(codes.dequantize(x.dtype))
+    case .coded: preconditionFailure("handled above")
     }
   }
 }

@@ -22,12 +22,11 @@ package struct LossHead: Sendable {
   /// Sum of cross entropies only. normalized [B, T, D], labels [B, T] already shifted.
   package func lossSum(_ normalized: Tensor, _ labels: Tensor, _ output: LinearWeight) -> Tensor {
     let (rows, targets, _) = labelled(normalized, labels)
-    let weight = Rounded(output, dtype: normalized.dtype)
+    let weight = HeadWeight(output, dtype: normalized.dtype)
     var total = Tensor.zeros([], .float32, on: normalized.device)
-    forChunks(rows.shape[0]) { start, count in
-      let logits = weight.input(rows.narrow(0, from: start, count: count)).linear(weight.tensor)
-      total =
-        total + logits.to(.float32).crossEntropySum(targets.narrow(0, from: start, count: count))
+    forChunks(rows.shape[0], vocabulary: weight.shape[0]) { start, count in
+      let logits = weight.logits(weight.input(rows.narrow(0, from: start, count: count)))
+      total = total + logits.crossEntropySum(targets.narrow(0, from: start, count: count))
     }
     return total
   }
@@ -39,34 +38,26 @@ package struct LossHead: Sendable {
     _ normalized: Tensor, _ labels: Tensor, _ output: LinearWeight, seed: Double
   ) -> Slopes {
     let (rows, targets, places) = labelled(normalized, labels)
-    let weight = Rounded(output, dtype: normalized.dtype)
+    let weight = HeadWeight(output, dtype: normalized.dtype)
     var total = Tensor.zeros([], .float32, on: normalized.device)
     var weightSlope: Tensor?
     let rowSlopes = Tensor.empty(rows.shape, rows.dtype, on: rows.device)
-    forChunks(rows.shape[0]) { start, count in
+    forChunks(rows.shape[0], vocabulary: weight.shape[0]) { start, count in
       let input = weight.input(rows.narrow(0, from: start, count: count))
-      let logits = input.linear(weight.tensor).leaf()
-      let loss = withGraph(true) {
-        logits.to(.float32).crossEntropySum(targets.narrow(0, from: start, count: count))
-      }
-      let seed = Tensor.full([], seed, .float32, on: rows.device)
-      let slope = gradients(of: loss, seed: seed, withRespectTo: [logits])[0]!
-      rowSlopes.narrow(0, from: start, count: count).copy(from: slope.matmul(weight.tensor))
-      let contribution = slope.transpose(0, 1).matmul(input)
-      if let weightSlope {
-        weightSlope.addInPlace(contribution)
-      } else {
-        weightSlope = contribution
-      }
-      total = total + loss.detach()
+      // Logits, then their slope in the same memory.
+      let slope = weight.logits(input)
+      let loss = slope.crossEntropySumIntoSlopes(
+        targets.narrow(0, from: start, count: count), seed: seed)
+      rowSlopes.narrow(0, from: start, count: count).copy(from: weight.slopeAtInput(slope))
+      weightSlope = weight.slopeAtWeight(slope, input, addingTo: weightSlope)
+      total = total + loss
     }
     let width = normalized.shape[2]
     let input = Tensor.zeros(normalized.shape, normalized.dtype, on: normalized.device)
     input.reshape(-1, width).indexAddInPlace(0, places, rowSlopes)
     return Slopes(
       lossSum: total, input: input,
-      weight: weightSlope
-        ?? .zeros(weight.tensor.shape, weight.tensor.dtype, on: normalized.device))
+      weight: weightSlope ?? .zeros(weight.shape, normalized.dtype, on: normalized.device))
   }
 
   private func labelled(_ normalized: Tensor, _ labels: Tensor) -> (
@@ -78,8 +69,14 @@ package struct LossHead: Sendable {
     return (rows.rows(places), flat.rows(places), places)
   }
 
-  private func forChunks(_ rows: Int, _ body: (_ start: Int, _ count: Int) -> Void) {
-    let size = (rows + chunkCount - 1) / max(1, chunkCount)
+  /// Logits of a chunk: 64 MiB in fp32, however long the sequences are.
+  private static let mostLogits = 1 << 24
+
+  private func forChunks(
+    _ rows: Int, vocabulary: Int, _ body: (_ start: Int, _ count: Int) -> Void
+  ) {
+    let wanted = (rows + chunkCount - 1) / max(1, chunkCount)
+    let size = min(wanted, max(1, Self.mostLogits / vocabulary))
     guard size > 0 else { return }
     for start in stride(from: 0, to: rows, by: size).reversed() {
       body(start, min(size, rows - start))
@@ -87,18 +84,47 @@ package struct LossHead: Sendable {
   }
 }
 
-/// The output weight as the step sees it, rounded once for all chunks.
-private struct Rounded {
-  let tensor: Tensor
-  let roundsInput: Bool
+/// The output weight as the step sees it, made once for all chunks.
+private enum HeadWeight {
+  case exact(Tensor)
+  /// Rounded, as numbers.
+  case rounded(Tensor)
+  case coded(CodedWeight)
 
   init(_ weight: LinearWeight, dtype: DType) {
     switch weight {
-    case .exact(let t): (tensor, roundsInput) = (t.detach(), false)
-    case .fakeQuantized(let t, let scheme):
-      (tensor, roundsInput) = (scheme.fakeQuantize(t.detach()), true)
-    case .quantized(let q): (tensor, roundsInput) = (q.dequantize(dtype), true)
+    case .exact(let tensor): self = .exact(tensor.detach())
+    case .fakeQuantized(let tensor, let scheme):
+      self = .rounded(scheme.fakeQuantize(tensor.detach()))
+    case .coded(let codes, _): self = .coded(codes)
+    case .quantized(let codes): self = .rounded(codes.dequantize(dtype))
     }
   }
-  func input(_ rows: Tensor) -> Tensor { roundsInput ? TokenQuantization.fakeQuantize(rows) : rows }
+  /// [V, D]
+  var shape: [Int] {
+    switch self {
+    case .exact(let tensor), .rounded(let tensor): tensor.shape
+    case .coded(let codes): codes.shape
+    }
+  }
+  /// What the products see of these rows; codes round them on the way.
+  func input(_ rows: Tensor) -> Tensor {
+    if case .rounded = self { TokenQuantization.fakeQuantize(rows) } else { rows }
+  }
+  func logits(_ input: Tensor) -> Tensor {
+    switch self {
+    case .exact(let tensor), .rounded(let tensor): input.linear(tensor)
+    case .coded(let codes): input.linear([codes.codes], leaves: [nil])[0]
+    }
+  }
+  func slopeAtInput(_ slope: Tensor) -> Tensor {
+    switch self {
+    case .exact(let tensor), .rounded(let tensor): slope.slopeAtInput(ofWeight: tensor)
+    case .coded(let codes): codes.codes.slopeAtInput(slope)
+    }
+  }
+  func slopeAtWeight(_ slope: Tensor, _ input: Tensor, addingTo sum: Tensor?) -> Tensor {
+    let isCoded = if case .coded = self { true } else { false }
+    return slope.slopeAtWeight(input, roundingInput: isCoded, addingTo: sum)
+  }
 }

@@ -31,22 +31,20 @@ extension InferenceModel {
     func view(_ parameter: ParameterSpecification) throws -> LinearWeight {
       defer { noteOne() }
       if let stored = try folder.quantized(parameter) {
-        return .quantized(stored.moved(to: device))
+        return stored.weight(on: device)
       }
       let tensor = try exact(parameter)
       guard folder.quantizationScheme == nil, let scheme, scheme.fits(parameter) else {
         return .exact(tensor)
       }
-      return .quantized(scheme.quantize(tensor))
+      return scheme.quantize(tensor).weight(on: device)
     }
     let embedding = try exact(specification.embedding)
     noteOne()
     let weights = DecoderWeights<LinearWeight>(
       embedding: .exact(embedding), blocks: try specification.blocks.map { try $0.map(view) },
       head: try specification.head.map(view))
-    let tiedOutput = {
-      try Self.tiedOutput(embedding, folder, configuration, scheme).moved(to: device)
-    }
+    let tiedOutput = { try Self.tiedOutput(embedding, folder, configuration, scheme) }
     self.init(
       configuration, weights, embedding: embedding,
       output: try weights.head.output ?? tiedOutput(), positions: positions)
@@ -58,11 +56,11 @@ extension InferenceModel {
     _ scheme: QuantizationScheme?
   ) throws -> LinearWeight {
     let head = configuration.headSpecification
-    if let stored = try folder.quantized(head) { return .quantized(stored) }
+    if let stored = try folder.quantized(head) { return stored.weight(on: embedding.device) }
     guard folder.quantizationScheme == nil, let scheme, scheme.fits(head) else {
       return .exact(embedding)
     }
-    return .quantized(scheme.quantize(embedding))
+    return scheme.quantize(embedding).weight(on: embedding.device)
   }
 }
 
@@ -97,14 +95,10 @@ extension QuantizationScheme {
 }
 
 extension QuantizedWeight {
-  fileprivate func moved(to device: Device) -> QuantizedWeight {
-    QuantizedWeight(scheme: scheme, codes: codes.to(device), scales: scales.to(device))
-  }
-}
-
-extension LinearWeight {
-  fileprivate func moved(to device: Device) -> LinearWeight {
-    if case .quantized(let weight) = self { return .quantized(weight.moved(to: device)) }
-    return self
+  /// In the layout that this device multiplies.
+  fileprivate func weight(on device: Device) -> LinearWeight {
+    if device == .cpu, scheme.hasIntegerProduct { return .coded(CodedWeight(self), slopes: nil) }
+    return .quantized(
+      QuantizedWeight(scheme: scheme, codes: codes.to(device), scales: scales.to(device)))
   }
 }

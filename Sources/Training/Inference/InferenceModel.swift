@@ -64,7 +64,10 @@ package struct InferenceModel: Sendable {
 
   package var isQuantized: Bool {
     (weights.blocks.flatMap(\.all) + [output]).contains {
-      if case .quantized = $0 { true } else { false }
+      switch $0 {
+      case .quantized, .coded: true
+      case .exact, .fakeQuantized: false
+      }
     }
   }
 }
@@ -73,6 +76,7 @@ extension LinearWeight {
   fileprivate var byteCount: Int {
     switch self {
     case .exact(let tensor), .fakeQuantized(let tensor, _): tensor.byteCount
+    case .coded(let weight, _): weight.byteCount
     case .quantized(let weight): weight.codes.byteCount + weight.scales.byteCount
     }
   }

@@ -1,0 +1,233 @@
+// Making codes and turning them back into numbers: parallel passes over rows, compiled for AVX-512,
+// AVX2 and the baseline and chosen at run time.
+#include "coded.h"
+
+#include <ATen/ATen.h>
+
+#include "parallel.h"
+#include "quantize_rows.h"
+#include "row_kernels.h"
+
+using at::Tensor;
+
+namespace ct {
+
+#define CODING(T)                                                                                 \
+  CLONES static void code_rows_##T(                                                               \
+      const T *x, uint8_t *u, float *s, int32_t *o, int64_t rows, int64_t n) {                    \
+    for (int64_t r = 0; r < rows; r++) code_row(x + r * n, u + r * n, s + r, o + r, n);           \
+  }
+CODING(float)
+CODING(BFloat)
+
+#define WEIGHT_CODING(T, S)                                                                       \
+  CLONES static void code_weight_row_##T##_##S(                                                   \
+      const T *w, int8_t *q, uint8_t *packed, float *s, int64_t groups, int64_t group,            \
+      float half) {                                                                               \
+    quantize_groups<T, S>(w, q, s, groups, group, half);                                          \
+    if (packed) pack_nibbles(q, packed, groups *group);                                           \
+  }
+WEIGHT_CODING(float, float)
+WEIGHT_CODING(float, BFloat)
+WEIGHT_CODING(float, HalfPrecision)
+WEIGHT_CODING(BFloat, float)
+WEIGHT_CODING(BFloat, BFloat)
+WEIGHT_CODING(BFloat, HalfPrecision)
+
+#define DECODING(T, Stored)                                                                       \
+  CLONES static void decode_rows_##T##_##Stored(                                                  \
+      const uint8_t *u, int64_t stride, const float *s, const int32_t *o, Stored *y,              \
+      int64_t rows, int64_t n) {                                                                  \
+    for (int64_t r = 0; r < rows; r++) decode_row<T>(u + r * stride, s[r], o[r], y + r * n, n);   \
+  }                                                                                               \
+  CLONES static void decode_weight_row_##T##_##Stored(                                            \
+      const uint8_t *codes, int8_t *q, const float *s, Stored *y, int64_t groups, int64_t group,  \
+      bool packed) {                                                                              \
+    const int8_t *from = reinterpret_cast<const int8_t *>(codes);                                 \
+    if (packed) {                                                                                 \
+      unpack_nibbles(codes, q, groups *group);                                                    \
+      from = q;                                                                                   \
+    }                                                                                             \
+    for (int64_t g = 0; g < groups; g++)                                                          \
+      decode_group<T>(from + g * group, s[g], y + g * group, group);                              \
+  }
+DECODING(float, float)
+DECODING(BFloat, float)
+DECODING(BFloat, BFloat)
+
+namespace {
+
+template <class T>
+using CodeWeightRow =
+    void (*)(const T *, int8_t *, uint8_t *, float *, int64_t, int64_t, float);
+
+template <class T>
+CodeWeightRow<T> weight_coder(at::ScalarType scale);
+template <>
+CodeWeightRow<float> weight_coder<float>(at::ScalarType scale) {
+  return scale == at::kHalf       ? code_weight_row_float_HalfPrecision
+         : scale == at::kBFloat16 ? code_weight_row_float_BFloat
+                                  : code_weight_row_float_float;
+}
+template <>
+CodeWeightRow<BFloat> weight_coder<BFloat>(at::ScalarType scale) {
+  return scale == at::kHalf       ? code_weight_row_BFloat_HalfPrecision
+         : scale == at::kBFloat16 ? code_weight_row_BFloat_BFloat
+                                  : code_weight_row_BFloat_float;
+}
+
+template <class T>
+void code_all(const Tensor &w, const WeightCodes &into, at::ScalarType scale_dtype) {
+  const CodedWeight v = into.view();
+  const auto *from = static_cast<const T *>(w.const_data_ptr());
+  auto *codes = static_cast<uint8_t *>(into.codes.mutable_data_ptr());
+  auto *scales = static_cast<float *>(into.scales.mutable_data_ptr());
+  auto coder = weight_coder<T>(scale_dtype);
+  const float half = static_cast<float>(1 << (v.bits - 1));
+  parallel_for(0, v.n, kGrainElements / v.k, [&](int64_t begin, int64_t end) {
+    std::vector<int8_t> row(static_cast<size_t>(v.k));
+    for (int64_t n = begin; n < end; n++) {
+      uint8_t *to = codes + n * v.code_stride;
+      coder(
+          from + n * v.k, v.is_packed() ? row.data() : reinterpret_cast<int8_t *>(to),
+          v.is_packed() ? to : nullptr, scales + n * v.scale_stride, v.k / v.group, v.group, half);
+    }
+  });
+}
+
+bool is_float(const Tensor &t) { return t.scalar_type() == at::kFloat; }
+
+}  // namespace
+
+CodedTokens TokenCodes::view() const {
+  return {
+      static_cast<const uint8_t *>(codes.const_data_ptr()),
+      static_cast<const float *>(scales.const_data_ptr()),
+      static_cast<const int32_t *>(offsets.const_data_ptr()), codes.size(0)};
+}
+
+TokenCodes code_tokens(const Tensor &given) {
+  TORCH_CHECK(
+      given.is_cpu() && (is_float(given) || given.scalar_type() == at::kBFloat16),
+      "only fp32 and bf16 tensors on the CPU have token codes here");
+  Tensor x = given.contiguous();
+  const int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
+  TokenCodes result{
+      at::empty({rows, n}, x.options().dtype(at::kByte)),
+      at::empty({rows}, x.options().dtype(at::kFloat)),
+      at::empty({rows}, x.options().dtype(at::kInt))};
+  auto *codes = static_cast<uint8_t *>(result.codes.mutable_data_ptr());
+  auto *scales = static_cast<float *>(result.scales.mutable_data_ptr());
+  auto *offsets = static_cast<int32_t *>(result.offsets.mutable_data_ptr());
+  parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
+    if (is_float(x))
+      code_rows_float(
+          static_cast<const float *>(x.const_data_ptr()) + b * n, codes + b * n, scales + b,
+          offsets + b, e - b, n);
+    else
+      code_rows_BFloat(
+          static_cast<const BFloat *>(x.const_data_ptr()) + b * n, codes + b * n, scales + b,
+          offsets + b, e - b, n);
+  });
+  return result;
+}
+
+CodedWeight WeightCodes::view() const {
+  return {
+      static_cast<const uint8_t *>(codes.const_data_ptr()),
+      codes.stride(0),
+      static_cast<const float *>(scales.const_data_ptr()),
+      scales.stride(0),
+      codes.size(0),
+      inputs(),
+      group,
+      static_cast<int>(bits)};
+}
+
+WeightCodes weight_codes(Tensor codes, Tensor scales, int64_t bits, int64_t group) {
+  WeightCodes w{std::move(codes), std::move(scales), bits, group};
+  TORCH_CHECK(
+      w.codes.is_cpu() && w.codes.dim() == 2 && w.codes.scalar_type() == at::kByte &&
+          w.codes.stride(1) == 1 && w.scales.dim() == 2 && is_float(w.scales) &&
+          w.scales.stride(1) == 1 && w.scales.size(0) == w.codes.size(0),
+      "codes must be bytes and scales fp32, a row an output");
+  TORCH_CHECK(has_integer_product(bits, group), "no integer product for ", bits, " bits in groups of ", group);
+  TORCH_CHECK(
+      w.codes.size(1) == (bits <= 4 ? w.inputs() / 2 : w.inputs()), "the codes do not fit the scales");
+  return w;
+}
+
+void code_weight(const Tensor &given, const WeightCodes &into, at::ScalarType scale_dtype) {
+  Tensor w = given.contiguous();
+  TORCH_CHECK(
+      w.dim() == 2 && w.size(0) == into.codes.size(0) && w.size(1) == into.inputs(),
+      "the weight does not fit its codes");
+  if (w.numel() == 0) return;
+  if (is_float(w)) return code_all<float>(w, into, scale_dtype);
+  TORCH_CHECK(w.scalar_type() == at::kBFloat16, "a weight to be coded is fp32 or bf16");
+  code_all<BFloat>(w, into, scale_dtype);
+}
+
+Tensor decoded_columns(
+    const WeightCodes &w, int64_t from, int64_t count, at::ScalarType dtype, at::ScalarType stored) {
+  const CodedWeight v = w.view();
+  Tensor y = at::empty({v.n, count}, w.scales.options().dtype(stored));
+  const int64_t first = from / v.group, groups = count / v.group;
+  parallel_for(0, v.n, kGrainElements / count, [&](int64_t begin, int64_t end) {
+    std::vector<int8_t> row(static_cast<size_t>(count));
+    for (int64_t n = begin; n < end; n++) {
+      const uint8_t *codes = v.codes + n * v.code_stride + (v.is_packed() ? from / 2 : from);
+      const float *scales = v.scales + n * v.scale_stride + first;
+      auto *to = static_cast<char *>(y.mutable_data_ptr());
+      if (dtype == at::kFloat)
+        decode_weight_row_float_float(
+            codes, row.data(), scales, reinterpret_cast<float *>(to) + n * count, groups, v.group,
+            v.is_packed());
+      else if (stored == at::kFloat)
+        decode_weight_row_BFloat_float(
+            codes, row.data(), scales, reinterpret_cast<float *>(to) + n * count, groups, v.group,
+            v.is_packed());
+      else
+        decode_weight_row_BFloat_BFloat(
+            codes, row.data(), scales, reinterpret_cast<BFloat *>(to) + n * count, groups, v.group,
+            v.is_packed());
+    }
+  });
+  return y;
+}
+
+Tensor decoded_columns(
+    const TokenCodes &x, int64_t from, int64_t count, at::ScalarType dtype, at::ScalarType stored) {
+  const CodedTokens v = x.view();
+  const int64_t k = x.codes.size(1);
+  Tensor y = at::empty({v.m, count}, x.scales.options().dtype(stored));
+  auto *to = static_cast<char *>(y.mutable_data_ptr());
+  parallel_for(0, v.m, kGrainElements / count, [&](int64_t b, int64_t e) {
+    const uint8_t *codes = v.codes + b * k + from;
+    if (dtype == at::kFloat)
+      decode_rows_float_float(
+          codes, k, v.scales + b, v.offsets + b, reinterpret_cast<float *>(to) + b * count, e - b,
+          count);
+    else if (stored == at::kFloat)
+      decode_rows_BFloat_float(
+          codes, k, v.scales + b, v.offsets + b, reinterpret_cast<float *>(to) + b * count, e - b,
+          count);
+    else
+      decode_rows_BFloat_BFloat(
+          codes, k, v.scales + b, v.offsets + b, reinterpret_cast<BFloat *>(to) + b * count, e - b,
+          count);
+  });
+  return y;
+}
+
+Tensor multiply_codes(const TokenCodes &x, const WeightCodes &w, at::ScalarType dtype) {
+  TORCH_CHECK(x.codes.size(1) == w.inputs(), "the input is ", x.codes.size(1), " wide, the weight ", w.inputs());
+  Tensor y = at::empty({x.codes.size(0), w.codes.size(0)}, x.scales.options().dtype(dtype));
+  if (y.numel())
+    integer_product(
+        x.view(), w.view(), y.mutable_data_ptr(),
+        dtype == at::kFloat ? Stored::float32 : Stored::bfloat16, chosen_instruction_set());
+  return y;
+}
+
+}  // namespace ct

@@ -1,0 +1,157 @@
+// The fused QAT linear: one input through up to three layers whose weights are codes. The input is
+// rounded once, the products are taken in integers, and the graph keeps a byte an activation.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "bridge.h"
+#include "include/ccodes.h"
+#include "products.h"
+
+using namespace ct;
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+constexpr int kMostLayers = 3;
+
+/// grad_x = sum of grad_y W_fq, grad_W = grad_y^T x_fq: straight through both roundings. The leaves
+/// only say where the slopes at the weights go; they are not read and need no memory.
+struct LinearOfCodes : torch::autograd::Function<LinearOfCodes> {
+  static variable_list forward(
+      AutogradContext *context, const Tensor &x, const Tensor &leaf0, const Tensor &leaf1,
+      const Tensor &leaf2, const std::vector<WeightCodes> *weights) {
+    (void)leaf0, (void)leaf1, (void)leaf2;
+    TokenCodes tokens = code_tokens(x);
+    variable_list outputs = multiplied(x, tokens, *weights);
+    std::vector<Tensor> kept{tokens.codes, tokens.scales, tokens.offsets};
+    for (const WeightCodes &w : *weights) {
+      kept.push_back(w.codes);
+      kept.push_back(w.scales);
+    }
+    context->saved_data["kept"] = kept;
+    context->saved_data["bits"] = (*weights)[0].bits;
+    context->saved_data["group"] = (*weights)[0].group;
+    context->saved_data["shape"] = x.sizes().vec();
+    context->saved_data["dtype"] = static_cast<int64_t>(x.scalar_type());
+    return outputs;
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list given) {
+    std::vector<Tensor> kept = context->saved_data["kept"].toTensorVector();
+    const auto dtype = static_cast<at::ScalarType>(context->saved_data["dtype"].toInt());
+    const int64_t bits = context->saved_data["bits"].toInt();
+    const int64_t group = context->saved_data["group"].toInt();
+    TokenCodes tokens{kept[0], kept[1], kept[2]};
+    variable_list slopes(kMostLayers + 2);
+    std::vector<Tensor> grads;
+    std::vector<Factor> weights;
+    for (size_t i = 0; i < given.size(); i++) {
+      if (!given[i].defined()) continue;
+      grads.push_back(as_matrix(given[i]));
+      weights.push_back(
+          Factor::of(weight_codes(kept[3 + 2 * i], kept[4 + 2 * i], bits, group), dtype));
+      if (context->needs_input_grad(i + 1))
+        slopes[i + 1] = slope_at_weight(grads.back(), Factor::of(tokens, dtype));
+    }
+    if (!grads.empty() && context->needs_input_grad(0))
+      slopes[0] = slope_at_input(grads, weights).reshape(context->saved_data["shape"].toIntVector());
+    return slopes;
+  }
+
+  static variable_list multiplied(
+      const Tensor &x, const TokenCodes &tokens, const std::vector<WeightCodes> &weights) {
+    variable_list outputs;
+    std::vector<int64_t> shape = x.sizes().vec();
+    for (const WeightCodes &w : weights) {
+      shape.back() = w.codes.size(0);
+      outputs.push_back(multiply_codes(tokens, w, x.scalar_type()).reshape(shape));
+    }
+    return outputs;
+  }
+};
+
+}  // namespace
+
+extern "C" {
+
+bool ct_has_integer_product(int32_t bits, int64_t group) {
+  return has_integer_product(bits, group) && best_instruction_set() != InstructionSet::portable;
+}
+int32_t ct_instruction_set(void) { return static_cast<int32_t>(chosen_instruction_set()); }
+const char *ct_instruction_set_name(int32_t set) {
+  return name_of(static_cast<InstructionSet>(set));
+}
+bool ct_choose_instruction_set(int32_t set) {
+  const auto wanted = static_cast<InstructionSet>(set);
+  if (set < 0 || set > 2 || !has_instruction_set(wanted)) return false;
+  choose_instruction_set(wanted);
+  return true;
+}
+
+bool ct_code_weight(
+    ct_tensor w, ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group,
+    int32_t scale_dtype) {
+  return succeeded([&] {
+    code_weight(
+        retained(w), weight_codes(retained(codes), retained(scales), bits, group),
+        scalar_type(scale_dtype));
+  });
+}
+
+ct_tensor ct_decode_weight(
+    ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group, int32_t dtype) {
+  return tensor_or_null([&] {
+    WeightCodes w = weight_codes(retained(codes), retained(scales), bits, group);
+    return decoded_columns(w, 0, w.inputs(), scalar_type(dtype), scalar_type(dtype));
+  });
+}
+
+bool ct_linear_of_codes(
+    ct_tensor x, const ct_tensor *codes, const ct_tensor *scales, const ct_tensor *leaves,
+    int32_t count, int32_t bits, int64_t group, ct_tensor *outputs) {
+  return succeeded([&] {
+    TORCH_CHECK(count >= 1 && count <= kMostLayers, "one to three layers at once");
+    std::vector<WeightCodes> weights;
+    // An undefined tensor cannot be an argument: an empty one stands for no leaf.
+    Tensor targets[kMostLayers];
+    for (Tensor &target : targets) target = at::empty({0});
+    for (int32_t i = 0; i < count; i++) {
+      weights.push_back(weight_codes(retained(codes[i]), retained(scales[i]), bits, group));
+      if (leaves && leaves[i]) targets[i] = retained(leaves[i]);
+    }
+    Tensor input = retained(x);
+    variable_list found =
+        at::GradMode::is_enabled()
+            ? LinearOfCodes::apply(input, targets[0], targets[1], targets[2], &weights)
+            : LinearOfCodes::multiplied(input, code_tokens(input), weights);
+    for (int32_t i = 0; i < count; i++) outputs[i] = handle(found[static_cast<size_t>(i)]);
+  });
+}
+
+ct_tensor ct_slope_at_input(ct_tensor grad, ct_tensor weight) {
+  return tensor_or_null([&] {
+    return slope_at_input({retained(grad)}, {Factor::of(retained(weight))});
+  });
+}
+ct_tensor ct_slope_at_input_of_codes(
+    ct_tensor grad, ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group) {
+  return tensor_or_null([&] {
+    Tensor g = retained(grad);
+    return slope_at_input(
+        {g}, {Factor::of(
+                 weight_codes(retained(codes), retained(scales), bits, group), g.scalar_type())});
+  });
+}
+ct_tensor ct_slope_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum) {
+  return tensor_or_null([&] {
+    Tensor input = retained(x);
+    return slope_at_weight(
+        retained(grad),
+        rounds_input ? Factor::of(code_tokens(input), input.scalar_type()) : Factor::of(input),
+        retained(sum));
+  });
+}
+
+}  // extern "C"

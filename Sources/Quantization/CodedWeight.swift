@@ -1,0 +1,62 @@
+// A weight in the layout that the integer product reads: each row's codes and then its scales, so
+// that rows are split over ranks and gathered like any others.
+//
+// Shapes: `N` outputs, `K` inputs, `g` group size, `R` bytes of a row.
+import Tensors
+
+package struct CodedWeight: Sendable {
+  package let scheme: QuantizationScheme
+  package let codes: WeightCodes
+  package var shape: [Int] { [codes.scales.shape[0], codes.scales.shape[1] * scheme.groupSize] }
+  package var byteCount: Int { codes.codes.byteCount + codes.scales.byteCount }
+
+  /// - Parameters:
+  ///   - rows: uint8 [N, R], contiguous; their memory is used as it is.
+  ///   - inputs: K
+  package init(rows: Tensor, inputs: Int, scheme: QuantizationScheme) {
+    self.scheme = scheme
+    let bytes = WeightCodes.bytesPerRow(inputs: inputs, bits: scheme.weightBits)
+    let scales = rows.narrow(1, from: bytes, count: rows.shape[1] - bytes).viewed(as: .float32)
+    codes = WeightCodes(
+      codes: rows.narrow(1, from: 0, count: bytes), scales: scales, bits: scheme.weightBits,
+      groupSize: scheme.groupSize)
+  }
+  /// - Parameters:
+  ///   - codes: uint8 [N, K/2], as `QuantizedWeight.packedCodes` of 4 bits; mapped memory will do.
+  ///   - scales: fp32 [N, K/g]
+  package init(packed codes: Tensor, scales: Tensor, scheme: QuantizationScheme) {
+    self.scheme = scheme
+    self.codes = WeightCodes(
+      codes: codes, scales: scales, bits: scheme.weightBits, groupSize: scheme.groupSize)
+  }
+  /// The same codes in this layout.
+  package init(_ weight: QuantizedWeight) {
+    let bits = weight.scheme.weightBits
+    // Two and three bits lie in four as well here.
+    let bytes = bits <= 4 ? weight.codes.packedCodes(bits: 4) : weight.codes.viewed(as: .uint8)
+    self.init(packed: bytes, scales: weight.scales, scheme: weight.scheme)
+  }
+
+  /// q * s in fp32, rounded to `dtype`, [N, K].
+  package func dequantize(_ dtype: DType) -> Tensor { codes.decoded(dtype) }
+}
+
+extension QuantizationScheme {
+  /// Whether such weights can be multiplied in integers, quicker than as numbers on this processor.
+  package var hasIntegerProduct: Bool {
+    WeightCodes.haveProduct(bits: weightBits, groupSize: groupSize)
+  }
+  /// R: bytes of a coded row with so many inputs.
+  package func codedRowBytes(inputs: Int) -> Int {
+    WeightCodes.bytesPerRow(inputs: inputs, bits: weightBits) + inputs / groupSize * 4
+  }
+  /// `quantize` into the layout of the integer product.
+  /// - Parameter weight: [N, K] fp32 or bf16 on the CPU.
+  package func code(_ weight: Tensor) -> CodedWeight {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    let rows = Tensor.empty([outputs, codedRowBytes(inputs: inputs)], .uint8)
+    let coded = CodedWeight(rows: rows, inputs: inputs, scheme: self)
+    coded.codes.write(weight, scaleDType: scaleDType)
+    return coded
+  }
+}

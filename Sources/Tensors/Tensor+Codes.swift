@@ -1,0 +1,83 @@
+// Linear layers whose weights are codes: the kernels of the bridge. What they compute is said in
+// Quantization.
+import CTorch
+
+/// What integer products are computed with on this processor.
+package enum InstructionSet: Int32, Sendable, CaseIterable, CustomStringConvertible {
+  case portable = 0
+  case avx2 = 1
+  case avx512VNNI = 2
+
+  package static var chosen: InstructionSet {
+    InstructionSet(rawValue: ct_instruction_set()) ?? .portable
+  }
+  /// Makes products use this; for tests and benchmarks. False where the processor lacks it.
+  package func choose() -> Bool { ct_choose_instruction_set(rawValue) }
+  package var description: String { String(cString: ct_instruction_set_name(rawValue)) }
+}
+
+/// Codes of a weight [N, K] in the layout of the integer product.
+package struct WeightCodes: Sendable {
+  /// uint8 [N, K / 2] up to 4 bits, code + 8, the even input in the low half; int8 as bytes [N, K]
+  /// otherwise. Rows may have gaps between them.
+  package let codes: Tensor
+  /// fp32 [N, K / groupSize]
+  package let scales: Tensor
+  package let bits: Int
+  package let groupSize: Int
+
+  package init(codes: Tensor, scales: Tensor, bits: Int, groupSize: Int) {
+    self.codes = codes
+    self.scales = scales
+    self.bits = bits
+    self.groupSize = groupSize
+  }
+  /// Whether such codes can be multiplied in integers, quicker than numbers on this processor.
+  package static func haveProduct(bits: Int, groupSize: Int) -> Bool {
+    ct_has_integer_product(Int32(bits), Int64(groupSize))
+  }
+  package static func bytesPerRow(inputs: Int, bits: Int) -> Int { bits <= 4 ? inputs / 2 : inputs }
+
+  /// Makes the codes and scales of `weight` [N, K] in the memory of these.
+  package func write(_ weight: Tensor, scaleDType: DType) {
+    done(
+      ct_code_weight(
+        weight.raw, codes.raw, scales.raw, Int32(bits), Int64(groupSize), scaleDType.rawValue),
+      #fileID, #line)
+  }
+  /// [N, K]
+  package func decoded(_ dtype: DType) -> Tensor {
+    made(ct_decode_weight(codes.raw, scales.raw, Int32(bits), Int64(groupSize), dtype.rawValue))
+  }
+  /// slope [M, N] at the output to that at the input, [M, K].
+  package func slopeAtInput(_ slope: Tensor) -> Tensor {
+    made(
+      ct_slope_at_input_of_codes(
+        slope.raw, codes.raw, scales.raw, Int32(bits), Int64(groupSize)))
+  }
+}
+
+extension Tensor {
+  /// self [.., K] through up to three layers: [.., N] each. The input is rounded per token once.
+  /// - Parameter leaves: where the slopes at the weights go; only their shapes are read.
+  package func linear(
+    _ weights: [WeightCodes], leaves: [Tensor?], file: StaticString = #fileID, line: UInt = #line
+  ) -> [Tensor] {
+    var outputs = [ct_tensor?](repeating: nil, count: weights.count)
+    done(
+      ct_linear_of_codes(
+        raw, weights.map { $0.codes.raw }, weights.map { $0.scales.raw }, leaves.map { $0?.raw },
+        Int32(weights.count), Int32(weights[0].bits), Int64(weights[0].groupSize), &outputs),
+      file, line)
+    return outputs.map { made($0) }
+  }
+  /// self [M, N], the slope at a linear layer's output, to that at its input.
+  package func slopeAtInput(ofWeight weight: Tensor) -> Tensor {
+    made(ct_slope_at_input(raw, weight.raw))
+  }
+  /// self [M, N], the slope at a linear layer's output, to that at its weight [N, K], when its input was
+  /// `x` [M, K], rounded per token if asked; added to `sum`, which is then the result.
+  package func slopeAtWeight(_ x: Tensor, roundingInput: Bool, addingTo sum: Tensor?) -> Tensor {
+    made(ct_slope_at_weight(raw, x.raw, roundingInput, sum?.raw))
+  }
+}
