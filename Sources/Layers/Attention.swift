@@ -14,8 +14,6 @@ package enum AttentionReach: Sendable {
 /// queries [B, N, T, H], keys and values [B, M, S, H]; gives [B, N, T, H].
 func attend(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ reach: AttentionReach) -> Tensor
 {
-  let repeats = queries.shape[1] / keys.shape[1]
-  let (keys, values) = (keys.repeatingHeads(repeats), values.repeatingHeads(repeats))
   switch reach {
   case .causal:
     // A single new token sees everything in the cache.
@@ -24,27 +22,7 @@ func attend(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ reach: Attent
       !causal || queries.shape[2] == keys.shape[2], "several tokens after a cached prompt")
     return queries.attention(keys, values, causal: causal)
   case .withinSamples(let rows):
-    return Tensor.cat(
-      rows.enumerated().map { row, lengths in
-        var start = 0
-        let stretches = lengths.map { length in
-          defer { start += length }
-          func stretch(_ t: Tensor) -> Tensor {
-            t.narrow(0, from: row, count: 1).narrow(2, from: start, count: length)
-          }
-          return stretch(queries).attention(stretch(keys), stretch(values), causal: true)
-        }
-        return stretches.count == 1 ? stretches[0] : Tensor.cat(stretches, along: 2)
-      }, along: 0)
-  }
-}
-
-extension Tensor {
-  /// [B, M, S, H] to [B, M * repeats, S, H], each head `repeats` times in a row.
-  fileprivate func repeatingHeads(_ repeats: Int) -> Tensor {
-    if repeats == 1 { return self }
-    let s = shape
-    return unsqueeze(2).expand(s[0], s[1], repeats, s[2], s[3]).flatten(1, 2)
+    return queries.packedAttention(keys, values, lengths: rows.flatMap { $0 })
   }
 }
 

@@ -58,16 +58,14 @@ package struct Decoder: Sendable {
     let g = norm(y, w.feedForwardNorm)
     probe?("mlp.gate_proj, up_proj", g)
     let gateUp = linear(g, w.gate, w.up)
-    let inside = gateUp[0].silu() * gateUp[1]
+    let inside = gateUp[0].swiGLU(gateUp[1])
     probe?("mlp.down_proj", inside)
     return y + linear(inside, w.down)[0]
   }
 
   /// RMS norm in fp32, back in x's dtype.
   package func norm(_ x: Tensor, _ weight: LinearWeight) -> Tensor {
-    // The weight in fp32 too: libtorch's fused path wants one dtype, and bf16 to fp32 is exact.
-    x.to(.float32).rmsNorm(weight.exactTensor.to(.float32), epsilon: configuration.normEpsilon)
-      .to(x.dtype)
+    x.rmsNorm(weight.exactTensor, epsilon: configuration.normEpsilon)
   }
 
   /// The output head: [.., D] to logits [.., V] in x's dtype.

@@ -38,11 +38,7 @@ package struct RotaryAngles: Sendable {
 
   /// x [B, T, N, H]: each pair (a, b) turned by its position's angle.
   func turn(_ x: Tensor) -> Tensor {
-    let shape = x.shape
-    let pairs = x.to(.float32).reshape(Array(shape.dropLast()) + [shape[3] / 2, 2])
-    let (a, b) = (pairs.select(-1, 0), pairs.select(-1, 1))
-    let turned = Tensor.stack([a * cosines - b * sines, b * cosines + a * sines], along: -1)
-    return turned.flatten(3, 4).to(x.dtype)
+    x.turnedPairs(cosines: cosines, sines: sines)
   }
 }
 

@@ -22,27 +22,58 @@ extension Tensor {
   package func embeddingGradient(_ index: Tensor, rows: Int) -> Tensor {
     made(ct_embedding_gradient(raw, index.raw, Int64(rows)))
   }
+  /// self / sqrt(mean(self^2) + epsilon) * weight over the last dimension, computed in fp32, in
+  /// self's dtype.
   package func rmsNorm(
     _ weight: Tensor, epsilon: Double, file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {
-    made(ct_rms_norm(raw, weight.raw, epsilon), file, line)
+    made(ct_root_mean_square_norm(raw, weight.raw, epsilon), file, line)
+  }
+  /// gate * sigmoid(gate) * up of a gate `self`, rounded once.
+  package func swiGLU(_ up: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
+    made(ct_swiglu(raw, up.raw), file, line)
+  }
+  /// Neighbours (a, b) of self [B, T, N, H] turned by the angles [B or 1, T, 1, H/2], in fp32.
+  package func turnedPairs(
+    cosines: Tensor, sines: Tensor, file: StaticString = #fileID, line: UInt = #line
+  ) -> Tensor {
+    made(ct_turn_pairs(raw, cosines.raw, sines.raw), file, line)
   }
   package func softmax(along dim: Int) -> Tensor { made(ct_softmax(raw, Int64(dim))) }
   package func logSoftmax(along dim: Int) -> Tensor { made(ct_log_softmax(raw, Int64(dim))) }
-  /// Sum of cross entropies of logits [M, V] against targets [M].
+  /// Sum of cross entropies of logits [M, V] against targets [M], an fp32 scalar.
   package func crossEntropySum(
     _ target: Tensor, ignoring ignored: Int = -100, file: StaticString = #fileID,
     line: UInt = #line
   ) -> Tensor {
-    made(ct_cross_entropy_sum(raw, target.raw, Int64(ignored)), file, line)
+    made(ct_cross_entropy(raw, target.raw, Int64(ignored)), file, line)
   }
-  /// Scaled dot-product attention of queries `self` [B, N, T, H].
+  /// The same sum; `self` is overwritten by the sum's slopes times `seed`, rounded once.
+  package func crossEntropySumIntoSlopes(
+    _ target: Tensor, seed: Double, ignoring ignored: Int = -100, file: StaticString = #fileID,
+    line: UInt = #line
+  ) -> Tensor {
+    made(ct_cross_entropy_into_slopes(raw, target.raw, Int64(ignored), seed), file, line)
+  }
+  /// Scaled dot-product attention of queries `self` [B, N, T, H] to keys and values [B, M, S, H];
+  /// query head n uses head n M / N.
   package func attention(
-    _ keys: Tensor, _ values: Tensor, mask: Tensor? = nil, causal: Bool,
+    _ keys: Tensor, _ values: Tensor, causal: Bool,
     file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {
-    made(ct_attention(raw, keys.raw, values.raw, mask?.raw, causal), file, line)
+    made(ct_grouped_attention(raw, keys.raw, values.raw, causal), file, line)
   }
+  /// Causal attention in each sample of packed rows: the samples' lengths, row by row.
+  package func packedAttention(
+    _ keys: Tensor, _ values: Tensor, lengths: [Int],
+    file: StaticString = #fileID, line: UInt = #line
+  ) -> Tensor {
+    made(
+      ct_packed_attention(raw, keys.raw, values.raw, sizes(lengths), Int32(lengths.count)),
+      file, line)
+  }
+  /// e^self in fp32 as the layers' kernels compute it.
+  package func kernelExponential() -> Tensor { made(ct_kernel_exponential(raw)) }
 }
 
 /// AdamW as `torch.optim.AdamW(fused=True)` computes it, in place on parameter and state.

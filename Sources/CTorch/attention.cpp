@@ -1,0 +1,163 @@
+// Attention with grouped key and value heads, of whole rows or of each sample in packed ones.
+// libtorch's flash kernel for the CPU takes fewer key heads than query heads as they are; elsewhere
+// they are repeated. Packed samples go through it one by one, on views: no mask, no copies of
+// what is kept.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/version.h>
+
+#include "bridge.h"
+#include "include/clayers.h"
+#include "layer_kernels.h"
+#include "products.h"
+
+using namespace ct;
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+/// Rows `first` ..< `first` + `rows` of the batch, tokens `start` ..< `start` + `length`.
+struct Stretch {
+  int64_t first, rows, start, length;
+  Tensor of(const Tensor &t) const { return t.narrow(0, first, rows).narrow(2, start, length); }
+};
+
+std::vector<Stretch> stretches_of(at::IntArrayRef lengths, const Tensor &q) {
+  int64_t batch = q.size(0), tokens = q.size(2), row = 0, start = 0;
+  if (lengths.empty()) return {{0, batch, 0, tokens}};
+  std::vector<Stretch> found;
+  for (int64_t length : lengths) {
+    TORCH_CHECK(
+        row < batch && length > 0 && length <= tokens - start, "a sample of ", length,
+        " tokens does not fit into its row of ", tokens);
+    found.push_back({row, 1, start, length});
+    start += length;
+    if (start == tokens) {
+      row++;
+      start = 0;
+    }
+  }
+  TORCH_CHECK(row == batch, "samples for ", row, " of ", batch, " rows");
+  return found;
+}
+
+struct FlashAttention : torch::autograd::Function<FlashAttention> {
+  static Tensor forward(
+      AutogradContext *context, const Tensor &q, const Tensor &k, const Tensor &v, bool causal,
+      const std::vector<int64_t> &lengths) {
+    auto stretches = stretches_of(lengths, q);
+    context->saved_data["causal"] = causal;
+    context->saved_data["lengths"] = lengths;
+    Tensor y, roots;  // roots: log of the softmax's sum, a query
+    if (lengths.empty()) {
+      std::tie(y, roots) = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal);
+    } else {
+      y = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
+      roots = at::empty({q.size(0), q.size(2), q.size(1)}, q.options().dtype(at::kFloat))
+                  .transpose(1, 2);
+      for (auto &s : stretches) {
+        auto [part, part_roots] = at::_scaled_dot_product_flash_attention_for_cpu(
+            s.of(q), s.of(k), s.of(v), 0.0, causal);
+        s.of(y).copy_(part);
+        s.of(roots).copy_(part_roots);
+      }
+    }
+    context->save_for_backward({q, k, v, y, roots});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list grads) {
+    auto saved = context->get_saved_variables();
+    auto lengths = context->saved_data["lengths"].toIntVector();
+    bool causal = context->saved_data["causal"].toBool();
+    const Tensor &q = saved[0], &k = saved[1], &v = saved[2];
+    if (lengths.empty()) {
+      auto [dq, dk, dv] = slopes(grads[0], q, k, v, saved[3], saved[4], causal);
+      return {dq, dk, dv, Tensor(), Tensor()};
+    }
+    auto like = [](const Tensor &t) {
+      return at::empty({t.size(0), t.size(2), t.size(1), t.size(3)}, t.options()).transpose(1, 2);
+    };
+    Tensor dq = like(q), dk = like(k), dv = like(v);
+    for (auto &s : stretches_of(lengths, q)) {
+      auto [a, b, c] = slopes(
+          s.of(grads[0]), s.of(q), s.of(k), s.of(v), s.of(saved[3]), s.of(saved[4]), causal);
+      s.of(dq).copy_(a);
+      s.of(dk).copy_(b);
+      s.of(dv).copy_(c);
+    }
+    return {dq, dk, dv, Tensor(), Tensor()};
+  }
+
+  /// In fp32 where bf16 has no fast product: the kernel's would take five times as long.
+  static std::tuple<Tensor, Tensor, Tensor> slopes(
+      const Tensor &dy, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &y,
+      const Tensor &roots, bool causal) {
+    auto run = [&](auto &&seen) {
+      return at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          seen(dy), seen(q), seen(k), seen(v), seen(y), roots, 0.0, causal);
+    };
+    if (!lacks_product(q)) return run([](const Tensor &t) -> const Tensor & { return t; });
+    auto [dq, dk, dv] = run([](const Tensor &t) { return t.to(at::kFloat); });
+    auto type = q.scalar_type();
+    return {dq.to(type), dk.to(type), dv.to(type)};
+  }
+};
+
+/// The flash kernel of 2.13 takes grouped heads; an earlier one is not known to.
+bool has_flash(const Tensor &q, const Tensor &k, const Tensor &v) {
+  bool takes_groups = TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13;
+  auto rows = [](const Tensor &t) { return t.stride(3) == 1; };
+  return has_kernel(q) && (takes_groups || q.size(1) == k.size(1)) && rows(q) && rows(k) && rows(v);
+}
+
+Tensor repeated(const Tensor &t, int64_t times) {
+  if (times == 1) return t;
+  return t.unsqueeze(2)
+      .expand({t.size(0), t.size(1), times, t.size(2), t.size(3)})
+      .flatten(1, 2);
+}
+
+Tensor attention(
+    const Tensor &q, const Tensor &k, const Tensor &v, bool causal, at::IntArrayRef lengths) {
+  TORCH_CHECK(
+      q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && k.size(1) > 0 &&
+          q.size(1) % k.size(1) == 0 && q.size(0) == k.size(0) && q.size(3) == k.size(3) &&
+          (!causal || q.size(2) == k.size(2)),
+      "attention of ", q.sizes(), " to ", k.sizes(), " and ", v.sizes());
+  if (has_flash(q, k, v)) return FlashAttention::apply(q, k, v, causal, lengths.vec());
+  int64_t times = q.size(1) / k.size(1);
+  Tensor keys = repeated(k, times), values = repeated(v, times);
+  if (lengths.empty()) return at::scaled_dot_product_attention(q, keys, values, {}, 0.0, causal);
+  // Parts of a row are joined first, then the rows.
+  std::vector<Tensor> rows, row;
+  for (auto &s : stretches_of(lengths, q)) {
+    row.push_back(
+        at::scaled_dot_product_attention(s.of(q), s.of(keys), s.of(values), {}, 0.0, causal));
+    if (s.start + s.length < q.size(2)) continue;
+    rows.push_back(at::cat(row, 2));
+    row.clear();
+  }
+  return at::cat(rows, 0);
+}
+
+}  // namespace
+
+extern "C" {
+
+ct_tensor ct_grouped_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal) {
+  return tensor_or_null(
+      [&] { return attention(Borrowed(q), Borrowed(k), Borrowed(v), causal, {}); });
+}
+ct_tensor ct_packed_attention(
+    ct_tensor q, ct_tensor k, ct_tensor v, const int64_t *lengths, int32_t count) {
+  return tensor_or_null([&] {
+    TORCH_CHECK(count > 0, "packed rows without samples");
+    return attention(
+        Borrowed(q), Borrowed(k), Borrowed(v), true, sizes_of(lengths, count));
+  });
+}
+
+}  // extern "C"

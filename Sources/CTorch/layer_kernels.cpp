@@ -1,0 +1,223 @@
+// The fused CPU kernels of the layers: the loops of layer_rows.h compiled for AVX-512, AVX2 and the
+// baseline, chosen at run time, and spread over libtorch's threads.
+#include "layer_kernels.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "layer_rows.h"
+#include "parallel.h"
+#include "row_kernels.h"
+
+using namespace ct;
+using at::Tensor;
+
+// Overloads, one for each element type.
+#define KERNELS(T)                                                                               \
+  CLONES static void norm_kernel(                                                                \
+      const T *x, const float *w, T *y, float *roots, int64_t rows, int64_t n, float epsilon) {  \
+    norm_rows(x, w, y, roots, rows, n, epsilon);                                                 \
+  }                                                                                              \
+  CLONES static void norm_slope_kernel(                                                          \
+      const T *dy, const T *x, const float *w, const float *roots, T *dx, float *dw,             \
+      int64_t rows, int64_t n) {                                                                 \
+    norm_slope_rows(dy, x, w, roots, dx, dw, rows, n);                                           \
+  }                                                                                              \
+  CLONES static void gate_kernel(const T *gate, const T *up, T *y, int64_t n) {                  \
+    gate_elements(gate, up, y, n);                                                               \
+  }                                                                                              \
+  CLONES static void gate_slope_kernel(                                                          \
+      const T *dy, const T *gate, const T *up, T *dgate, T *dup, int64_t n) {                    \
+    gate_slope_elements(dy, gate, up, dgate, dup, n);                                            \
+  }                                                                                              \
+  CLONES static void turn_kernel(                                                                \
+      const T *x, const float *cosine, const float *sine, T *y, int64_t heads, int64_t stride,   \
+      int64_t pairs, float sign) {                                                               \
+    for (int64_t h = 0; h < heads; h++)                                                          \
+      turn_pairs(x + h * stride, cosine, sine, y + h * 2 * pairs, pairs, sign);                  \
+  }                                                                                              \
+  CLONES static float largest_kernel(const T *x, int64_t n) { return largest_of_row(x, n); }     \
+  CLONES static double terms_kernel(const T *x, float *terms, float largest, int64_t n) {        \
+    return sum_of_exponentials(x, terms, largest, n);                                            \
+  }                                                                                              \
+  CLONES static void softmax_slope_kernel(                                                       \
+      const float *terms, double sum, float seed, int64_t target, T *slopes, int64_t n) {        \
+    softmax_slopes(terms, sum, seed, target, slopes, n);                                         \
+  }
+KERNELS(float)
+KERNELS(BFloat)
+CLONES static void exponential_kernel(const float *x, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = exponential(x[i]);
+}
+
+namespace {
+
+template <class T>
+const T *elements(const Tensor &t) {
+  return static_cast<const T *>(t.const_data_ptr());
+}
+template <class T>
+T *mutable_elements(const Tensor &t) {
+  return static_cast<T *>(t.mutable_data_ptr());
+}
+
+/// Calls `body` with a value of the tensor's element type.
+template <class F>
+void with_elements_of(const Tensor &t, const F &body) {
+  if (t.scalar_type() == at::kFloat)
+    body(float());
+  else
+    body(BFloat());
+}
+
+/// Rows are taken in blocks of a fixed number, so that sums over them do not depend on the threads.
+int64_t rows_of_block(int64_t width) { return std::max<int64_t>(1, kGrainElements / width); }
+
+/// Sums [blocks, n] over the blocks, in their order.
+Tensor sum_of_blocks(const Tensor &partial) {
+  int64_t blocks = partial.size(0), n = partial.size(1);
+  Tensor sum = at::empty({n}, partial.options());
+  auto *from = elements<float>(partial);
+  auto *to = mutable_elements<float>(sum);
+  std::vector<double> total(static_cast<size_t>(n), 0.0);
+  for (int64_t b = 0; b < blocks; b++)
+    for (int64_t i = 0; i < n; i++)
+      total[static_cast<size_t>(i)] += static_cast<double>(from[b * n + i]);
+  for (int64_t i = 0; i < n; i++) to[i] = static_cast<float>(total[static_cast<size_t>(i)]);
+  return sum;
+}
+
+}  // namespace
+
+bool ct::has_kernel(const Tensor &t) {
+  return t.is_cpu() && t.numel() > 0 &&
+         (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
+}
+
+std::tuple<Tensor, Tensor> ct::rms_norm_rows(const Tensor &x, const Tensor &w, double epsilon) {
+  int64_t n = x.size(-1), rows = x.numel() / n;
+  Tensor y = at::empty(x.sizes(), x.options());
+  Tensor roots = at::empty({rows}, x.options().dtype(at::kFloat));
+  with_elements_of(x, [&](auto type) {
+    using T = decltype(type);
+    parallel_for(0, rows, kGrainElements / n, [&](int64_t b, int64_t e) {
+      norm_kernel(
+          elements<T>(x) + b * n, elements<float>(w), mutable_elements<T>(y) + b * n,
+          mutable_elements<float>(roots) + b, e - b, n, static_cast<float>(epsilon));
+    });
+  });
+  return {y, roots};
+}
+
+std::tuple<Tensor, Tensor> ct::rms_norm_slopes(
+    const Tensor &dy, const Tensor &x, const Tensor &w, const Tensor &roots) {
+  int64_t n = x.size(-1), rows = x.numel() / n, size = rows_of_block(n);
+  int64_t blocks = (rows + size - 1) / size;
+  Tensor dx = at::empty(x.sizes(), x.options());
+  Tensor partial = at::zeros({blocks, n}, w.options());
+  with_elements_of(x, [&](auto type) {
+    using T = decltype(type);
+    parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+      for (int64_t block = first; block < last; block++) {
+        int64_t b = block * size, e = std::min(rows, b + size);
+        norm_slope_kernel(
+            elements<T>(dy) + b * n, elements<T>(x) + b * n, elements<float>(w),
+            elements<float>(roots) + b, mutable_elements<T>(dx) + b * n,
+            mutable_elements<float>(partial) + block * n, e - b, n);
+      }
+    });
+  });
+  return {dx, sum_of_blocks(partial)};
+}
+
+Tensor ct::swiglu_elements(const Tensor &gate, const Tensor &up) {
+  Tensor y = at::empty(gate.sizes(), gate.options());
+  with_elements_of(gate, [&](auto type) {
+    using T = decltype(type);
+    parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
+      gate_kernel(elements<T>(gate) + b, elements<T>(up) + b, mutable_elements<T>(y) + b, e - b);
+    });
+  });
+  return y;
+}
+
+std::tuple<Tensor, Tensor> ct::swiglu_slopes(
+    const Tensor &dy, const Tensor &gate, const Tensor &up) {
+  Tensor dgate = at::empty(gate.sizes(), gate.options()), dup = at::empty_like(dgate);
+  with_elements_of(gate, [&](auto type) {
+    using T = decltype(type);
+    parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
+      gate_slope_kernel(
+          elements<T>(dy) + b, elements<T>(gate) + b, elements<T>(up) + b,
+          mutable_elements<T>(dgate) + b, mutable_elements<T>(dup) + b, e - b);
+    });
+  });
+  return {dgate, dup};
+}
+
+Tensor ct::turned_pairs(
+    const Tensor &x, const Tensor &cosines, const Tensor &sines, float sign) {
+  int64_t tokens = x.size(1), heads = x.size(2), width = x.size(3), pairs = width / 2;
+  Tensor y = at::empty(x.sizes(), x.options());
+  int64_t batch_angles = cosines.size(0) == 1 ? 0 : tokens * pairs;
+  with_elements_of(x, [&](auto type) {
+    using T = decltype(type);
+    int64_t count = x.size(0) * tokens, row = heads * width;
+    parallel_for(0, count, kGrainElements / row, [&](int64_t b, int64_t e) {
+      for (int64_t i = b; i < e; i++) {
+        int64_t angle = (i / tokens) * batch_angles + (i % tokens) * pairs;
+        turn_kernel(
+            elements<T>(x) + (i / tokens) * x.stride(0) + (i % tokens) * x.stride(1),
+            elements<float>(cosines) + angle, elements<float>(sines) + angle,
+            mutable_elements<T>(y) + i * row, heads, x.stride(2), pairs, sign);
+      }
+    });
+  });
+  return y;
+}
+
+Tensor ct::cross_entropy_rows(
+    const Tensor &logits, const Tensor &targets, int64_t ignore, float seed,
+    const Tensor &slopes) {
+  int64_t rows = logits.size(0), n = logits.size(1);
+  auto *target = elements<int64_t>(targets);
+  for (int64_t r = 0; r < rows; r++)
+    TORCH_CHECK(
+        target[r] == ignore || (target[r] >= 0 && target[r] < n), "target ", target[r],
+        " of a vocabulary of ", n);
+  std::vector<double> losses(static_cast<size_t>(rows), 0.0);
+  with_elements_of(logits, [&](auto type) {
+    using T = decltype(type);
+    auto *to = slopes.defined() ? mutable_elements<T>(slopes) : nullptr;
+    parallel_for(0, rows, kGrainElements / n, [&](int64_t b, int64_t e) {
+      std::unique_ptr<float[]> terms(new float[static_cast<size_t>(n)]);
+      for (int64_t r = b; r < e; r++) {
+        auto *row = elements<T>(logits) + r * n;
+        if (target[r] == ignore) {
+          if (to) std::fill(to + r * n, to + (r + 1) * n, T());
+          continue;
+        }
+        float largest = largest_kernel(row, n);
+        double sum = terms_kernel(row, terms.get(), largest, n);
+        losses[static_cast<size_t>(r)] =
+            std::log(sum) + static_cast<double>(largest) - static_cast<double>(widen(row[target[r]]));
+        if (to) softmax_slope_kernel(terms.get(), sum, seed, target[r], to + r * n, n);
+      }
+    });
+  });
+  double total = 0;
+  for (double loss : losses) total += loss;
+  return at::full({}, total, logits.options().dtype(at::kFloat));
+}
+
+Tensor ct::exponential_elements(const Tensor &x) {
+  Tensor y = at::empty(x.sizes(), x.options());
+  parallel_for(0, x.numel(), kGrainElements, [&](int64_t b, int64_t e) {
+    exponential_kernel(elements<float>(x) + b, mutable_elements<float>(y) + b, e - b);
+  });
+  return y;
+}

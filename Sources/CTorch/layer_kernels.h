@@ -1,0 +1,38 @@
+// The fused CPU kernels of the layers, over whole tensors: parallel, one pass over memory each, the
+// same bits for any number of threads. Tensors are contiguous, fp32 or bf16 alike (`has_kernel`).
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <tuple>
+
+namespace ct {
+
+/// On the CPU, in fp32 or bf16, not empty.
+bool has_kernel(const at::Tensor &t);
+
+/// y, and a root a row in fp32; rows are over the last dimension, `w` fp32.
+std::tuple<at::Tensor, at::Tensor> rms_norm_rows(
+    const at::Tensor &x, const at::Tensor &w, double epsilon);
+/// Slopes at x and at w (fp32).
+std::tuple<at::Tensor, at::Tensor> rms_norm_slopes(
+    const at::Tensor &dy, const at::Tensor &x, const at::Tensor &w, const at::Tensor &roots);
+
+at::Tensor swiglu_elements(const at::Tensor &gate, const at::Tensor &up);
+/// Slopes at gate and up.
+std::tuple<at::Tensor, at::Tensor> swiglu_slopes(
+    const at::Tensor &dy, const at::Tensor &gate, const at::Tensor &up);
+
+/// x [B, T, N, H] with any strides but the last, angles [B or 1, T, 1, H/2] fp32.
+at::Tensor turned_pairs(
+    const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, float sign);
+
+/// The sum of the cross entropies of logits [M, V], an fp32 scalar; rows whose target is `ignore`
+/// are left out. Slopes times `seed` go to `slopes`, which may be the logits, if it is defined.
+at::Tensor cross_entropy_rows(
+    const at::Tensor &logits, const at::Tensor &targets, int64_t ignore, float seed,
+    const at::Tensor &slopes);
+
+/// e^x, fp32.
+at::Tensor exponential_elements(const at::Tensor &x);
+
+}  // namespace ct
