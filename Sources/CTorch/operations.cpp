@@ -144,25 +144,6 @@ ct_tensor ct_embedding_gradient(ct_tensor grad, ct_tensor index, int64_t rows) {
     return at::embedding_dense_backward(Borrowed(grad), Borrowed(index), rows, -1, false);
   });
 }
-ct_tensor ct_rms_norm(ct_tensor x, ct_tensor weight, double eps) {
-  return tensor_or_null([&] {
-    Borrowed w(weight);
-    return at::rms_norm(Borrowed(x), w.tensor.sizes(), w.tensor, eps);
-  });
-}
-ct_tensor ct_cross_entropy_sum(ct_tensor logits, ct_tensor target, int64_t ignore) {
-  return tensor_or_null([&] {
-    return at::cross_entropy_loss(
-        Borrowed(logits), Borrowed(target), {}, at::Reduction::Sum, ignore);
-  });
-}
-ct_tensor ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask, bool causal) {
-  return tensor_or_null([&] {
-    return at::scaled_dot_product_attention(
-        Borrowed(q), Borrowed(k), Borrowed(v),
-        mask ? std::optional<Tensor>(retained(mask)) : std::nullopt, 0.0, causal);
-  });
-}
 
 bool ct_copy_(ct_tensor into, ct_tensor from, bool non_blocking) {
   return succeeded([&] { Borrowed(into).tensor.copy_(Borrowed(from), non_blocking); });

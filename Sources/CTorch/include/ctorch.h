@@ -164,13 +164,8 @@ ct_tensor ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias);
 ct_tensor ct_embedding(ct_tensor weight, ct_tensor index);
 /// Gradient of an embedding's weight: rows of `grad` summed by `index`.
 ct_tensor ct_embedding_gradient(ct_tensor grad, ct_tensor index, int64_t rows);
-ct_tensor ct_rms_norm(ct_tensor x, ct_tensor weight, double eps);
 ct_tensor ct_softmax(ct_tensor a, int64_t dim);
 ct_tensor ct_log_softmax(ct_tensor a, int64_t dim);
-/// Sum of the cross entropies of rows whose target is not `ignore`.
-ct_tensor ct_cross_entropy_sum(ct_tensor logits, ct_tensor target, int64_t ignore);
-/// `mask` may be NULL.
-ct_tensor ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask, bool causal);
 
 // --- In place
 bool ct_copy_(ct_tensor into, ct_tensor from, bool non_blocking);
