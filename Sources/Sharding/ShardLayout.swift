@@ -24,9 +24,11 @@ package struct ShardLayout: Sendable, Equatable {
   /// Elements of a rank's flat buffer.
   package let count: Int
 
-  package init(_ shapes: [[Int]], worldSize: Int) {
+  /// - Parameter alignment: every piece begins at a multiple of so many elements.
+  package init(_ shapes: [[Int]], worldSize: Int, alignment: Int = 1) {
     var offset = 0
     pieces = shapes.map { shape in
+      offset = (offset + alignment - 1) / alignment * alignment
       let rows = (shape[0] + worldSize - 1) / worldSize
       let piece = Piece(
         shape: shape, rows: rows, rowSize: shape.dropFirst().reduce(1, *), offset: offset)

@@ -4,7 +4,7 @@ import Tensors
 
 /// Whole weights of one unit during a visit. When the value dies they are resharded.
 package struct Whole: Sendable {
-  /// Leaves, in the order of the unit's specification.
+  /// In the order of the unit's specification; leaves, unless they are codes.
   package let tensors: [Tensor]
 }
 
@@ -24,10 +24,15 @@ package final class WeightPager {
   /// The whole weights of unit `index`; the all-gather of unit `next` is started.
   package func take(_ index: Int, thenFetch next: Int? = nil) throws -> Whole {
     let flight = try flights.removeValue(forKey: index) ?? start(index)
-    if let next, flights[next] == nil { flights[next] = try start(next) }
+    if let next { try fetch(next) }
     mostWholeUnits = max(mostWholeUnits, flights.count + 1)
     let gathered = try flight.land()
-    return Whole(tensors: shards[index].layout.wholes(of: gathered).map { $0.leaf() })
+    let wholes = shards[index].layout.wholes(of: gathered)
+    return Whole(tensors: wholes.map { $0.dtype.isFloatingPoint ? $0.leaf() : $0 })
+  }
+  /// Starts the all-gather of unit `index` unless it is in flight.
+  package func fetch(_ index: Int) throws {
+    if flights[index] == nil { flights[index] = try start(index) }
   }
 
   /// As `take`, for a unit whose graph is kept until its backward visit: the graph holds these

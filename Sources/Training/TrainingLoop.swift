@@ -17,7 +17,7 @@ package final class TrainingLoop {
   package private(set) var progress = TrainingProgress()
 
   private let walker: Walker
-  private let pager: WeightPager
+  private let pager: UnitPager
   private var stream: BatchStream
   private let validation: BatchStream?
   private let events: TrainingEvents
@@ -38,7 +38,7 @@ package final class TrainingLoop {
     self.events = events
     decoder = Decoder(model.configuration, on: device)
     walker = Walker(decoder, policy: plan.blockPolicy, lossHead: lossHead, on: device)
-    pager = WeightPager(model.shards, group: model.group)
+    pager = UnitPager(model.shards, model.units, group: model.group)
     guard stepsPerEpoch > 0 else {
       throw TuneError(
         .data,

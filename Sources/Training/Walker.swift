@@ -77,23 +77,23 @@ package final class Walker {
   /// - Parameter seed: the slope at the sum of the losses, 1 / (label tokens of the whole step).
   /// - Returns: the sum of the cross entropies of this rank's labels, an fp32 scalar tensor.
   package func forwardBackward(
-    _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: WeightPager,
+    _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: UnitPager,
     reducer: GradientReducer
   ) throws -> Tensor {
     try withGraph(false) {
+      pager.see(numerics)
       var visits: [Visit] = []
       var x = try embed(input, pager)
       for layer in 0..<units.blockCount {
-        let visit = try visitForward(layer, x, input, numerics, pager)
+        let visit = try visitForward(layer, x, input, pager)
         x = visit.output
         visits.append(visit.visit)
       }
-      let head = try visitHead(x, input, numerics, seed: seed, pager: pager)
+      let head = try visitHead(x, input, seed: seed, pager: pager)
       try reducer.reduce(units.head, head.gradients)
       var slope = head.slope
       for layer in (0..<units.blockCount).reversed() {
-        slope = try visitBackward(
-          layer, visits.removeLast(), slope, input, numerics, pager, reducer)
+        slope = try visitBackward(layer, visits.removeLast(), slope, input, pager, reducer)
       }
       let rows = decoder.configuration.vocabularySize
       let embedding = slope.embeddingGradient(input.tokens, rows: rows)
@@ -105,45 +105,45 @@ package final class Walker {
   }
 
   /// The sum of the cross entropies only, for validation.
-  package func loss(_ input: StepInput, _ numerics: LinearNumerics, pager: WeightPager) throws
+  package func loss(_ input: StepInput, _ numerics: LinearNumerics, pager: UnitPager) throws
     -> Tensor
   {
     try withGraph(false) {
-      let x = try forward(input, numerics, pager)
-      let weights = try headWeights(numerics, pager)
-      return lossHead.lossSum(decoder.norm(x, .exact(weights.norm)), input.labels, weights.output)
+      pager.see(numerics)
+      let x = try forward(input, pager)
+      let weights = try headWeights(pager)
+      return lossHead.lossSum(decoder.norm(x, weights.norm), input.labels, weights.output)
     }
   }
 
   /// Walks forward looking for the first linear layer whose input is not finite; for the message
   /// when a loss is not.
-  package func firstNonFinite(_ input: StepInput, _ numerics: LinearNumerics, pager: WeightPager)
+  package func firstNonFinite(_ input: StepInput, _ numerics: LinearNumerics, pager: UnitPager)
     throws -> String?
   {
     // The walk goes on after a find: the other ranks still wait for this one's shards.
     var found: String?
-    _ = try withGraph(false) { try forward(input, numerics, pager) { found = found ?? $0 } }
+    pager.see(numerics)
+    _ = try withGraph(false) { try forward(input, pager) { found = found ?? $0 } }
     try pager.reset()
     return found
   }
 
   private func forward(
-    _ input: StepInput, _ numerics: LinearNumerics, _ pager: WeightPager,
-    reporting: ((String) -> Void)? = nil
+    _ input: StepInput, _ pager: UnitPager, reporting: ((String) -> Void)? = nil
   ) throws -> Tensor {
     var x = try embed(input, pager)
     for layer in 0..<units.blockCount {
-      let whole = try pager.take(units.block(layer), thenFetch: units.block(layer) + 1)
-      let weights = units.blockWeights(whole).map(numerics.view)
+      let visit = try pager.take(units.block(layer), thenFetch: units.block(layer) + 1)
+      let weights = units.blockWeights(visit.weights)
       let probe = reporting.map { nonFiniteProbe(layer: layer, report: $0) }
       x = decoder.block(x, weights, input.context, probe: probe)
     }
     return x
   }
 
-  private func embed(_ input: StepInput, _ pager: WeightPager) throws -> Tensor {
-    let whole = try pager.take(DecoderUnits.embedding, thenFetch: units.block(0))
-    return decoder.embed(input.tokens, whole.tensors[0])
+  private func embed(_ input: StepInput, _ pager: UnitPager) throws -> Tensor {
+    decoder.embed(input.tokens, try pager.embedding(thenFetch: units.block(0)))
   }
 }
 
@@ -155,31 +155,27 @@ private enum Visit {
 
 extension Walker {
   private func visitForward(
-    _ layer: Int, _ x: Tensor, _ input: StepInput, _ numerics: LinearNumerics,
-    _ pager: WeightPager
+    _ layer: Int, _ x: Tensor, _ input: StepInput, _ pager: UnitPager
   ) throws -> (output: Tensor, visit: Visit) {
     let unit = units.block(layer)
     guard policy == .keep else {
-      let whole = try pager.take(unit, thenFetch: unit + 1)
-      let output = decoder.block(
-        x, units.blockWeights(whole).map(numerics.view), input.context)
+      let visit = try pager.take(unit, thenFetch: unit + 1)
+      let output = decoder.block(x, units.blockWeights(visit.weights), input.context)
       return (output, .input(policy == .offload ? x.to(.cpu, nonBlocking: true) : x))
     }
-    let whole = try pager.takeKept(unit, thenFetch: unit + 1)
+    let visit = try pager.takeKept(unit, thenFetch: unit + 1)
     let leaf = x.leaf()
     let output = withGraph(true) {
-      decoder.block(leaf, units.blockWeights(whole).map(numerics.view), input.context)
+      decoder.block(leaf, units.blockWeights(visit.weights), input.context)
     }
     pager.release(unit)
-    return (
-      output.detach(), .graph(input: leaf, weights: whole.tensors, output: output)
-    )
+    return (output.detach(), .graph(input: leaf, weights: visit.leaves, output: output))
   }
 
   /// The slope at the block's input; the gradients of its weights go to the reducer.
   private func visitBackward(
     _ layer: Int, _ visit: consuming Visit, _ slope: Tensor, _ input: StepInput,
-    _ numerics: LinearNumerics, _ pager: WeightPager, _ reducer: GradientReducer
+    _ pager: UnitPager, _ reducer: GradientReducer
   ) throws -> Tensor {
     let unit = units.block(layer)
     let next = layer > 0 ? unit - 1 : nil
@@ -189,11 +185,11 @@ extension Walker {
       try pager.refill(unit, thenFetch: next)
       (leaf, weights, output) = (kept, keptWeights, keptOutput)
     case .input(let x):
-      let whole = try pager.take(unit, thenFetch: next)
+      let visit = try pager.take(unit, thenFetch: next)
       leaf = x.to(device).leaf()
-      weights = whole.tensors
+      weights = visit.leaves
       output = withGraph(true) {
-        decoder.block(leaf, units.blockWeights(whole).map(numerics.view), input.context)
+        decoder.block(leaf, units.blockWeights(visit.weights), input.context)
       }
     }
     let found = gradients(of: output, seed: slope, withRespectTo: [leaf] + weights)
@@ -213,13 +209,14 @@ extension Walker {
   }
 
   private func visitHead(
-    _ x: Tensor, _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: WeightPager
+    _ x: Tensor, _ input: StepInput, seed: Double, pager: UnitPager
   ) throws -> HeadVisit {
-    let weights = try headWeights(numerics, pager, thenFetch: units.blockCount)
+    let weights = try headWeights(pager, thenFetch: units.blockCount)
     let leaf = x.leaf()
-    let normalized = withGraph(true) { decoder.norm(leaf, .exact(weights.norm)) }
+    let normalized = withGraph(true) { decoder.norm(leaf, weights.norm) }
     let slopes = lossHead.slopes(normalized, input.labels, weights.output, seed: seed)
-    let found = gradients(of: normalized, seed: slopes.input, withRespectTo: [leaf, weights.norm])
+    let found = gradients(
+      of: normalized, seed: slopes.input, withRespectTo: [leaf, weights.norm.exactTensor])
     guard let slope = found[0], let normSlope = found[1] else {
       preconditionFailure("the head's norm lost its graph")
     }
@@ -230,23 +227,23 @@ extension Walker {
   }
 
   private func headWeights(
-    _ numerics: LinearNumerics, _ pager: WeightPager, thenFetch next: Int? = nil
-  ) throws -> (norm: Tensor, output: LinearWeight) {
-    let whole = try pager.take(units.head, thenFetch: tied ? DecoderUnits.embedding : next)
-    let output =
-      tied
-      ? try pager.take(DecoderUnits.embedding, thenFetch: next).tensors[0] : whole.tensors[1]
-    return (whole.tensors[0], numerics.view(output))
+    _ pager: UnitPager, thenFetch next: Int? = nil
+  ) throws -> (norm: LinearWeight, output: LinearWeight) {
+    let head = try pager.take(units.head, thenFetch: tied ? DecoderUnits.embedding : next)
+    guard tied else { return (head.weights[0], head.weights[1]) }
+    let embedding = try pager.take(DecoderUnits.embedding, thenFetch: next)
+    return (head.weights[0], embedding.weights[0])
   }
 }
 
 extension DecoderUnits {
-  /// The tensors of a block's visit by name, in the order of `BlockWeights.all`.
-  func blockWeights(_ whole: Whole) -> BlockWeights<Tensor> {
-    let t = whole.tensors
-    return BlockWeights(
-      attentionNorm: t[0], query: t[1], key: t[2], value: t[3], attentionOutput: t[4],
-      feedForwardNorm: t[5], gate: t[6], up: t[7], down: t[8])
+  /// What stands for a block's parameters, in the order of its specification, by name.
+  func blockWeights<W>(_ values: [W]) -> BlockWeights<W> {
+    var rest = values.makeIterator()
+    return specification.blocks[0].map { parameter in
+      guard let value = rest.next() else { preconditionFailure("no value for \(parameter.name)") }
+      return value
+    }
   }
 }
 

@@ -87,7 +87,7 @@ func walk(
   group: ProcessGroup = .single
 ) throws -> (loss: Double, gradients: [Tensor], mostWholeUnits: Int) {
   let shards = toy.shards(rank: group.rank, worldSize: group.worldSize)
-  let pager = WeightPager(shards, group: group)
+  let pager = UnitPager(shards, toy.units, group: group)
   var found: [Int: Tensor] = [:]
   let reducer = GradientReducer(layouts: shards.map(\.layout), group: group) { unit, gradient in
     found[unit] = gradient

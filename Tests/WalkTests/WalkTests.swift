@@ -10,12 +10,13 @@ import Testing
 @testable import Training
 
 private let fakeQuantized = LinearNumerics.fakeQuantized(QuantizationScheme(groupSize: 32))
+private let simulated = LinearNumerics.simulated(QuantizationScheme(groupSize: 32))
 
 @Suite struct WalkTests {
   @Test(arguments: [false, true], [BlockPolicy.recompute, .keep, .offload])
   func equalsTheWholeGraph(tied: Bool, policy: BlockPolicy) throws {
     for dtype in [DType.float32, .bfloat16] {
-      for numerics in [LinearNumerics.exact, fakeQuantized] {
+      for numerics in [LinearNumerics.exact, fakeQuantized, simulated] {
         let toy = Toy(tied: tied, dtype: dtype)
         let input = toy.input(rows: 0..<2)
         let truth = toy.wholeGraph(input, numerics, seed: 1.0 / 40)
@@ -52,6 +53,7 @@ private let fakeQuantized = LinearNumerics.fakeQuantized(QuantizationScheme(grou
   func ranksEqualOneProcess(worldSize: Int, policy: BlockPolicy) throws {
     for (tied, numerics, bound) in [
       (true, LinearNumerics.exact, 1e-5), (false, .exact, 1e-5), (true, fakeQuantized, 1e-4),
+      (false, fakeQuantized, 1e-4), (true, simulated, 1e-4),
     ] {
       let truth = Toy(tied: tied).wholeGraph(
         Toy(tied: tied).input(rows: 0..<4), numerics, seed: 1.0 / 70)
@@ -79,11 +81,11 @@ private let fakeQuantized = LinearNumerics.fakeQuantized(QuantizationScheme(grou
     let up = shards[unit].layout.pieces[7]
     shards[unit].flat.narrow(0, from: up.offset, count: 96).fill(.infinity)
     let found = try Walker(toy.decoder, policy: .recompute).firstNonFinite(
-      toy.input(rows: 0..<1), .exact, pager: WeightPager(shards, group: .single))
+      toy.input(rows: 0..<1), .exact, pager: UnitPager(shards, toy.units, group: .single))
     #expect(found?.hasPrefix("layer 1, input of mlp.down_proj, row") == true)
     shards = toy.shards(rank: 0, worldSize: 1)
     let none = try Walker(toy.decoder, policy: .recompute).firstNonFinite(
-      toy.input(rows: 0..<1), .exact, pager: WeightPager(shards, group: .single))
+      toy.input(rows: 0..<1), .exact, pager: UnitPager(shards, toy.units, group: .single))
     #expect(none == nil)
   }
 }
