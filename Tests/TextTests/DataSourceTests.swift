@@ -39,7 +39,7 @@ import Testing
     #expect(null.message == "record 1: column 'instruction' holds null, not text")
     #expect(try alpaca(#"{"instruction": "a", "input": null, "output": "b"}"#).count == 1)
     #expect(try tuneError { _ = try alpaca("[1]") }.code == .data)
-    #expect(try tuneError { _ = try alpaca("{}\n7\n") }.location.line == 2)
+    #expect(try tuneError { _ = try alpaca("\(good)\n7\n") }.location.line == 2)
   }
 
   @Test(arguments: ["", "\n\n", "[]"])

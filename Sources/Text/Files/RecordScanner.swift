@@ -48,9 +48,9 @@ final class RecordScanner: RecordFile {
   /// - Throws: `TuneError` for what cannot be opened, UTF-16, a CSV file without a header.
   init(
     _ path: String, kind: DataSource.Kind, source: DataSource,
-    unpacking: UnpackingLimit = .standard
+    chunk: Int = 256 << 10
   ) throws {
-    window = ByteWindow(try UnpackedFile(path: path, limit: unpacking))
+    window = ByteWindow(try UnpackedFile(path: path), chunk: chunk)
     layout = RecordLayout(path: path, kind: kind)
     keepsLinebreaks = source.keepLinebreaks && kind == .text
     isField = source.field != nil

@@ -23,10 +23,16 @@ final class IndexedFile: Sendable {
     var spill = ByteSpill(of: path)
     let isPlain = (file as? RecordScanner).map { !$0.isPacked } ?? false
     var byteCount = 0
+    let limit = try Self.unpackedLimit(path, kind)
     while let span = try file.next() {
       let offset = isPlain ? span.range.lowerBound : spill.count
       if !isPlain { try file.withBytes(of: span) { try spill.append($0) } }
       byteCount += span.range.count
+      guard byteCount <= limit else {
+        throw TuneError(
+          .malformedFile, "the file's records unpack to more than \(limit) bytes",
+          remedy: "If you trust the file, set streaming: True.", at: .init(file: path))
+      }
       spans.append(
         Span(
           offset: offset, count: UInt32(clamping: span.range.count),
@@ -35,6 +41,12 @@ final class IndexedFile: Sendable {
     self.spans = spans
     self.byteCount = byteCount
     store = isPlain ? try StoredBytes(path: path) : try spill.finish()
+  }
+
+  /// Parquet unpacks values by itself, so `UnpackedFile` has no say in it.
+  private static func unpackedLimit(_ path: String, _ kind: DataSource.Kind) throws -> Int {
+    guard kind == .parquet else { return .max }
+    return UnpackingLimit.standard.bytes(packed: try StoredBytes(path: path).count)
   }
 
   var count: Int { spans.count }
