@@ -20,9 +20,19 @@ package enum AtomicFile {
       if error is TuneError { throw error }
       throw failure(path, "cannot write the file", error)
     }
+    do {
+      try put(temporary, at: path)
+    } catch let error {
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  /// Makes a file that is written and synced already `path`; both must be on one disk.
+  /// - Throws: `TuneError` with code `.disk`; the temporary file stays.
+  package static func put(_ temporary: String, at path: String) throws {
     guard rename(temporary, path) == 0 else {
       let reason = String(cString: strerror(errno))
-      unlink(temporary)
       throw failure(path, "cannot put the file in place: \(reason)")
     }
     syncFolder(of: path)

@@ -5,12 +5,12 @@ import Essentials
 import Foundation
 
 /// How far a packed file may unpack: well beyond what text packs to, well below a bomb.
-struct UnpackingLimit: Sendable {
+package struct UnpackingLimit: Sendable {
   /// Times the packed size.
   var ratio = 200
   /// So many bytes are always allowed.
   var floor = 256 << 20
-  static let standard = UnpackingLimit()
+  package static let standard = UnpackingLimit()
 
   func bytes(packed: Int) -> Int {
     let (product, overflow) = packed.multipliedReportingOverflow(by: ratio)
@@ -18,7 +18,7 @@ struct UnpackingLimit: Sendable {
   }
 }
 
-final class UnpackedFile {
+package final class UnpackedFile {
   let path: String
   let isPacked: Bool
   private let descriptor: Int32
@@ -31,7 +31,7 @@ final class UnpackedFile {
   private var unpackedCount = 0
 
   /// - Throws: `TuneError` when the file cannot be opened.
-  init(path: String, limit: UnpackingLimit = .standard) throws {
+  package init(path: String, limit: UnpackingLimit = .standard) throws {
     self.path = path
     descriptor = try openDataFile(path)
     packedSize = sizeOfDataFile(descriptor)
@@ -56,7 +56,7 @@ final class UnpackedFile {
 
   /// Fills `output` from its start with the next bytes.
   /// - Returns: how many; 0 only at the end.
-  func read(into output: UnsafeMutableRawBufferPointer) throws -> Int {
+  package func read(into output: UnsafeMutableRawBufferPointer) throws -> Int {
     guard let unpacker else { return try readDataFile(descriptor, output, path) }
     while true {
       if inputRange.isEmpty, !inputEnded {

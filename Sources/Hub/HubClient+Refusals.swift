@@ -1,0 +1,64 @@
+// What the Hub means when it says no. It answers 401 for a repository that is not there, for one
+// that is private and for one with conditions: its own headers tell them apart.
+import Essentials
+import Foundation
+
+extension HubClient {
+  func refusal(_ response: WebSession.Response, _ repository: Repository) async -> TuneError {
+    await response.drain()
+    let code = response.header("x-error-code") ?? ""
+    let said = response.header("x-error-message").map { clean($0) }
+    let cause = said.flatMap { $0.isEmpty ? nil : Reason($0) }
+    func error(_ message: String, _ remedy: String) -> TuneError {
+      TuneError(
+        .network, message, remedy: remedy, at: .init(file: response.url.shown), cause: cause)
+    }
+    let page = repository.page(settings.endpoint)
+    let kind = repository.kind.rawValue
+    switch (code, response.status) {
+    case ("GatedRepo", _):
+      return error(
+        "the \(kind) '\(repository.id)' is gated: its owner wants its terms accepted",
+        settings.token == nil
+          ? "Accept them on \(page), then give your token: --hf-token, or HF_TOKEN. Tokens: "
+            + "https://huggingface.co/settings/tokens"
+          : "Accept them on \(page) with the account of your token, and check that the token may "
+            + "read gated repositories.")
+    case ("RevisionNotFound", _):
+      return error(
+        "the \(kind) '\(repository.id)' has no revision '\(repository.revision)'",
+        "\(page)/tree/main shows its branches and tags.")
+    case ("EntryNotFound", _):
+      return error(
+        "the hub lists a file that it does not have",
+        "The repository has just changed, or is broken: try again.")
+    case (_, 401) where said == "Invalid credentials in Authorization header":
+      return error(
+        "the hub does not know the token that was sent",
+        "It may have expired: make a new one at https://huggingface.co/settings/tokens. It comes "
+          + "from --hf-token, HF_TOKEN, HUGGING_FACE_HUB_TOKEN or the file `hf auth login` wrote.")
+    case ("RepoNotFound", _), (_, 401), (_, 404):
+      return error(
+        "there is no \(kind) '\(repository.id)' on the Hugging Face Hub, or it is private",
+        missingRemedy(repository))
+    case (_, 403):
+      return error(
+        "the hub forbids access to '\(repository.id)'",
+        settings.token == nil
+          ? "Give a token with --hf-token, or in HF_TOKEN." : "Check what your token may read.")
+    default:
+      return error(
+        "the hub refuses with status \(response.status)",
+        "Check the name of the repository and HF_ENDPOINT.")
+    }
+  }
+
+  private func missingRemedy(_ repository: Repository) -> String {
+    let other = repository.kind == .model ? "dataset" : "model"
+    let access =
+      settings.token == nil
+      ? "For a private one give a token: --hf-token, or HF_TOKEN."
+      : "Check that your token may read it."
+    return "Check the spelling; a \(other) needs --repo-type \(other). \(access)"
+  }
+}
