@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 
+#include "integer_vector.h"
 #include "parallel.h"
 #include "quantize_rows.h"
 
@@ -247,6 +248,7 @@ const char *name_of(InstructionSet set) {
 
 void integer_product(
     const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, InstructionSet set) {
+  if (has_vector_product(x, w, set)) return vector_product(x, w, y, stored);
   const int64_t groups = w.k / w.group;
 #define RUN(name)                                                                                \
   in_parallel(                                                                                   \

@@ -1,0 +1,14 @@
+// A few tokens times packed weights: each weight is used too seldom to be laid out anew, so rows are
+// read as they are stored. Decoding is this.
+#pragma once
+#include "integer_product.h"
+
+namespace ct {
+
+/// Whether this way takes the weight, and is worth taking for so many tokens.
+bool has_vector_product(const CodedTokens &x, const CodedWeight &w, InstructionSet set);
+
+/// As `integer_product`, to the same bits.
+void vector_product(const CodedTokens &x, const CodedWeight &w, void *y, Stored stored);
+
+}  // namespace ct
