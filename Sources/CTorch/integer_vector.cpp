@@ -17,7 +17,7 @@
 namespace ct {
 
 bool has_vector_product(const CodedTokens &x, const CodedWeight &w, InstructionSet set) {
-  constexpr int64_t kMostTokens = 6;
+  constexpr int64_t kMostTokens = 12;
   return set != InstructionSet::portable && x.m <= kMostTokens && w.is_packed() &&
          (w.group == 32 || w.group % 64 == 0);
 }

@@ -41,6 +41,29 @@ extension ModelFolder {
   package func quantized(_ specification: ParameterSpecification, rows: Range<Int>) throws
     -> QuantizedWeight?
   {
+    guard let stored = try storedCodes(specification, rows: rows) else { return nil }
+    let codes = stored.packed.unpackedCodes(
+      bits: stored.scheme.weightBits, columns: specification.shape[1])
+    // The caller may keep the scales; mapped memory is not its to keep.
+    return QuantizedWeight(scheme: stored.scheme, codes: codes, scales: stored.scales.clone())
+  }
+
+  /// A linear layer's codes and scales in the layout of the integer product: over mapped memory where
+  /// the folder holds them so (4 bits, fp32 scales, rows in our order). Nil where its weight is plain.
+  package func coded(_ specification: ParameterSpecification) throws -> CodedWeight? {
+    let rows = 0..<specification.shape[0]
+    guard let scheme = quantizationScheme, scheme.weightBits == 4 else {
+      return try quantized(specification).map(CodedWeight.init)
+    }
+    return try storedCodes(specification, rows: rows).map {
+      CodedWeight(packed: $0.packed, scales: $0.scales, scheme: scheme)
+    }
+  }
+
+  /// Codes as they lie in the file, and scales in fp32, checked.
+  private func storedCodes(_ specification: ParameterSpecification, rows: Range<Int>) throws -> (
+    scheme: QuantizationScheme, packed: Tensor, scales: Tensor
+  )? {
     guard let scheme = quantizationScheme, isQuantized(specification) else { return nil }
     try checkQuantized(specification, scheme)
     let file = try owner(of: specification)
@@ -54,8 +77,7 @@ extension ModelFolder {
         .malformedFile, "tensor '\(scalesName)' has scales that are not positive numbers",
         at: .init(file: file.path))
     }
-    let columns = specification.shape[1]
-    let usedBits = columns * scheme.weightBits % 8
+    let usedBits = specification.shape[1] * scheme.weightBits % 8
     if usedBits != 0 {
       let last = packed.narrow(1, from: packed.shape[1] - 1, count: 1).to(.int32)
       guard !last.isGreater(than: Double(1 << usedBits - 1)).any else {
@@ -64,10 +86,7 @@ extension ModelFolder {
           at: .init(file: file.path))
       }
     }
-    let codes = packed.unpackedCodes(bits: scheme.weightBits, columns: columns)
-    // The caller may keep the scales; mapped memory is not its to keep.
-    return QuantizedWeight(
-      scheme: scheme, codes: codes, scales: scheme.scaleDType == .float32 ? scales.clone() : scales)
+    return (scheme, packed, scales)
   }
 
   /// Whether the folder holds this parameter as codes.

@@ -30,9 +30,7 @@ extension InferenceModel {
     }
     func view(_ parameter: ParameterSpecification) throws -> LinearWeight {
       defer { noteOne() }
-      if let stored = try folder.quantized(parameter) {
-        return stored.weight(on: device)
-      }
+      if let stored = try folder.linearWeight(parameter, on: device) { return stored }
       let tensor = try exact(parameter)
       guard folder.quantizationScheme == nil, let scheme, scheme.fits(parameter) else {
         return .exact(tensor)
@@ -56,7 +54,7 @@ extension InferenceModel {
     _ scheme: QuantizationScheme?
   ) throws -> LinearWeight {
     let head = configuration.headSpecification
-    if let stored = try folder.quantized(head) { return stored.weight(on: embedding.device) }
+    if let stored = try folder.linearWeight(head, on: embedding.device) { return stored }
     guard folder.quantizationScheme == nil, let scheme, scheme.fits(head) else {
       return .exact(embedding)
     }
@@ -65,6 +63,16 @@ extension InferenceModel {
 }
 
 extension ModelFolder {
+  /// A layer stored as codes, in the layout that this device multiplies; nil for a plain one.
+  fileprivate func linearWeight(_ parameter: ParameterSpecification, on device: Device) throws
+    -> LinearWeight?
+  {
+    if device == .cpu, quantizationScheme?.hasIntegerProduct == true {
+      return try coded(parameter).map { .coded($0, slopes: nil) }
+    }
+    return try quantized(parameter)?.weight(on: device)
+  }
+
   /// - Throws: when the folder is quantized with another scheme.
   fileprivate func checkScheme(_ wanted: QuantizationScheme?) throws {
     guard let stored = quantizationScheme, let wanted, wanted != stored else { return }
