@@ -98,17 +98,18 @@ final class ShufflingReader: SampleReader {
   private var heldBytes = 0
   private var random: MersenneTwister
   private var hasEnded = false
-  /// The buffer is full at so many bytes too, however few samples these are.
-  private static let byteLimit = 256 << 20
+  private let byteLimit: Int
 
-  init(_ base: any SampleReader, size: Int, seed: UInt64) {
+  /// - Parameter byteLimit: the buffer is full at so many bytes too, however few samples these are.
+  init(_ base: any SampleReader, size: Int, seed: UInt64, byteLimit: Int = 256 << 20) {
     self.base = base
     self.size = size
+    self.byteLimit = byteLimit
     random = MersenneTwister(seed: seed)
   }
 
   func next() throws -> PendingSample? {
-    while !hasEnded, held.count < size, heldBytes < Self.byteLimit || held.isEmpty {
+    while !hasEnded, held.count < size, heldBytes < byteLimit || held.isEmpty {
       guard let sample = try base.next() else {
         hasEnded = true
         break

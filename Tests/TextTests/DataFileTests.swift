@@ -220,6 +220,32 @@ import Testing
     #expect(found > 300)
   }
 
+  @Test func aLongFileIsReadThroughASmallWindow() throws {
+    let line = "{\"text\": \"\(String(repeating: "word ", count: 30))\"}\n"
+    let path = try Fixtures.write(String(repeating: line, count: 20_000), "long.jsonl")
+    let scanner = try RecordScanner(path, kind: .json, source: DataSource(source: "json"))
+    var count = 0
+    while try scanner.next() != nil { count += 1 }
+    #expect(count == 20_000 && scanner.window.capacity == 256 << 10)
+    try FileManager.default.removeItem(atPath: path)
+  }
+
+  @Test func aSettingForAnotherKindOfFileIsAnError() throws {
+    let text = DataSource(source: try Fixtures.write("a", "a.txt"))
+    var (delimited, within) = (text, text)
+    (delimited.delimiter, within.field) = (";", "data")
+    let json = try Fixtures.write("{}", "a.jsonl")
+    let cases = [
+      (delimited, "delimiter"), (within, "field"),
+      (DataSource(source: json, sampleBy: .paragraph), "sample_by"),
+      (DataSource(source: json, keepLinebreaks: true), "keep_linebreaks"),
+    ]
+    for (source, key) in cases {
+      #expect(try tuneError { _ = try source.records() }.location.key == key)
+      #expect(try tuneError { _ = try source.streamedRecords() }.location.key == key)
+    }
+  }
+
   @Test func whatIsUnpackedGoesToDiskWhenItIsMuch() throws {
     for limit in [10, 1000, 1 << 20] {
       var spill = ByteSpill(of: "x", memoryLimit: limit)

@@ -94,6 +94,13 @@ import Testing
     #expect(error.location.file?.hasSuffix("README.md") == true)
   }
 
+  @Test(arguments: ["[", "{a: ", "- ", "? "])
+  func aDeeplyNestedCardIsRefused(_ opening: String) throws {
+    let yaml = "configs: " + (opening == "- " ? "\n" : "")
+    let text = "---\n\(yaml)\(String(repeating: opening, count: 100_000))\n---\n"
+    #expect(throws: TuneError.self) { try DatasetCard(text: text, file: "README.md") }
+  }
+
   @Test func manyStarsTakeNoTime() throws {
     let stars = String(repeating: "**/*a*", count: 200)
     let folder = try folder(

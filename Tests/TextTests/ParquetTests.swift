@@ -123,6 +123,25 @@ import Testing
     #expect(refused > 300)
   }
 
+  @Test(arguments: [-1, 0, 2, 9, .min, .max])
+  func aSchemaMustHaveTheFieldsItCounts(_ count: Int) throws {
+    func element(_ children: Int, _ repetition: Int64, list: Bool = false) -> ParquetElement {
+      ParquetElement(repetition: repetition, childCount: children, logical: list ? 3 : nil)
+    }
+    let leaf = ParquetElement(type: .int32, repetition: 1)
+    let root = element(1, 0)
+    let lists = [root, element(1, 1, list: true), element(1, 2), leaf]
+    #expect(try ParquetSchema(lists).leaves.count == 1)
+    for place in 0..<3 {
+      var wrong = lists
+      wrong[place].childCount = count
+      #expect(throws: MalformedBytes.self) { try ParquetSchema(wrong) }
+    }
+    let deep = [root] + [ParquetElement](repeating: element(1, 2), count: 100) + [leaf]
+    #expect(throws: MalformedBytes.self) { try ParquetSchema(deep) }
+    #expect(throws: MalformedBytes.self) { try ParquetSchema([]) }
+  }
+
   @Test func aRecordHasABoundedSize() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -88,6 +88,20 @@ private struct Numbered: TextDataset {
       try rows(epoch(stream(try dataset(true, buffer: 1), shuffle: true, batchSize: 5))) == ordered)
   }
 
+  @Test func aBufferHoldsNoMoreThanItsBytes() throws {
+    let base = try #require(try dataset(true) as? any StreamedDataset)
+    let size = try #require(try base.reader(epoch: 0).next()).byteCount
+    #expect(size == "{\"text\": \"0\"}".utf8.count)
+    let held = ShufflingReader(
+      try base.reader(epoch: 0), size: 1000, seed: 1, byteLimit: size * 4)
+    let ordered = try (0..<55).map { try base.sample(at: $0) }
+    for position in 0..<55 {
+      let sample = try #require(try held.next()).make()
+      #expect(try #require(ordered.firstIndex(of: sample)) < position + 4)
+    }
+    #expect(try held.next() == nil)
+  }
+
   @Test(arguments: [false, true])
   func aRestoredStreamGoesOnAsIfNeverStopped(shuffle: Bool) throws {
     for epochNumber in 0..<2 {

@@ -32,6 +32,9 @@ final class ByteWindow {
     buffer = [UInt8](repeating: 0, count: chunk)
   }
 
+  /// How much of the file it can hold now.
+  var capacity: Int { buffer.count }
+
   /// The byte at a place, nil behind the end.
   func byte(at offset: Int) throws -> UInt8? {
     while offset >= loaded.upperBound { if try !load() { return nil } }

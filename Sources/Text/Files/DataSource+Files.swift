@@ -80,7 +80,8 @@ extension DataSource {
   }
 
   private func files(listedIn folder: String, only wanted: Kind?) throws -> DataFiles {
-    let splits = DataFolder.splits(of: try DataFolder.listing(of: folder))
+    let names = try DataFolder.listing(of: folder)
+    let splits = DataFolder.splits(of: names)
     var counts: [Kind: Int] = [:]
     for name in splits.values.joined() {
       if let kind = DataFolder.kind(of: name) { counts[kind, default: 0] += 1 }
@@ -96,7 +97,9 @@ extension DataSource {
     if files.isEmpty {
       throw TuneError(
         .data, "the folder has no \(wanted?.rawValue ?? "json, csv, parquet or text") files",
-        remedy: "Name the files with data_files.", at: .init(file: folder, key: "source"))
+        remedy: names.contains { $0.hasSuffix(".arrow") }
+          ? "Arrow files are not read: write the dataset anew with its method to_parquet."
+          : "Name the files with data_files.", at: .init(file: folder, key: "source"))
     }
     return DataFiles(kind: kind, bySplit: files, source: self)
   }

@@ -55,6 +55,7 @@ package struct DataSource: Sendable, Equatable {
   /// - Throws: `TuneError` for what is not there, not readable, not supported, or empty.
   func records() throws -> Records {
     let files = try dataFilesBySplit()
+    try checkOptions(for: files.kind)
     var loaded: [String: Records] = [:]
     var selected: Records?
     for part in try SplitSelection(split).parts {
@@ -77,6 +78,7 @@ package struct DataSource: Sendable, Equatable {
         at: .init(key: "shuffle_buffer_size"))
     }
     let files = try dataFilesBySplit()
+    try checkOptions(for: files.kind)
     let parts = try SplitSelection(split).parts
     var counts: [String: [Int]] = [:]
     for part in parts where counts[part.name] == nil {
@@ -94,6 +96,19 @@ package struct DataSource: Sendable, Equatable {
       })
     guard selected.count > 0 else { throw empty(files) }
     return selected
+  }
+
+  /// - Throws: for a setting that this kind of file has no use for.
+  private func checkOptions(for kind: Kind) throws {
+    let options: [(key: String, isSet: Bool, kind: Kind)] = [
+      ("delimiter", delimiter != nil, .csv), ("field", field != nil, .json),
+      ("sample_by", sampleBy != .line, .text), ("keep_linebreaks", keepLinebreaks, .text),
+    ]
+    for option in options where option.isSet && option.kind != kind {
+      throw TuneError(
+        .configuration, "\(option.key) is for \(option.kind) files, and these are \(kind) files",
+        remedy: "Remove \(option.key).", at: .init(key: option.key))
+    }
   }
 
   func delimiterByte(for path: String) throws -> UInt8 {

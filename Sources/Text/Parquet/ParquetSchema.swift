@@ -81,9 +81,7 @@ struct ParquetSchema {
         ParquetLeaf(element: element, definition: definition, repetition: repetition))
       return .leaf(leaves.count - 1)
     }
-    guard element.childCount >= 1, element.childCount <= elements.count - position else {
-      throw Self.wrongCount
-    }
+    guard position < elements.count else { throw Self.wrongCount }
     let isList = element.logical == 3 || element.converted == 3
     let isMap = element.logical == 2 || element.converted == 1 || element.converted == 2
     if isList || isMap, element.childCount == 1, elements[position].repetition == 2 {
@@ -95,7 +93,9 @@ struct ParquetSchema {
   private mutating func children(
     of element: ParquetElement, _ definition: Int, _ repetition: Int, _ depth: Int
   ) throws -> [ParquetNode] {
-    guard element.childCount <= elements.count - position else { throw Self.wrongCount }
+    guard element.childCount >= 1, element.childCount <= elements.count - position else {
+      throw Self.wrongCount
+    }
     var children: [ParquetNode] = []
     for _ in 0..<element.childCount {
       children.append(try node(definition, repetition, depth: depth + 1))
