@@ -3,8 +3,9 @@
 // cause (a shape misuse inside the model) traps instead, with the caller's line.
 
 /// An error that a user can act on.
-package struct TuneError: Error, Sendable, CustomStringConvertible {
-  package enum Code: String, Sendable {
+public struct TuneError: Error, Sendable, CustomStringConvertible {
+  /// What kind of mistake it is.
+  public enum Code: String, Sendable {
     /// The command line cannot be understood; the process exits with 64.
     case usage
     /// A configuration key, value, component or combination is wrong.
@@ -26,12 +27,13 @@ package struct TuneError: Error, Sendable, CustomStringConvertible {
     case nonFinite
     case unsupported
   }
-  package struct Location: Sendable, Equatable {
-    package var file: String?
-    package var line: Int?
-    package var key: String?
-    package var rank: Int?
-    package init(file: String? = nil, line: Int? = nil, key: String? = nil, rank: Int? = nil) {
+  /// Where it was found, as far as that is known.
+  public struct Location: Sendable, Equatable {
+    public var file: String?
+    public var line: Int?
+    public var key: String?
+    public var rank: Int?
+    public init(file: String? = nil, line: Int? = nil, key: String? = nil, rank: Int? = nil) {
       self.file = file
       self.line = line
       self.key = key
@@ -39,14 +41,16 @@ package struct TuneError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  package var code: Code
-  package var message: String
+  public var code: Code
+  /// What is wrong, without the place.
+  public var message: String
   /// What the user can do about it; a full sentence.
-  package var remedy: String?
-  package var location: Location
-  package var cause: (any Error)?
+  public var remedy: String?
+  public var location: Location
+  /// The error of another library that led to this one.
+  public var cause: (any Error)?
 
-  package init(
+  public init(
     _ code: Code, _ message: String, remedy: String? = nil, at location: Location = Location(),
     cause: (any Error)? = nil
   ) {
@@ -58,7 +62,7 @@ package struct TuneError: Error, Sendable, CustomStringConvertible {
   }
 
   /// `file:line: key 'k': message (cause). remedy`, each part only where known.
-  package var description: String {
+  public var description: String {
     var text = ""
     if let file = location.file {
       text += file + (location.line.map { ":\($0)" } ?? "") + ": "
@@ -72,5 +76,5 @@ package struct TuneError: Error, Sendable, CustomStringConvertible {
   }
 
   /// The process exit code this error leads to: 64 for usage, 1 for everything else.
-  package var exitCode: Int32 { code == .usage ? 64 : 1 }
+  public var exitCode: Int32 { code == .usage ? 64 : 1 }
 }

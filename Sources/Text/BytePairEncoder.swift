@@ -42,7 +42,7 @@ struct BytePairEncoder: Sendable {
 }
 
 /// The tokens of a piece as a linked list, with a heap of the pairs that may merge.
-private struct MergeChain {
+struct MergeChain {
   private var ids: [Int32]
   private var next: [Int32]
   private var previous: [Int32]

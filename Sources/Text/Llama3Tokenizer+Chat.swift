@@ -3,9 +3,10 @@
 import Essentials
 
 extension Llama3Tokenizer {
-  package func tokenize(
+  public func tokenize(
     _ messages: [Message], addEndTokens: Bool
   ) throws -> (tokens: [Int32], mask: [Bool]) {
+    let messages = try promptTemplate?.apply(to: messages) ?? messages
     var tokens = [bosID]
     var mask = [true]
     for (position, message) in messages.enumerated() {

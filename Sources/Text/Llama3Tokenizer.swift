@@ -4,8 +4,12 @@ import Essentials
 import Foundation
 import Synchronization
 
-package final class Llama3Tokenizer: Tokenizer {
-  package let maxSeqLen: Int?
+/// A tiktoken `tokenizer.model` or a byte-level `tokenizer.json` of the Llama 3 family, with its chat
+/// format. Ids, decoded text and conversations equal those of torchtune's `Llama3Tokenizer` (0.6.1):
+/// the text of a special token is plain text, and "" gives no ids, not even BOS and EOS.
+public final class Llama3Tokenizer: Tokenizer {
+  public let maxSeqLen: Int?
+  let promptTemplate: PromptTemplate?
   let special: SpecialTokens
   private let vocabulary: Vocabulary
   private let specialNames: [Int32: String]
@@ -16,13 +20,14 @@ package final class Llama3Tokenizer: Tokenizer {
   ///   - specialTokensPath: a tokenizer.json whose added tokens are the special tokens. Without it
   ///     they come from `path`, or for a tokenizer.model of another size than Llama 3's from the
   ///     tokenizer.json beside or above it, or follow the vocabulary in Llama 3's order.
+  ///   - maxSeqLen: conversations are cut to this many tokens.
+  ///   - promptTemplate: text around each message; nil for none.
   /// - Throws: `TuneError` that names the file, and the line or key where it is broken.
-  package init(path: String, specialTokensPath: String? = nil, maxSeqLen: Int? = nil) throws {
-    if let maxSeqLen, maxSeqLen < 1 {
-      throw TuneError(
-        .configuration, "max_seq_len must be at least 1, not \(maxSeqLen)",
-        at: .init(key: "tokenizer.max_seq_len"))
-    }
+  public init(
+    path: String, specialTokensPath: String? = nil, maxSeqLen: Int? = nil,
+    promptTemplate: PromptTemplate? = nil
+  ) throws {
+    try checkMaxSeqLen(maxSeqLen)
     let vocabulary = try Vocabulary.load(path: path)
     let (ids, file) = try Self.specialTokens(
       of: vocabulary, path: path, specialTokensPath: specialTokensPath)
@@ -30,6 +35,7 @@ package final class Llama3Tokenizer: Tokenizer {
     specialNames = Dictionary(uniqueKeysWithValues: special.ids.map { ($0.value, $0.key) })
     self.vocabulary = vocabulary
     self.maxSeqLen = maxSeqLen
+    self.promptTemplate = promptTemplate
   }
 
   private static func specialTokens(
@@ -51,22 +57,22 @@ package final class Llama3Tokenizer: Tokenizer {
     return (SpecialTokens.standard(after: vocabulary.baseCount), path)
   }
 
-  package var baseVocabularySize: Int { vocabulary.baseCount }
-  package var vocabularySize: Int {
+  public var baseVocabularySize: Int { vocabulary.baseCount }
+  public var vocabularySize: Int {
     max(vocabulary.baseCount, Int(special.ids.values.max() ?? 0) + 1)
   }
-  package var specialTokens: [String: Int32] { special.ids }
-  package var bosID: Int32 { special.beginOfText }
-  package var eosID: Int32 { special.endOfText }
-  package var padID: Int32 { special.pad }
-  package var stopTokens: [Int32] {
+  public var specialTokens: [String: Int32] { special.ids }
+  public var bosID: Int32 { special.beginOfText }
+  public var eosID: Int32 { special.endOfText }
+  public var padID: Int32 { special.pad }
+  public var stopTokens: [Int32] {
     let all = [special.endOfText, special.endOfTurn, special.endOfMessage]
     return all[2] == all[1] ? Array(all.dropLast()) : all
   }
 
-  package func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
+  public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
     if text.isEmpty { return [] }
-    var text = vocabulary.isComposed ? text.precomposedStringWithCanonicalMapping : text
+    var text = vocabulary.isComposed ? text.composed : text
     var ids: [Int32] = []
     ids.reserveCapacity(text.utf8.count / 3 + 2)
     if addBOS { ids.append(bosID) }
@@ -94,7 +100,7 @@ package final class Llama3Tokenizer: Tokenizer {
     }
   }
 
-  package func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
+  public func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
     var ids = ids[...]
     if truncateAtEOS, let end = ids.firstIndex(of: eosID) { ids = ids[..<end] }
     if skipSpecialTokens { ids = withoutSpecialTokens(ids) }

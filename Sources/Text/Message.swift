@@ -1,31 +1,36 @@
 // One turn of a conversation, and the rules for which turn may follow which.
 import Essentials
 
-package struct Message: Sendable, Equatable {
-  package enum Role: String, Sendable, CaseIterable {
+/// One turn of a conversation: who speaks, what is said, and how it is trained on.
+public struct Message: Sendable, Equatable {
+  /// Who speaks. `ipython` and `tool` are what a tool answered.
+  public enum Role: String, Sendable, CaseIterable {
     case system, user, assistant, ipython, tool
   }
-  package var role: Role
+  /// Who speaks.
+  public var role: Role
   /// The pieces of text it consists of. Each becomes tokens for itself, as in torchtune.
-  package var parts: [String]
+  public var parts: [String]
   /// The text; setting it makes it one piece.
-  package var content: String {
+  public var content: String {
     get { parts.joined() }
     set { parts = [newValue] }
   }
   /// Not trained on.
-  package var masked: Bool
+  public var masked: Bool
   /// A call of a tool, written after the python tag. Assistant only.
-  package var ipython: Bool
+  public var ipython: Bool
   /// Ends the turn (`<|eot_id|>`), else only the message (`<|eom_id|>`).
-  package var eot: Bool
+  public var eot: Bool
 
-  package init(
+  /// A message of one piece of text.
+  public init(
     _ role: Role, _ content: String, masked: Bool = false, ipython: Bool = false, eot: Bool = true
   ) {
     self.init(role, parts: [content], masked: masked, ipython: ipython, eot: eot)
   }
-  package init(
+  /// A message of several pieces of text, which become tokens each for itself.
+  public init(
     _ role: Role, parts: [String], masked: Bool = false, ipython: Bool = false, eot: Bool = true
   ) {
     self.role = role

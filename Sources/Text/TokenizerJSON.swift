@@ -7,9 +7,21 @@ enum TokenizerJSON {
   /// - Throws: `TuneError`: `.malformedFile` with the key (and the line where the JSON itself is
   ///   broken), `.unsupported` for other kinds of tokenizers.
   static func parse(_ bytes: UnsafeRawBufferPointer, file: String) throws -> Vocabulary {
-    let root = try JSON.parse(bytes, file: file)
+    try vocabulary(of: try JSON.parse(bytes, file: file), file: file)
+  }
+
+  /// The whole file, with what it says about each added token.
+  static func load(path: String) throws -> (Vocabulary, [AddedToken]) {
+    let root = try JSON.load(path: path)
+    return (try vocabulary(of: root, file: path), try addedTokens(root, file: path))
+  }
+  static func addedTokens(path: String) throws -> [AddedToken] {
+    try addedTokens(try JSON.load(path: path), file: path)
+  }
+
+  private static func vocabulary(of root: JSON, file: String) throws -> Vocabulary {
     guard root.object != nil else { throw malformed(file, nil, "expected an object") }
-    let special = try addedTokens(root, file: file)
+    let special = try specialTokens(root, file: file)
     guard let model = root["model"], model.object != nil else {
       throw malformed(file, "model", "the model is missing")
     }
@@ -30,27 +42,45 @@ enum TokenizerJSON {
 
   /// The added tokens of a tokenizer.json, which is all that `special_tokens_path` is read for.
   static func specialTokens(path: String) throws -> [String: Int32] {
-    let root = try JSON.load(path: path)
-    return try addedTokens(root, file: path)
+    try specialTokens(try JSON.load(path: path), file: path)
   }
 
-  private static func addedTokens(_ root: JSON, file: String) throws -> [String: Int32] {
-    guard let added = root["added_tokens"] else { return [:] }
+  private static func specialTokens(_ root: JSON, file: String) throws -> [String: Int32] {
+    Dictionary(try addedTokens(root, file: file).map { ($0.name, $0.id) }) { first, _ in first }
+  }
+
+  struct AddedToken {
+    var name: String
+    var id: Int32
+    /// Left out of decoded text on request.
+    var isSpecial: Bool
+    /// Looked for after the text is normalized.
+    var isNormalized: Bool
+    /// Takes spaces around it along, or is only found as a whole word.
+    var isPicky: Bool
+  }
+
+  /// In the file's order.
+  static func addedTokens(_ root: JSON, file: String) throws -> [AddedToken] {
+    guard let added = root["added_tokens"] else { return [] }
     guard let entries = added.array else {
       throw malformed(file, "added_tokens", "expected a list, found \(added.kind)")
     }
-    var tokens: [String: Int32] = [:]
-    for (position, entry) in entries.enumerated() {
+    var names: Set<String> = []
+    return try entries.enumerated().map { position, entry in
       let key = "added_tokens[\(position)]"
       guard let name = entry["content"]?.string, !name.isEmpty else {
         throw malformed(file, key + ".content", "expected the token's text")
       }
       let id = try tokenID(entry["id"] ?? .null, file: file, key: key + ".id")
-      if tokens.updateValue(id, forKey: name) != nil {
+      if !names.insert(name).inserted {
         throw malformed(file, key, "the token \(name) appears twice")
       }
+      func isSet(_ key: String) -> Bool { entry[key]?.bool ?? false }
+      return AddedToken(
+        name: name, id: id, isSpecial: isSet("special"), isNormalized: isSet("normalized"),
+        isPicky: isSet("lstrip") || isSet("rstrip") || isSet("single_word"))
     }
-    return tokens
   }
 
   private static func checkModel(_ model: JSON, file: String) throws {
@@ -81,11 +111,18 @@ enum TokenizerJSON {
     guard let entries = model["vocab"]?.object else {
       throw malformed(file, "model.vocab", "the vocabulary is missing or not an object")
     }
+    return try vocabulary(entries, special: special, file: file, key: "model.vocab")
+  }
+
+  /// - Parameter key: where in the file the entries are; empty for the whole file.
+  static func vocabulary(
+    _ entries: JSONObject, special: [String: Int32], file: String, key place: String
+  ) throws -> (TokenTable, baseCount: Int) {
     var tokens: [(bytes: [UInt8], id: Int32)] = []
     tokens.reserveCapacity(entries.count)
     var ids: Set<Int32> = []
     for (token, value) in entries where special[token] == nil {
-      let key = "model.vocab['\(token)']"
+      let key = place.isEmpty ? token : "\(place)['\(token)']"
       let id = try tokenID(value, file: file, key: key)
       guard let bytes = ByteAlphabet.decode(token), !bytes.isEmpty else {
         throw malformed(file, key, "the token is not written in the byte-level alphabet")
@@ -94,7 +131,7 @@ enum TokenizerJSON {
       tokens.append((bytes, id))
     }
     guard let highest = ids.max() else {
-      throw malformed(file, "model.vocab", "the vocabulary is empty")
+      throw malformed(file, place.isEmpty ? nil : place, "the vocabulary is empty")
     }
     return (TokenTable(tokens, idLimit: Int(highest) + 1), Int(highest) + 1)
   }
@@ -107,25 +144,32 @@ enum TokenizerJSON {
     }
     var pairs = PairTable(capacity: merges.count)
     for (position, merge) in merges.enumerated() {
-      func fail(_ message: String) -> TuneError {
-        malformed(file, "model.merges[\(position)]", message)
-      }
       let parts: [Substring]
       if let text = merge.string {
         parts = text.split(separator: " ", omittingEmptySubsequences: false)
       } else {
         parts = (merge.array ?? []).compactMap { $0.string.map { Substring($0) } }
       }
-      guard parts.count == 2 else { throw fail("expected two tokens") }
-      guard let left = ByteAlphabet.decode(parts[0]), let right = ByteAlphabet.decode(parts[1]),
-        let leftID = table.id(of: left), let rightID = table.id(of: right),
-        let merged = table.id(of: left + right)
-      else {
-        throw fail("'\(parts[0])' and '\(parts[1])' or what they make is not in the vocabulary")
+      try insert(parts, rank: UInt32(position), into: &pairs, table) {
+        malformed(file, "model.merges[\(position)]", $0)
       }
-      pairs.insert(leftID, rightID, rank: UInt32(position), merged: merged)
     }
     return pairs
+  }
+
+  /// Adds the merge of two tokens as they are spelled.
+  static func insert(
+    _ parts: [Substring], rank: UInt32, into pairs: inout PairTable, _ table: TokenTable,
+    fail: (String) -> TuneError
+  ) throws {
+    guard parts.count == 2 else { throw fail("expected two tokens") }
+    guard let left = ByteAlphabet.decode(parts[0]), let right = ByteAlphabet.decode(parts[1]),
+      let leftID = table.id(of: left), let rightID = table.id(of: right),
+      let merged = table.id(of: left + right)
+    else {
+      throw fail("'\(parts[0])' and '\(parts[1])' or what they make is not in the vocabulary")
+    }
+    pairs.insert(leftID, rightID, rank: rank, merged: merged)
   }
 
   private static func tokenID(_ value: JSON, file: String, key: String) throws -> Int32 {
