@@ -40,11 +40,12 @@ Tensor fake_quantized(const Tensor &w, int64_t bits, int64_t group, int64_t scal
 struct LinearFakeQuantizedWeight : torch::autograd::Function<LinearFakeQuantizedWeight> {
   static Tensor forward(
       AutogradContext *context, const Tensor &x, const Tensor &w, int64_t bits, int64_t group,
-      int64_t scale_dtype) {
+      int64_t scale_dtype, bool is_read) {
     context->save_for_backward({x, w});
     context->saved_data["bits"] = bits;
     context->saved_data["group"] = group;
     context->saved_data["scale_dtype"] = scale_dtype;
+    if (!is_read) return unread_output(x, w.size(0));
     return product_transposed(x, fake_quantized(w, bits, group, scale_dtype));
   }
   static variable_list backward(AutogradContext *context, variable_list grads) {
@@ -58,14 +59,14 @@ struct LinearFakeQuantizedWeight : torch::autograd::Function<LinearFakeQuantized
       grad_x = slope_at_input({grad}, {Factor::of(rounded)}).reshape_as(x);
     }
     if (context->needs_input_grad(1)) grad_w = slope_at_weight(grad, Factor::of(as_matrix(x)));
-    return {grad_x, grad_w, Tensor(), Tensor(), Tensor()};
+    return {grad_x, grad_w, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
 struct Linear : torch::autograd::Function<Linear> {
-  static Tensor forward(AutogradContext *context, const Tensor &x, const Tensor &w) {
+  static Tensor forward(AutogradContext *context, const Tensor &x, const Tensor &w, bool is_read) {
     context->save_for_backward({x, w});
-    return product_transposed(x, w);
+    return is_read ? product_transposed(x, w) : unread_output(x, w.size(0));
   }
   static variable_list backward(AutogradContext *context, variable_list grads) {
     auto saved = context->get_saved_variables();
@@ -74,14 +75,14 @@ struct Linear : torch::autograd::Function<Linear> {
     if (context->needs_input_grad(0))
       grad_x = slope_at_input({grad}, {Factor::of(saved[1])}).reshape_as(x);
     if (context->needs_input_grad(1)) grad_w = slope_at_weight(grad, Factor::of(as_matrix(x)));
-    return {grad_x, grad_w};
+    return {grad_x, grad_w, Tensor()};
   }
 };
 
 }  // namespace
 
 at::Tensor ct::linear(const Tensor &x, const Tensor &w) {
-  return lacks_product(x) ? Linear::apply(x, w) : at::linear(x, w);
+  return lacks_product(x) ? Linear::apply(x, w, true) : at::linear(x, w);
 }
 
 extern "C" {
@@ -109,12 +110,15 @@ ct_tensor ct_fake_quantize_per_token_straight_through(ct_tensor x) {
   return tensor_or_null([&] { return FakeQuantizePerToken::apply(retained(x)); });
 }
 ct_tensor ct_linear_fake_quantized_weight(
-    ct_tensor x, ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype) {
+    ct_tensor x, ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, bool is_read) {
   return tensor_or_null([&] {
     return LinearFakeQuantizedWeight::apply(
         retained(x), retained(w), static_cast<int64_t>(bits), group,
-        static_cast<int64_t>(scale_dtype));
+        static_cast<int64_t>(scale_dtype), is_read);
   });
+}
+ct_tensor ct_linear_unread(ct_tensor x, ct_tensor w) {
+  return tensor_or_null([&] { return Linear::apply(retained(x), retained(w), false); });
 }
 
 }  // extern "C"

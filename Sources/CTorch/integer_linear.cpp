@@ -21,10 +21,13 @@ constexpr int kMostLayers = 3;
 struct LinearOfCodes : torch::autograd::Function<LinearOfCodes> {
   static variable_list forward(
       AutogradContext *context, const Tensor &x, const Tensor &leaf0, const Tensor &leaf1,
-      const Tensor &leaf2, const std::vector<WeightCodes> *weights) {
+      const Tensor &leaf2, const std::vector<WeightCodes> *weights, bool is_read) {
     (void)leaf0, (void)leaf1, (void)leaf2;
     TokenCodes tokens = code_tokens(x);
-    variable_list outputs = multiplied(x, tokens, *weights);
+    variable_list outputs;
+    if (is_read) outputs = multiplied(x, tokens, *weights);
+    else
+      for (const WeightCodes &w : *weights) outputs.push_back(unread_output(x, w.codes.size(0)));
     std::vector<Tensor> kept{tokens.codes, tokens.scales, tokens.offsets};
     for (const WeightCodes &w : *weights) {
       kept.push_back(w.codes);
@@ -44,7 +47,7 @@ struct LinearOfCodes : torch::autograd::Function<LinearOfCodes> {
     const int64_t bits = context->saved_data["bits"].toInt();
     const int64_t group = context->saved_data["group"].toInt();
     TokenCodes tokens{kept[0], kept[1], kept[2]};
-    variable_list slopes(kMostLayers + 2);
+    variable_list slopes(kMostLayers + 3);
     std::vector<Tensor> grads;
     std::vector<Factor> weights;
     for (size_t i = 0; i < given.size(); i++) {
@@ -110,7 +113,7 @@ ct_tensor ct_decode_weight(
 
 bool ct_linear_of_codes(
     ct_tensor x, const ct_tensor *codes, const ct_tensor *scales, const ct_tensor *leaves,
-    int32_t count, int32_t bits, int64_t group, ct_tensor *outputs) {
+    int32_t count, int32_t bits, int64_t group, bool is_read, ct_tensor *outputs) {
   return succeeded([&] {
     TORCH_CHECK(count >= 1 && count <= kMostLayers, "one to three layers at once");
     std::vector<WeightCodes> weights;
@@ -124,7 +127,7 @@ bool ct_linear_of_codes(
     Tensor input = retained(x);
     variable_list found =
         at::GradMode::is_enabled()
-            ? LinearOfCodes::apply(input, targets[0], targets[1], targets[2], &weights)
+            ? LinearOfCodes::apply(input, targets[0], targets[1], targets[2], &weights, is_read)
             : LinearOfCodes::multiplied(input, code_tokens(input), weights);
     for (int32_t i = 0; i < count; i++) outputs[i] = handle(found[static_cast<size_t>(i)]);
   });

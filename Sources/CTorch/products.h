@@ -40,6 +40,13 @@ at::Tensor slope_at_input(const std::vector<at::Tensor> &grads, const std::vecto
 /// that, rounded first.
 at::Tensor slope_at_weight(const at::Tensor &grad, const Factor &x, at::Tensor sum = {});
 
+/// Stands for a linear layer's output that is not read: zeros, one number of memory.
+inline at::Tensor unread_output(const at::Tensor &x, int64_t outputs) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = outputs;
+  return at::zeros({1}, x.options()).expand(shape);
+}
+
 /// A gradient as a matrix.
 inline at::Tensor as_matrix(const at::Tensor &t) { return t.reshape({-1, t.size(-1)}); }
 

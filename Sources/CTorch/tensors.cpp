@@ -1,9 +1,8 @@
-// Life, attributes, making, converting and viewing tensors; threads and the allocator.
+// Life, attributes, making, converting and viewing tensors; threads.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
-#include <malloc.h>
 #include <torch/version.h>
 
 #include "bridge.h"
@@ -45,18 +44,6 @@ int32_t ct_threads(void) { return at::get_num_threads(); }
 void ct_set_interop_threads(int32_t count) {
   succeeded([&] { at::set_num_interop_threads(count); });
 }
-void ct_keep_freed_memory(void) {
-#if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-}
-void ct_return_freed_memory(void) {
-#if defined(__GLIBC__)
-  malloc_trim(0);
-#endif
-}
-
 void ct_release(ct_tensor t) {
   if (t)
     c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim(

@@ -34,9 +34,11 @@ package struct Decoder: Sendable {
   package func embed(_ tokens: Tensor, _ weight: Tensor) -> Tensor { weight.embedding(tokens) }
 
   /// One block, x [B, T, D] to [B, T, D].
+  /// - Parameter valueIsRead: false where only the graph is wanted, for slopes: the last product, which
+  ///   no slope needs, is left out.
   package func block(
     _ x: Tensor, _ w: BlockWeights<LinearWeight>, _ context: DecoderContext,
-    cache: (KeyValueCache, layer: Int)? = nil, probe: LayerProbe? = nil
+    cache: (KeyValueCache, layer: Int)? = nil, probe: LayerProbe? = nil, valueIsRead: Bool = true
   ) -> Tensor {
     let c = configuration
     let (b, t) = (x.shape[0], x.shape[1])
@@ -60,7 +62,7 @@ package struct Decoder: Sendable {
     let gateUp = linear(g, w.gate, w.up)
     let inside = gateUp[0].swiGLU(gateUp[1])
     probe?("mlp.down_proj", inside)
-    return y + linear(inside, w.down)[0]
+    return y + linear(inside, w.down, valueIsRead: valueIsRead)[0]
   }
 
   /// RMS norm in fp32, back in x's dtype.

@@ -58,18 +58,21 @@ package enum LinearWeight: Sendable {
 }
 
 /// One input [.., K] through several linear layers: [.., N] each. The input is rounded once.
-package func linear(_ x: Tensor, _ weights: LinearWeight...) -> [Tensor] {
+/// - Parameter valueIsRead: false where only the graph is wanted: products are left out.
+package func linear(_ x: Tensor, _ weights: LinearWeight..., valueIsRead: Bool = true) -> [Tensor] {
   let coded = weights.compactMap(\.coded)
   if coded.count == weights.count {
-    return x.linear(coded.map(\.weight.codes), leaves: coded.map(\.slopes))
+    return x.linear(
+      coded.map(\.weight.codes), leaves: coded.map(\.slopes), valueIsRead: valueIsRead)
   }
   // Layers with one input have one width: all are coded or none.
   precondition(coded.isEmpty, "coded and other weights for one input")
   let rounded = weights.contains(where: \.roundsInput) ? TokenQuantization.fakeQuantize(x) : x
   return weights.map { weight in
     switch weight {
-    case .exact(let tensor): x.linear(tensor)
-    case .fakeQuantized(let tensor, let scheme): scheme.linear(rounded, fakeQuantizing: tensor)
+    case .exact(let tensor): valueIsRead ? x.linear(tensor) : x.unreadLinear(tensor)
+    case .fakeQuantized(let tensor, let scheme):
+      scheme.linear(rounded, fakeQuantizing: tensor, valueIsRead: valueIsRead)
     case .quantized(let codes): rounded.linear(codes.dequantize(x.dtype))
     case .coded: preconditionFailure("handled above")
     }

@@ -42,9 +42,12 @@ extension QuantizationScheme {
 
   /// A linear layer as QAT sees it: x [.., K] already fake-quantized, weight [N, K] rounded on the
   /// way. The slope passes straight through; the graph keeps no rounded copy of the weight.
-  package func linear(_ x: Tensor, fakeQuantizing weight: Tensor) -> Tensor {
+  package func linear(_ x: Tensor, fakeQuantizing weight: Tensor, valueIsRead: Bool = true)
+    -> Tensor
+  {
     x.linearFakeQuantizingWeight(
-      weight, bits: weightBits, groupSize: groupSize, scaleDType: scaleDType)
+      weight, bits: weightBits, groupSize: groupSize, scaleDType: scaleDType,
+      valueIsRead: valueIsRead)
   }
 }
 

@@ -41,6 +41,12 @@ package enum Devices {
   package static var threads: Int { Int(ct_threads()) }
   package static func setThreads(_ count: Int) { ct_set_threads(Int32(count)) }
   package static func returnFreedMemory() { ct_return_freed_memory() }
+  /// Bytes of large CPU tensors: in use, kept for the next ones, and the most that were in use.
+  package static var blockMemory: (inUse: Int, idle: Int, mostInUse: Int) {
+    var (inUse, idle, most): (Int64, Int64, Int64) = (0, 0, 0)
+    ct_block_memory(&inUse, &idle, &most)
+    return (Int(inUse), Int(idle), Int(most))
+  }
 
   package struct Memory: Sendable {
     /// Bytes of tensors at the peak: of the device's allocator, or resident memory on the CPU.

@@ -59,15 +59,19 @@ package struct WeightCodes: Sendable {
 
 extension Tensor {
   /// self [.., K] through up to three layers: [.., N] each. The input is rounded per token once.
-  /// - Parameter leaves: where the slopes at the weights go; only their shapes are read.
+  /// - Parameters:
+  ///   - leaves: where the slopes at the weights go; only their shapes are read.
+  ///   - valueIsRead: false leaves out the products of a graph's outputs: zeros.
   package func linear(
-    _ weights: [WeightCodes], leaves: [Tensor?], file: StaticString = #fileID, line: UInt = #line
+    _ weights: [WeightCodes], leaves: [Tensor?], valueIsRead: Bool = true,
+    file: StaticString = #fileID, line: UInt = #line
   ) -> [Tensor] {
     var outputs = [ct_tensor?](repeating: nil, count: weights.count)
     done(
       ct_linear_of_codes(
         raw, weights.map { $0.codes.raw }, weights.map { $0.scales.raw }, leaves.map { $0?.raw },
-        Int32(weights.count), Int32(weights[0].bits), Int64(weights[0].groupSize), &outputs),
+        Int32(weights.count), Int32(weights[0].bits), Int64(weights[0].groupSize), valueIsRead,
+        &outputs),
       file, line)
     return outputs.map { made($0) }
   }

@@ -12,6 +12,12 @@ extension Tensor {
   ) -> Tensor {
     made(ct_linear(raw, weight.raw, bias?.raw), file, line)
   }
+  /// The graph of `linear` with an output that nobody reads: zeros.
+  package func unreadLinear(
+    _ weight: Tensor, file: StaticString = #fileID, line: UInt = #line
+  ) -> Tensor {
+    made(ct_linear_unread(raw, weight.raw), file, line)
+  }
   /// Rows of `self` [V, D] at `index` [..]: [.., D].
   package func embedding(_ index: Tensor, file: StaticString = #fileID, line: UInt = #line)
     -> Tensor

@@ -27,11 +27,11 @@ extension Tensor {
     made(ct_dequantize_per_group(raw, scales.raw, Int64(groupSize), dtype.rawValue))
   }
   package func linearFakeQuantizingWeight(
-    _ weight: Tensor, bits: Int, groupSize: Int, scaleDType: DType
+    _ weight: Tensor, bits: Int, groupSize: Int, scaleDType: DType, valueIsRead: Bool
   ) -> Tensor {
     made(
       ct_linear_fake_quantized_weight(
-        raw, weight.raw, Int32(bits), Int64(groupSize), scaleDType.rawValue))
+        raw, weight.raw, Int32(bits), Int64(groupSize), scaleDType.rawValue, valueIsRead))
   }
   package func packedCodes(bits: Int) -> Tensor { made(ct_pack_codes(raw, Int32(bits))) }
   package func unpackedCodes(bits: Int, columns: Int) -> Tensor {

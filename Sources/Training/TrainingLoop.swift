@@ -110,7 +110,7 @@ package final class TrainingLoop {
     let store = GradientStore()
     let reducer = GradientReducer(layouts: model.shards.map(\.layout), group: group) {
       [self] unit, gradient in
-      if plan.retirePolicy == .immediately {
+      if plan.retiresImmediately {
         update(unit, gradient, learningRate)
       } else {
         store.add(unit: unit, gradient)
@@ -118,14 +118,18 @@ package final class TrainingLoop {
     }
     var lossSum = 0.0
     for input in inputs {
-      lossSum += try walker.forwardBackward(
+      _ = try walker.forwardBackward(
         input, numerics, seed: seed, pager: pager, reducer: reducer
-      ).item
+      ) { sum in
+        // Before a gradient moves any weight.
+        let sum = try group.sums([sum.item])[0]
+        if !sum.isFinite { throw try nonFinite(input, numerics) }
+        lossSum += sum
+      }
     }
-    let loss = try group.sums([lossSum])[0] / max(total, 1)
-    if !loss.isFinite { throw try nonFinite(inputs, numerics) }
+    let loss = lossSum / max(total, 1)
     var norm: Double?
-    if plan.retirePolicy == .afterNorm {
+    if !plan.retiresImmediately {
       norm = try plan.clipNorm.map { _ in try store.globalNorm(group) }
       let factor = norm.map { clipFactor(norm: $0, maximum: plan.clipNorm ?? .infinity) } ?? 1
       store.retireAll(times: factor) { update($0, $1, learningRate) }
@@ -173,14 +177,15 @@ package final class TrainingLoop {
   }
 
   private func stepInput(_ batch: Batch) -> StepInput {
-    let shape = [batch.rowCount, batch.width]
+    let step = batch.step
+    let shape = [step.rowCount, step.tokens.count / step.rowCount]
     func ids(_ values: [Int32]) -> Tensor { Tensor(values, shape).to(.int64).to(device) }
     let angles = decoder.rotary.angles(
-      batch.isPacked ? ids(batch.positions) : nil, tokens: batch.width)
+      step.segments == nil ? nil : ids(step.positions), tokens: shape[1])
     return StepInput(
-      tokens: ids(batch.tokens), labels: ids(batch.shiftedLabels()),
+      tokens: ids(step.tokens), labels: ids(step.labels),
       context: DecoderContext(
-        angles: angles, reach: batch.isPacked ? .withinSamples(batch.sequenceLengths) : .causal))
+        angles: angles, reach: step.segments.map { .withinSamples([$0]) } ?? .causal))
   }
 
   /// Mean cross entropy over the held-out data of all ranks.
@@ -199,14 +204,8 @@ package final class TrainingLoop {
   }
 
   /// Every rank comes here together: the walk that looks for the place gathers weights.
-  private func nonFinite(_ inputs: [StepInput], _ numerics: LinearNumerics) throws -> TuneError {
-    var place: String?
-    // With `.immediately` the weights have moved on already and would name another layer.
-    if plan.retirePolicy == .afterNorm {
-      for input in inputs {
-        place = try walker.firstNonFinite(input, numerics, pager: pager) ?? place
-      }
-    }
+  private func nonFinite(_ input: StepInput, _ numerics: LinearNumerics) throws -> TuneError {
+    let place = try walker.firstNonFinite(input, numerics, pager: pager)
     return TuneError(
       .nonFinite,
       "the loss of step \(progress.step) is not finite"

@@ -68,6 +68,11 @@ package struct FakeQuantizationPlan: Sendable, Equatable {
 }
 
 extension TrainingPlan {
+  /// Without a norm to clip to, and with one micro-batch, a gradient can be used as soon as it is there,
+  /// with the same result, and is stored nowhere.
+  package var retiresImmediately: Bool {
+    retirePolicy == .immediately || (clipNorm == nil && accumulation == 1)
+  }
   /// How step number `step`, from 0, sees the weights.
   package func numerics(step: Int) -> LinearNumerics {
     guard let plan = fakeQuantization else { return .exact }

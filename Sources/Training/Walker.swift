@@ -74,11 +74,13 @@ package final class Walker {
   }
 
   /// Forward and backward. Gradients leave through `reducer`, the embedding's last.
-  /// - Parameter seed: the slope at the sum of the losses, 1 / (label tokens of the whole step).
+  /// - Parameters:
+  ///   - seed: the slope at the sum of the losses, 1 / (label tokens of the whole step).
+  ///   - check: sees the sum of the losses before any gradient leaves; what it throws ends the walk.
   /// - Returns: the sum of the cross entropies of this rank's labels, an fp32 scalar tensor.
   package func forwardBackward(
     _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: UnitPager,
-    reducer: GradientReducer
+    reducer: GradientReducer, checkingLoss check: (Tensor) throws -> Void = { _ in }
   ) throws -> Tensor {
     try withGraph(false) {
       pager.see(numerics)
@@ -90,6 +92,7 @@ package final class Walker {
         visits.append(visit.visit)
       }
       let head = try visitHead(x, input, seed: seed, pager: pager)
+      try check(head.lossSum)
       try reducer.reduce(units.head, head.gradients)
       var slope = head.slope
       for layer in (0..<units.blockCount).reversed() {
@@ -158,7 +161,10 @@ extension Walker {
     _ layer: Int, _ x: Tensor, _ input: StepInput, _ pager: UnitPager
   ) throws -> (output: Tensor, visit: Visit) {
     let unit = units.block(layer)
-    guard policy == .keep else {
+    // The last block's backward visit comes next but for the head: computing it again would save
+    // little memory.
+    let keeps = policy == .keep || (policy == .recompute && layer == units.blockCount - 1)
+    guard keeps else {
       let visit = try pager.take(unit, thenFetch: unit + 1)
       let output = decoder.block(x, units.blockWeights(visit.weights), input.context)
       return (output, .input(policy == .offload ? x.to(.cpu, nonBlocking: true) : x))
@@ -189,7 +195,8 @@ extension Walker {
       leaf = x.to(device).leaf()
       weights = visit.leaves
       output = withGraph(true) {
-        decoder.block(leaf, units.blockWeights(visit.weights), input.context)
+        decoder.block(
+          leaf, units.blockWeights(visit.weights), input.context, valueIsRead: false)
       }
     }
     let found = gradients(of: output, seed: slope, withRespectTo: [leaf] + weights)

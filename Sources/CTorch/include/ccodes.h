@@ -29,10 +29,11 @@ ct_tensor ct_decode_weight(
 
 /// x [.., K] through `count` layers (1 to 3): outputs [.., N] of x's dtype. x is rounded per token, and
 /// the graph keeps its codes. `leaves` (NULL, or an entry NULL) are where the slopes at the weights go:
-/// tensors of the weights' shapes whose values are not read.
+/// tensors of the weights' shapes whose values are not read. Outputs that are not read are left out of a
+/// graph: zeros.
 bool ct_linear_of_codes(
     ct_tensor x, const ct_tensor *codes, const ct_tensor *scales, const ct_tensor *leaves,
-    int32_t count, int32_t bits, int64_t group, ct_tensor *outputs);
+    int32_t count, int32_t bits, int64_t group, bool is_read, ct_tensor *outputs);
 
 // The slopes of a linear layer one by one, for a head that is computed in chunks.
 /// grad [M, N] times weight [N, K].

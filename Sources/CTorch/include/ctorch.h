@@ -29,10 +29,13 @@ const char *ct_version(void);
 void ct_set_threads(int32_t count);
 int32_t ct_threads(void);
 void ct_set_interop_threads(int32_t count);
-/// Raises glibc's mmap and trim thresholds, so that freed blocks are kept for the next step.
+/// Keeps freed blocks of large CPU tensors for the next ones, never more than was once in use at
+/// once. Call it before the first tensor is made.
 void ct_keep_freed_memory(void);
-/// Hands memory that malloc keeps back to the system.
+/// Hands memory that is kept back to the system, and forgets what was in use before.
 void ct_return_freed_memory(void);
+/// Bytes of large CPU tensors: in use, kept for the next ones, and the most that were in use.
+void ct_block_memory(int64_t *in_use, int64_t *idle, int64_t *most_in_use);
 
 // --- Devices. Device indices are 0 ..< count; -1 is the CPU.
 /// Loads libtorch_cuda from libtorch_cpu's folder. Must come before any other question about CUDA.
@@ -161,6 +164,8 @@ ct_tensor ct_topk(ct_tensor a, int64_t k, ct_tensor *indices);
 ct_tensor ct_matmul(ct_tensor a, ct_tensor b);
 /// `bias` may be NULL.
 ct_tensor ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias);
+/// The graph of a linear layer whose output nobody reads: zeros.
+ct_tensor ct_linear_unread(ct_tensor x, ct_tensor weight);
 ct_tensor ct_embedding(ct_tensor weight, ct_tensor index);
 /// Gradient of an embedding's weight: rows of `grad` summed by `index`.
 ct_tensor ct_embedding_gradient(ct_tensor grad, ct_tensor index, int64_t rows);
@@ -218,9 +223,10 @@ bool ct_quantize_per_group_by_ops(
     ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, ct_tensor *q, ct_tensor *scale);
 /// Fake quantization with the straight-through slope: its graph keeps nothing.
 ct_tensor ct_fake_quantize_per_token_straight_through(ct_tensor x);
-/// linear(x, fakeQuantize(w)); the graph keeps `x` and `w`, never a fake-quantized copy of `w`.
+/// linear(x, fakeQuantize(w)); the graph keeps `x` and `w`, never a fake-quantized copy of `w`. An
+/// output that is not read is left out: zeros.
 ct_tensor ct_linear_fake_quantized_weight(
-    ct_tensor x, ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype);
+    ct_tensor x, ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, bool is_read);
 /// Codes of `bits` bits, offset to be unsigned, packed low bits first along each row into bytes.
 ct_tensor ct_pack_codes(ct_tensor q, int32_t bits);
 ct_tensor ct_unpack_codes(ct_tensor packed, int32_t bits, int64_t columns);
