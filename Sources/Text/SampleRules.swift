@@ -56,7 +56,7 @@ struct RecordDataset: TextDataset {
   private let rule: any SampleRule
   let isPacked = false
   /// Datasets of up to so many bytes are checked whole when they are made: that takes seconds.
-  private static let checkLimit = 128 << 20
+  private static let checkLimit = 512 << 20
 
   init(_ records: Records, rule: any SampleRule, checkLimit: Int = Self.checkLimit) throws {
     (self.records, self.rule) = (records, rule)

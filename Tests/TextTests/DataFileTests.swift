@@ -181,6 +181,28 @@ import Testing
     #expect(lines == ["one", "", "two", "", "\"th", "ree\"", "four"])
   }
 
+  @Test func filesOfPythonsWritersAreReadAsTheyMeanThem() throws {
+    let folder = try Fixtures.folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Interop.python([try Fixtures.path("interop/write_texts.py"), folder.path])
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+      .filter { !$0.hasSuffix(".expected") }
+    #expect(files.count == 85)
+    for name in files {
+      var source = DataSource(source: name.hasPrefix("csv") ? "csv" : "json")
+      source.dataFiles = ["train": [folder.path + "/" + name]]
+      if name.contains("-tab") { source.delimiter = "\t" }
+      if name.contains("-semicolon") { source.delimiter = ";" }
+      let expected = try String(contentsOfFile: folder.path + "/\(name).expected", encoding: .utf8)
+        .split(separator: "\n").map { try JSON.parse(String($0)) }
+      let records = try source.records()
+      #expect(records.count == expected.count, "\(name)")
+      for (index, golden) in expected.enumerated() where index < records.count {
+        #expect(.object(try records.record(at: index).fields) == golden, "\(name) \(index)")
+      }
+    }
+  }
+
   /// A chunk's end changes nothing about where records lie, in any format.
   @Test func recordsDoNotDependOnChunks() throws {
     let folder = try Fixtures.folder()
