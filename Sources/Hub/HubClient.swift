@@ -88,12 +88,19 @@ package final class HubClient: Sendable {
     return moved
   }
 
-  /// A question that is answered in JSON.
   private func ask(_ url: URL, _ repository: Repository) async throws -> (JSON, next: String?) {
+    try await ask(url, credential) { await refusal($0, repository) }
+  }
+
+  /// A question that is answered in JSON.
+  func ask(
+    _ url: URL, _ credential: WebSession.Credential?,
+    refusal: (WebSession.Response) async -> TuneError
+  ) async throws -> (JSON, next: String?) {
     try await settings.retry.run {
       let response = try await session.get(url, credential: credential)
-      if let failure = response.transientFailure(url.host() ?? "") { throw failure }
-      guard response.status == 200 else { throw await refusal(response, repository) }
+      if let failure = response.transientFailure(clean(url.host() ?? "")) { throw failure }
+      guard response.status == 200 else { throw await refusal(response) }
       let data = try await response.data(limit: 64 << 20)
       do {
         return (try JSON.parse(data), response.nextPage)

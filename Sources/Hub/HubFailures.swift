@@ -27,6 +27,11 @@ extension TransientFailure {
       if case .uncleanShutdown = error { break }
       return untrusted(host, "\(error)")
     case is NIOSSLExtraError: return untrusted(host, "\(cause)")
+    case let error as IOError
+    where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT].contains(error.errnoCode):
+      let port = Origin(url).map { ":\($0.port)" } ?? ""
+      return TransientFailure(
+        error: unreachable("cannot connect to \(host)\(port)", shortened(error)))
     case is ChannelError:
       return TransientFailure(error: unreachable("cannot connect to \(host)", shortened(cause)))
     default: break

@@ -61,9 +61,14 @@ final class PartialFile {
   /// Of a complete file: its bytes are those that its content is named after.
   var isRight: Bool { isComplete && digest?.finish() == content?.text }
 
+  /// A power cut takes nothing of it any more.
+  func sync() throws {
+    guard fsync(descriptor) == 0 else { throw DiskAccess.failure(path) }
+  }
+
   /// Makes it the file at `target`.
   func finish(at target: String) throws {
-    guard fsync(descriptor) == 0 else { throw DiskAccess.failure(path) }
+    try sync()
     try AtomicFile.put(path, at: target)
   }
 }

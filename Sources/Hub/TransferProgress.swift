@@ -14,14 +14,16 @@ final class TransferProgress: @unchecked Sendable {
   private var shown = 0
   private var filesDone = 0
 
+  /// - Parameter bytes: nil when nobody knows.
   init(
-    _ label: String, bytes: Int, files: Int, display: ProgressBar.Display = .standardError
+    _ label: String, bytes: Int?, files: Int, display: ProgressBar.Display = .standardError
   ) {
-    let isLarge = bytes >= 10_000_000
+    let isLarge = bytes.map { $0 >= 10_000_000 } ?? true
     bytesPerUnit = isLarge ? 1_000_000 : 1000
     self.files = files
     bar = ProgressBar(
-      label: label, total: (bytes + bytesPerUnit - 1) / bytesPerUnit, unit: isLarge ? "MB" : "kB",
+      label: label, total: ((bytes ?? 0) + bytesPerUnit - 1) / bytesPerUnit,
+      unit: isLarge ? "MB" : "kB",
       display: display)
   }
 

@@ -18,7 +18,7 @@ final class WebSession: Sendable {
   struct Response: Sendable {
     var status: Int
     var headers: HTTPHeaders
-    var body: HTTPClientResponse.Body
+    var body = HTTPClientResponse.Body()
     /// Behind all redirects.
     var url: URL
     /// Headers of the first answer: a hub tells about a file before it redirects.
@@ -85,6 +85,11 @@ final class WebSession: Sendable {
     // Lengths and ranges are those of the file itself.
     request.headers.replaceOrAdd(name: "accept-encoding", value: "identity")
     if let credential, credential.origins.contains(origin) {
+      guard credential.header.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else {
+        throw TuneError(
+          .usage, "the token has characters that no token has",
+          remedy: "Copy it again from https://huggingface.co/settings/tokens.")
+      }
       request.headers.replaceOrAdd(name: "authorization", value: credential.header)
     }
     do {
