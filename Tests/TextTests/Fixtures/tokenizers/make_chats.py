@@ -77,6 +77,8 @@ for family in ["llama2", "qwen2", "qwen2_5"]:
                 for index, rows in enumerate(conversations):
                     if "Llama2" in str(template) and any(row[0] == "ipython" for row in rows):
                         continue  # torchtune repeats the message before here
+                    if family == "qwen2" and "Llama2" in str(template) and rows[0][0] == "system":
+                        continue  # torchtune counts a message that the template took away
                     if family == "llama2":
                         tokenizer = llama2_tokenizer(place("tokenizer.model"), limit, template)
                         tokens, mask = tokenizer.tokenize_messages(messages(rows), add_end_tokens=ends)
