@@ -60,10 +60,13 @@ package struct FakeQuantizationPlan: Sendable, Equatable {
   package var scheme: QuantizationScheme
   /// Steps at the start that compute exactly (`fake_quant_after_n_steps`); 0 for none.
   package var delay: Int
+  /// Rounded layers are multiplied as numbers, what the integer product is compared with.
+  package var isSimulated: Bool
 
-  package init(scheme: QuantizationScheme, delay: Int = 0) {
+  package init(scheme: QuantizationScheme, delay: Int = 0, isSimulated: Bool = false) {
     self.scheme = scheme
     self.delay = delay
+    self.isSimulated = isSimulated
   }
 }
 
@@ -76,7 +79,8 @@ extension TrainingPlan {
   /// How step number `step`, from 0, sees the weights.
   package func numerics(step: Int) -> LinearNumerics {
     guard let plan = fakeQuantization else { return .exact }
-    return step < plan.delay ? .exact : .fakeQuantized(plan.scheme)
+    if step < plan.delay { return .exact }
+    return plan.isSimulated ? .simulated(plan.scheme) : .fakeQuantized(plan.scheme)
   }
 }
 

@@ -74,6 +74,8 @@ struct GoldenDataset: TextDataset {
 struct GoldenTraining {
   var scheme: QuantizationScheme?
   var delay = 0
+  var isSimulated = false
+  var learningRate = 1e-3
   var dtype = DType.float32
   var accumulation = 1
   var clipNorm: Double?
@@ -99,8 +101,10 @@ struct GoldenTraining {
     let plan = TrainingPlan(
       epochs: (steps + perEpoch - 1) / perEpoch, accumulation: accumulation, clipNorm: clipNorm,
       retirePolicy: retirePolicy, blockPolicy: blockPolicy,
-      fakeQuantization: scheme.map { FakeQuantizationPlan(scheme: $0, delay: delay) },
-      schedule: .constant(1e-3))
+      fakeQuantization: scheme.map {
+        FakeQuantizationPlan(scheme: $0, delay: delay, isSimulated: isSimulated)
+      },
+      schedule: .constant(learningRate))
     var result = Result()
     let loop = try TrainingLoop(
       model, plan: plan, optimizer: AdamW(AdamWOptions(weightDecay: 0.01), isFused: true),

@@ -22,13 +22,14 @@ private let variants: [String: GoldenTraining] = [
 /// and of each gradient (NanoGoldenTests), and AdamW's first steps move a weight by lr times the sign
 /// of it. That is all in plain fp32. Under QAT an activation may then fall on the other side of a
 /// rounding step, a 255th of its row's range, and a weight of a 15th of its group's: that moves
-/// the losses of steps 2 to 5 by up to 3e-3. From step 6 on this model, at this learning rate, is
+/// the losses of steps 2 to 5 by up to 3e-3. Integer products are exact where the reference adds
+/// rounded ones, so that one or two activations part in the first step already: 2e-5 of its loss. From step 6 on this model, at this learning rate, is
 /// chaotic: our own run with each weight started one fp32 rounding away parts from itself by up to
 /// 0.03 (group 32), 0.008 (delayed), 0.016 (accumulated), 0.04 (group 128) over six such starts.
 private let bounds: [String: (early: Double, all: Double)] = [
-  "plain": (2e-5, 2e-5), "plain_bf16": (3e-3, 5e-3), "qat_step0": (3e-3, 0.06),
-  "qat_delay5": (2e-5, 0.015), "qat_bf16": (5e-3, 0.06), "qat_g128": (3e-3, 0.06),
-  "qat_accum2_clip1": (3e-3, 0.02),
+  "plain": (2e-5, 2e-5), "plain_bf16": (3e-3, 5e-3), "qat_step0": (8e-3, 0.06),
+  "qat_delay5": (2e-5, 0.015), "qat_bf16": (5e-3, 0.06), "qat_g128": (8e-3, 0.06),
+  "qat_accum2_clip1": (8e-3, 0.03),
 ]
 
 @Suite struct GoldenTrainingTests {
@@ -43,13 +44,42 @@ private let bounds: [String: (early: Double, all: Double)] = [
     )
     #expect(early < bound.early, "\(ours.losses)")
     #expect(all < bound.all, "\(ours.losses)")
-    // Nothing has parted before the first step.
-    #expect(abs(ours.losses[0] - golden.losses[0]) < (run.dtype == .bfloat16 ? 1e-3 : 2e-6))
+    // Almost nothing has parted before the first step.
+    let first = run.dtype == .bfloat16 ? 1e-3 : run.scheme == nil || run.delay > 0 ? 2e-6 : 5e-5
+    #expect(abs(ours.losses[0] - golden.losses[0]) < first)
     #expect(ours.gradientNorms.count == golden.gradNorms.count)
     for (step, (norm, reference)) in zip(ours.gradientNorms, golden.gradNorms).enumerated() {
       // As the losses part, so do the norms: by up to a third of the largest.
-      #expect(abs(norm - reference) < (step == 0 ? 1e-5 : step < 4 ? 0.05 : 0.35 * reference))
+      #expect(abs(norm - reference) < (step == 0 ? 1e-3 : step < 4 ? 0.05 : 0.35 * reference))
     }
+  }
+
+  /// Multiplied as the reference multiplies, nothing parts before the first step.
+  @Test func simulatedLossesAreTheReferences() throws {
+    for (name, run) in variants where run.scheme != nil && run.dtype == .float32 {
+      var simulated = run
+      simulated.isSimulated = true
+      let golden = try #require(try Golden.runs()[name])
+      let ours = try simulated.run()
+      let early = largestDifference(
+        Array(ours.losses.prefix(5)), Array(golden.losses.prefix(5)))
+      #expect(early < 3e-3, "\(name): \(ours.losses)")
+      #expect(abs(ours.losses[0] - golden.losses[0]) < 2e-6)
+    }
+  }
+
+  /// Fifty steps at a learning rate at which runs that differ by a rounding stay together: the loss
+  /// falls from 7 to about 5, and the two ways of multiplying part by less than 0.5 % of it.
+  @Test(arguments: [DType.float32, .bfloat16])
+  func integerAndSimulatedProductsTrainAlike(dtype: DType) throws {
+    var run = GoldenTraining(scheme: group32, learningRate: 1e-4, dtype: dtype, steps: 50)
+    let integer = try run.run().losses
+    run.isSimulated = true
+    let simulated = try run.run().losses
+    #expect(integer.count == 50 && integer[49] < integer[0] - 0.5)
+    #expect(integer != simulated)
+    let difference = largestDifference(integer, simulated)
+    #expect(difference < 0.03, "\(difference): \(integer) \(simulated)")
   }
 
   /// AdamW moves a weight by up to lr a step whatever its gradient's size, so an element whose

@@ -17,15 +17,15 @@ import Testing
     5.870514392852783,
   ]
 
-  /// Products are summed in another order, after which values fall on the other side of a rounding
-  /// step: up to 3e-3 within these steps (GoldenTrainingTests).
+  /// Integer products are exact where the reference adds rounded ones, after which values fall on the
+  /// other side of a rounding step: up to 8e-3 within these steps (GoldenTrainingTests).
   private func expect(
-    _ losses: [Double], near golden: [Double] = golden, first: Double = 2e-6,
+    _ losses: [Double], near golden: [Double] = golden, first: Double = 5e-5,
     _ location: SourceLocation = #_sourceLocation
   ) {
     #expect(losses.count == golden.count, sourceLocation: location)
     for (step, (loss, golden)) in zip(losses, golden).enumerated() {
-      let bound = step == 0 ? first : 4e-3
+      let bound = step == 0 ? first : 8e-3
       #expect(abs(loss - golden) < bound, "\(losses)", sourceLocation: location)
     }
   }
