@@ -131,8 +131,7 @@ import Testing
     var random = MersenneTwister(seed: 3)
     var refused = 0
     for _ in 0..<500 {
-      var bytes = whole
-      bytes[Int(random.next32()) % bytes.count] = UInt8(truncatingIfNeeded: random.next32())
+      let bytes = mutate(whole, &random)
       do {
         let records = try source(bytes, name, in: folder).records()
         for index in 0..<records.count { _ = try records.record(at: index) }
@@ -311,15 +310,7 @@ import Testing
     var random = MersenneTwister(seed: 5)
     var refused = 0
     for _ in 0..<600 {
-      var bytes = whole
-      for _ in 0...random.next32() % 3 {
-        let place = Int(random.next32()) % bytes.count
-        switch random.next32() % 3 {
-        case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next32())
-        case 1: bytes[place] = Array("\",\n\r".utf8)[Int(random.next32() % 4)]
-        default: bytes.remove(at: place)
-        }
-      }
+      let bytes = mutate(whole, &random)
       do {
         let records = try source(bytes, "a.csv", in: folder).records()
         for index in 0..<records.count { _ = try records.record(at: index) }

@@ -129,6 +129,21 @@ import Testing
     #expect(try tuneError { _ = try inFolder.records() }.message.contains("no parquet files"))
   }
 
+  /// A cache of the hub holds links to the files.
+  @Test func linksAreFollowed() throws {
+    let real = try folder(["real/train.jsonl"])
+    let other = try folder([])
+    defer { for url in [real, other] { try? FileManager.default.removeItem(at: url) } }
+    let file = other.appendingPathComponent("test.jsonl")
+    try FileManager.default.createSymbolicLink(
+      at: file, withDestinationURL: real.appendingPathComponent("real/train.jsonl"))
+    #expect(try DataSource(source: other.path, split: "test").records().count == 1)
+    let link = other.appendingPathComponent("link")
+    try FileManager.default.createSymbolicLink(
+      at: link, withDestinationURL: real.appendingPathComponent("real"))
+    #expect(try DataSource(source: link.path).records().count == 1)
+  }
+
   @Test func aDatasetOfTheHubIsReadWhereItWasFetchedTo() throws {
     let folder = try folder(["data/train-00000-of-00001.jsonl"])
     defer { try? FileManager.default.removeItem(at: folder) }

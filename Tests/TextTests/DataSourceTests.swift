@@ -22,6 +22,7 @@ import Testing
     let error = try tuneError { _ = try alpaca("\(good)\n\n{\"instruction\": \n\(good)\n") }
     #expect(error.code == .malformedFile && error.location.line == 3)
     #expect(error.location.file?.hasSuffix("data.jsonl") == true)
+    #expect(error.remedy?.contains("field") == true)
     let inArray = try tuneError { _ = try alpaca("[\(good),\n\(good)\n\(good)]") }
     #expect(inArray.code == .malformedFile && inArray.location.line == 3)
     let cut = try tuneError { _ = try alpaca("[\(good),\n\(good)") }

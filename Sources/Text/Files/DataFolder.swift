@@ -54,7 +54,9 @@ enum DataFolder {
 
   /// All data files under a folder, as paths relative to it, in order.
   static func listing(of folder: String) throws -> [String] {
-    let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
+    // A link to a folder is that folder; links inside it are taken for files only.
+    let real = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+    let names = (try? FileManager.default.subpathsOfDirectory(atPath: real)) ?? []
     return names.filter { name in
       let parts = name.split(separator: "/")
       let isHidden = parts.contains { $0.hasPrefix(".") || $0.hasPrefix("__") }

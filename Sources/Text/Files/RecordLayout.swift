@@ -38,7 +38,7 @@ struct RecordLayout: Sendable, Equatable {
     let place = TuneError.Location(file: path, line: line)
     switch kind {
     case .json, .parquet:
-      let value = try JSON.parse(bytes, file: path, firstLine: line ?? number)
+      let value = try parse(bytes, line: line)
       guard case .object(let fields) = value else {
         throw TuneError(
           .data, "a record must be an object with columns, found \(value.kind)", at: place)
@@ -62,6 +62,17 @@ struct RecordLayout: Sendable, Equatable {
           at: place)
       }
       return ["text": .string(TextRecords.withUniversalNewlines(text))]
+    }
+  }
+
+  private func parse(_ bytes: UnsafeRawBufferPointer, line: Int?) throws -> JSON {
+    do {
+      return try JSON.parse(bytes, file: path, firstLine: line ?? 1)
+    } catch var error as TuneError {
+      error.remedy =
+        "A JSON file holds an object a line, or a list of objects; for an object with such a list "
+        + "in it set field to the list's key."
+      throw error
     }
   }
 }
