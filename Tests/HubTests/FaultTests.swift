@@ -191,7 +191,7 @@ struct FaultTests {
       try await TestHub.serving(
         [Self.repository], misbehaving: Self.at(Self.weights, times: 1, .silence)
       ) { hub in
-        try await download(from: hub, to: folder) { $0.silence = 0.05 }
+        try await download(from: hub, to: folder) { $0.silence = 1 }
         #expect(contents(folder + "/out") == Self.repository.bytes)
       }
     }

@@ -147,4 +147,37 @@ struct PieceTests {
     #expect(clean("a\u{1B}[2Jb\nc\u{202E}d") == "a [2Jb c d")
     #expect(clean(String(repeating: "x", count: 1000)).count == 300)
   }
+
+  /// Bytes changed here and there: an error or files with safe names, never a crash.
+  @Test func changedListingsAreReadOrRefused() throws {
+    let (small, large) = (String(repeating: "0a", count: 20), String(repeating: "1b", count: 32))
+    let listing = Array(
+      """
+      [{"type":"directory","path":"d"},{"type":"file","path":"d/a.txt","size":12,"oid":"\(small)"},
+      {"type":"file","path":"w","size":1,"oid":"\(small)","lfs":{"oid":"\(large)","size":99}}]
+      """.utf8)
+    let url = try #require(URL(string: "http://h/x"))
+    let odd = Array("/.\"\\\0{}[]:,-0919eE".utf8)
+    var random = MersenneTwister(seed: 5)
+    var readable = 0
+    for _ in 0..<5000 {
+      var bytes = listing
+      for _ in 0..<Int(random.next32() % 3 + 1) {
+        let new = random.next32() % 2 == 0 ? odd[Int(random.next32()) % odd.count] : nil
+        bytes[Int(random.next32()) % bytes.count] =
+          new ?? UInt8(truncatingIfNeeded: random.next32())
+      }
+      do {
+        let entries = try JSON.parse(Data(bytes)).array ?? []
+        let files = try entries.compactMap { try RemoteFile($0, url) }
+        try RemoteFile.checkDistinct(files, url)
+        readable += 1
+        for file in files {
+          #expect(RemoteFile.isSafe(file.path) && file.size >= 0)
+          #expect([40, 64].contains(file.content.text.utf8.count))
+        }
+      } catch is TuneError {}
+    }
+    #expect(readable > 100)
+  }
 }
