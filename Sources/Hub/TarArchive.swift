@@ -68,7 +68,8 @@ final class TarArchive {
 
   /// Hands over the bytes of the entry that `next` returned.
   func read(_ entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(max(rest, 1), 256 << 10), alignment: 16)
     defer { buffer.deallocate() }
     while rest > 0 {
       let count = try source(UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest)))
