@@ -43,25 +43,22 @@ extension HubClient {
     _ folder: String, _ repository: Repository, commit: String, _ files: [RemoteFile],
     trust: Trust, _ display: ProgressBar.Display
   ) async throws -> Int {
-    // Asked before anything is made, and again when it is known what is there.
     let workspace = try await Workspace(filling: folder) {
       StandardStreams.error("note: another program downloads to \(folder); waiting for it\n")
     }
-    let missing = try missing(files, in: workspace, trust, display)
-      .sorted { ($1.size, $0.path) < ($0.size, $1.path) }
-    let present = missing.map { partSize($0, workspace) }
-    let bytes = missing.reduce(0) { $0 + $1.size }
-    try settings.disk.check(
-      room: bytes - zip(missing, present).reduce(0) { $0 + min($1.0.size, $1.1) },
-      in: workspace.folder)
-    if !missing.isEmpty {
+    return try await workspace.working {
+      let missing = try missing(files, in: workspace, trust, display)
+        .sorted { ($1.size, $0.path) < ($0.size, $1.path) }
+      let bytes = missing.reduce(0) { $0 + $1.size }
+      let present = missing.reduce(0) { $0 + min($1.size, partSize($1, workspace)) }
+      try settings.disk.check(room: bytes - present, in: workspace.folder)
+      guard !missing.isEmpty else { return 0 }
       let progress = TransferProgress(
         "Downloading", bytes: bytes, files: missing.count, display: display)
       defer { progress.finish() }
       try await fetch(missing, repository, commit: commit, workspace, progress)
+      return missing.count
     }
-    workspace.clear()
-    return missing.count
   }
 
   private func partSize(_ file: RemoteFile, _ workspace: Workspace) -> Int {

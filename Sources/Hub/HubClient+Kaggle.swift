@@ -24,19 +24,20 @@ extension HubClient {
     }
     let display = display ?? .standardError
     let url = try handle.address(settings.kaggle.endpoint, "\(version)/download")
-    let archive = try await archive(url, handle)
-    let path = workspace.part(of: "\(url) \(archive.validator)", archive.content)
-    try await fetch(archive, to: path, workspace, handle, display)
-    do {
-      try unpack(path, selection, workspace, display)
-    } catch var error as TuneError where error.code == .malformedFile {
-      // It would be gone on with, and refused, for ever.
-      workspace.clear()
-      error.location.file = url.shown
-      throw error
+    try await workspace.working {
+      let archive = try await archive(url, handle)
+      let path = workspace.part(of: "\(url) \(archive.validator)", archive.content)
+      try await fetch(archive, to: path, workspace, handle, display)
+      do {
+        try unpack(path, selection, workspace, display)
+      } catch var error as TuneError where error.code == .malformedFile {
+        // It would be gone on with, and refused, for ever.
+        unlink(path)
+        error.location.file = url.shown
+        throw error
+      }
     }
-    workspace.clear()
-    if folder == nil { try AtomicFile.write(Data(), to: marker) }
+    if folder == nil, selection.isEverything { try AtomicFile.write(Data(), to: marker) }
     return workspace.folder
   }
 

@@ -108,6 +108,8 @@ package struct FileSelection: Sendable {
     self.ignored = ignored.map(Wildcard.init)
   }
 
+  var isEverything: Bool { allowed == nil && ignored.isEmpty }
+
   package func contains(_ path: String) -> Bool {
     allowed?.contains { $0.matches(path) } ?? true && !ignored.contains { $0.matches(path) }
   }

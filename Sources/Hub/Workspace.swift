@@ -59,14 +59,37 @@ final class Workspace: Sendable {
     return "\(hidden)/\(place)-\(content?.text ?? "unnamed").incomplete"
   }
 
-  /// Removes all but the lock, or with it when the download is complete.
-  func clear() {
+  /// Runs `body` and leaves no trace of it, but after a failure the parts to go on from.
+  func working<R>(_ body: () async throws -> R) async throws -> R {
+    do {
+      let result = try await body()
+      clear()
+      return result
+    } catch {
+      tidy()
+      throw error
+    }
+  }
+
+  private func clear() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: hidden)) ?? []
     where name != "lock" {
       try? FileManager.default.removeItem(atPath: hidden + "/" + name)
     }
     unlink(hidden + "/lock")
     rmdir(hidden)
+  }
+
+  private func tidy() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: hidden)) ?? []
+    var info = stat()
+    let useful = names.filter { name in
+      guard name != "lock", stat(hidden + "/" + name, &info) == 0 else { return false }
+      if info.st_mode & S_IFMT == S_IFREG, info.st_size > 0 { return true }
+      try? FileManager.default.removeItem(atPath: hidden + "/" + name)
+      return false
+    }
+    if useful.isEmpty { clear() }
   }
 
   /// A folder for work of another kind, empty.

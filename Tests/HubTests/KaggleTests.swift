@@ -61,6 +61,12 @@ struct KaggleTests {
           hub, home: folder, to: folder + "/out", Self.handle + "/1",
           FileSelection(allowing: ["*.json", "*.model"]))
         #expect(Set(contents(folder + "/out").keys) == ["params.json", "tokenizer.model"])
+        // A part of a model must not look whole to who comes later.
+        let some = FileSelection(ignoring: ["*.pth"])
+        let cached = try await download(hub, home: folder, to: nil, Self.handle, some)
+        #expect(contents(cached).count == 5)
+        #expect(try await download(hub, home: folder, to: nil) == cached)
+        #expect(contents(cached) == Self.files)
       }
     }
   }

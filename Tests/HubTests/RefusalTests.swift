@@ -178,4 +178,40 @@ struct RefusalTests {
       }
     }
   }
+
+  @Test func aProxyIsAskedAndItsRefusalNamed() async throws {
+    try await inFolder { folder in
+      try await TestHub.serving { proxy in
+        let environment = [
+          "HOME": folder, "HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": proxy.content,
+        ]
+        var settings = try HubSettings(environment: environment)
+        settings.retry.sleep = { _ in }
+        let error = try await failure {
+          try await HubClient.use(settings) {
+            _ = try await $0.download(Repository("a/b"), into: folder + "/out", display: .quiet)
+          }
+        }
+        #expect(error.message.contains("the proxy refuses to connect to hub.invalid"))
+        #expect(proxy.requests.first?.method == "CONNECT")
+      }
+    }
+  }
+
+  @Test func certificatesThatCannotBeReadAreNamed() async throws {
+    let error = try await refusal(changing: { $0.certificates = "/no/such/file.pem" })
+    #expect(error.code == .missingFile && error.message.contains("SSL_CERT_FILE"))
+  }
+
+  @Test func aFailureLeavesNothingOfNoUse() async throws {
+    var repository = HubRepository("owner/model", ["w.safetensors": .large(1000)])
+    repository.access = .gated
+    try await inFolder { folder in
+      try await TestHub.serving([repository]) { hub in
+        _ = try await failure { try await download(from: hub, to: folder) }
+        #expect(contents(folder + "/out").isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: folder + "/out/.tune-download"))
+      }
+    }
+  }
 }
