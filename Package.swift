@@ -45,13 +45,25 @@ func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map {
+  Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let http: [Target.Dependency] = [
+  .product(name: "AsyncHTTPClient", package: "async-http-client"),
+  .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
 
 let package = Package(
   name: "swift-tune",
   products: [.executable(name: "tune", targets: ["tune"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     floor("Essentials"),
@@ -67,6 +79,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     floor("Text", ["CPCRE2", "CZlib", "CZstd", "CSnappy", "Essentials", yams]),
+    floor("Hub", ["Text", "Essentials", crypto] + http + nio),
     floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
@@ -77,11 +90,11 @@ let package = Package(
     floor(
       "Recipes",
       [
-        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text",
+        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text", "Hub",
         "Essentials", yams,
       ]),
     .executableTarget(
-      name: "tune", dependencies: ["Recipes", "Essentials", arguments], swiftSettings: swift),
+      name: "tune", dependencies: ["Recipes", "Hub", "Essentials", arguments], swiftSettings: swift),
     .executableTarget(
       name: "benchmarks",
       dependencies: [
@@ -94,7 +107,16 @@ let package = Package(
         "Recipes", "Training", "Checkpoints", "Layers", "Tensors", "Text", "Essentials",
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
+    .testTarget(
+      name: "LayersTests", dependencies: ["Layers", "Tensors"], swiftSettings: swift),
     tests("TextTests", ["Text", "Essentials"]),
+    .target(
+      name: "TestHub",
+      dependencies: [
+        "Essentials", crypto, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+      ] + nio, path: "Tests/TestHub", swiftSettings: swift),
+    .testTarget(
+      name: "HubTests", dependencies: ["Hub", "TestHub", "Essentials"], swiftSettings: swift),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
@@ -114,7 +136,7 @@ let package = Package(
         "Text", "Essentials",
       ]),
     tests("ConfigurationTests", ["Recipes", "Essentials"]),
-    tests("TuneTests", ["tune", "Recipes", "Essentials"]),
+    tests("TuneTests", ["tune", "Recipes", "TestHub", "Essentials"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -39,7 +39,9 @@ import Text
 
   @Test func packsAreCutInsideTheirSegments() {
     let batch = Batch(
-      [sample(7, labelled: 0..<5, segments: [3, 4]), sample(7, labelled: 0..<3, segments: [4, 3])],
+      [
+        sample(7, labelled: 0..<5, segments: [3, 4]), sample(7, labelled: 0..<3, segments: [4, 3]),
+      ],
       padID: 0)
     let step = batch.step
     #expect(step.rowCount == 1 && step.segments == [3, 1, 2])
