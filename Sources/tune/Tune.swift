@@ -19,7 +19,8 @@ struct Tune: ParsableCommand {
         tune run full_finetune_distributed --config my.yaml batch_size=4
       """,
     subcommands: [
-      ListCommand.self, CopyCommand.self, CatCommand.self, ValidateCommand.self,
+      DownloadCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
+      ValidateCommand.self,
       RunCommand.self,
     ])
 
