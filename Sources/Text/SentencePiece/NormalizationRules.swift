@@ -9,7 +9,16 @@ struct NormalizationRules: Sendable {
   var escapesSpaces = true
   var replacements: CharacterReplacements?
   /// Texts of the user-defined pieces, which no rule changes.
-  var protected = ByteTrie([])
+  private(set) var protected = ByteTrie([])
+  /// For each ASCII character whether nothing changes it that stands before another one.
+  private var isPlain = [Bool](repeating: false, count: 128)
+
+  mutating func protect(_ texts: ByteTrie) {
+    protected = texts
+    isPlain = (0..<128).map { byte in
+      byte != 0x20 && !texts.begins(with: byte) && replacements?.changesASCII(from: byte) != true
+    }
+  }
 
   mutating func read(_ message: inout ProtobufReader, file: String) throws {
     while let (field, value) = try message.next() {
@@ -45,6 +54,13 @@ struct NormalizationRules: Sendable {
     if addsDummyPrefix && !suffixed { output += space }
     var followsSpace = removesExtraSpaces
     while position < text.count {
+      let start = position
+      while position < text.count, isPlain(text, at: position) { position += 1 }
+      if start < position {
+        output += text[start..<position]
+        followsSpace = false
+        continue
+      }
       withPrefix(of: text, at: position) { part, end in
         var part = part[...]
         while followsSpace, part.first == 0x20 { part.removeFirst() }
@@ -62,6 +78,13 @@ struct NormalizationRules: Sendable {
     }
     if addsDummyPrefix && suffixed { output += space }
     return output
+  }
+
+  @inline(__always)
+  private func isPlain(_ text: UnsafeBufferPointer<UInt8>, at position: Int) -> Bool {
+    let byte = text[position]
+    return byte < 0x80 && isPlain[Int(byte)]
+      && (position + 1 == text.count || text[position + 1] < 0x80)
   }
 
   /// Calls `body` with what the characters at `position` become, and where they end.
@@ -156,6 +179,27 @@ struct CharacterReplacements: Sendable {
     guard let found, found.value <= texts.count else { return nil }
     let end = texts[found.value...].firstIndex(of: 0) ?? texts.count
     return (found.value..<end, found.end)
+  }
+
+  /// Whether a replacement begins with this ASCII character and is only ASCII.
+  func changesASCII(from byte: UInt8) -> Bool {
+    var text: [UInt8] = [byte, 0]
+    for next in 0..<UInt8(128) {
+      text[1] = next
+      if text.withUnsafeBufferPointer({ hasPath(in: $0) }) { return true }
+    }
+    return text[..<1].withUnsafeBufferPointer { longestMatch(in: $0, from: 0) != nil }
+  }
+
+  /// Whether some replacement begins with all of the text.
+  private func hasPath(in text: UnsafeBufferPointer<UInt8>) -> Bool {
+    var node = Self.offset(units[0])
+    for byte in text {
+      node ^= Int(byte)
+      guard node < units.count, units[node] & 0x8000_00FF == UInt32(byte) else { return false }
+      node ^= Self.offset(units[node])
+    }
+    return true
   }
 
   @inline(__always)

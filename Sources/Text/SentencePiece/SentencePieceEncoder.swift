@@ -14,8 +14,9 @@ final class SentencePieceEncoder: Sendable {
   init(_ model: SentencePieceModel) {
     self.model = model
     var normalization = model.normalization
-    normalization.protected = ByteTrie(
-      model.pieces.enumerated().filter { $1.kind == .userDefined }.map { ($1.text, Int32($0)) })
+    normalization.protect(
+      ByteTrie(
+        model.pieces.enumerated().filter { $1.kind == .userDefined }.map { ($1.text, Int32($0)) }))
     self.normalization = normalization
     switch model.algorithm {
     case .bytePair: cutter = BytePairCutter(model, protected: normalization.protected)

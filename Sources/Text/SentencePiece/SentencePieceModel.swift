@@ -82,6 +82,7 @@ struct SentencePieceModel: Sendable {
       case 5:
         var rules = NormalizationRules()
         try rules.read(&part, file: file)
+        rules.protect(ByteTrie([]))
         denormalization = rules.replacements == nil ? nil : rules
       default: break
       }

@@ -9,9 +9,12 @@ struct UnigramCutter: SentencePieceCutter {
     var score: Float = 0
     var start = -1
   }
+  private struct Weight {
+    var score: Float
+    var isUserDefined: Bool
+  }
   private let trie: ByteTrie
-  private let scores: [Float]
-  private let isUserDefined: [Bool]
+  private let weights: [Weight]
   private let unknownScore: Float
   private let maximumScore: Float
   private let writer: PieceWriter
@@ -21,8 +24,7 @@ struct UnigramCutter: SentencePieceCutter {
     trie = ByteTrie(
       pieces.enumerated().filter { $1.kind == .normal || $1.kind == .userDefined }
         .map { ($1.text, Int32($0)) })
-    scores = pieces.map(\.score)
-    isUserDefined = pieces.map { $0.kind == .userDefined }
+    weights = pieces.map { Weight(score: $0.score, isUserDefined: $0.kind == .userDefined) }
     let normal = pieces.filter { $0.kind == .normal }.map(\.score)
     // An unknown character costs ten more than the worst piece.
     unknownScore = min(.greatestFiniteMagnitude, normal.min() ?? .greatestFiniteMagnitude) - 10
@@ -33,6 +35,18 @@ struct UnigramCutter: SentencePieceCutter {
 
   func cut(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) {
     var best = [Step](repeating: Step(), count: text.count + 1)
+    best.withUnsafeMutableBufferPointer { best in
+      trie.withView { trie in
+        weights.withUnsafeBufferPointer { find(text, trie, $0, &best) }
+      }
+    }
+    write(best, text, into: &ids)
+  }
+
+  private func find(
+    _ text: UnsafeBufferPointer<UInt8>, _ trie: ByteTrie.View,
+    _ weights: UnsafeBufferPointer<Weight>, _ best: inout UnsafeMutableBufferPointer<Step>
+  ) {
     var start = 0
     while start < text.count {
       let soFar = best[start].score
@@ -40,17 +54,15 @@ struct UnigramCutter: SentencePieceCutter {
       var hasSingle = false
       trie.forEachMatch(in: text, from: start) { end, id in
         if end - start == count { hasSingle = true }
-        var score = scores[Int(id)]
+        let weight = weights[Int(id)]
+        var score = weight.score
         // Enough to win against every other cut.
-        if isUserDefined[Int(id)] { score = Float(Double(Float(end - start) * maximumScore) - 0.1) }
+        if weight.isUserDefined { score = Float(Double(Float(end - start) * maximumScore) - 0.1) }
         Self.improve(&best[end], to: score + soFar, id, start)
       }
-      if !hasSingle {
-        Self.improve(&best[start + count], to: unknownScore + soFar, nil, start)
-      }
+      if !hasSingle { Self.improve(&best[start + count], to: unknownScore + soFar, nil, start) }
       start += count
     }
-    write(best, text, into: &ids)
   }
 
   @inline(__always)
