@@ -1,12 +1,12 @@
 # The two commands of the README, make demo and make test, and the steps they consist of.
 
-.PHONY: demo test build check format bench bootstrap
+.PHONY: demo test build check format bench bootstrap interop
 
 demo: build
 	scripts/demo
 
 # Debug, so that Swift's overflow and bounds checks are on; the numeric kernels are optimized there too.
-test: bootstrap check
+test: bootstrap check interop
 	swift build --build-tests
 	swift test --skip-build
 
@@ -24,6 +24,10 @@ format:
 
 bootstrap:
 	@scripts/bootstrap
+
+# The real Python programs that tests compare with.
+interop:
+	@scripts/interop-env
 
 # Each step relies on the ones named before it.
 .NOTPARALLEL:

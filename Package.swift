@@ -56,7 +56,10 @@ let http: [Target.Dependency] = [
 
 let package = Package(
   name: "swift-tune",
-  products: [.executable(name: "tune", targets: ["tune"])],
+  products: [
+    .executable(name: "tune", targets: ["tune"]),
+    .library(name: "Text", targets: ["Text"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),

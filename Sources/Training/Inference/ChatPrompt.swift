@@ -1,5 +1,5 @@
 // A prompt as tokens: a conversation whose next turn is the assistant's, in the tokenizer's chat
-// format, or plain text to continue where the tokenizer has none.
+// format.
 import Essentials
 import Text
 
@@ -14,17 +14,11 @@ package struct ChatPrompt: Sendable, Equatable {
 
   /// - Throws: `TuneError` when `max_seq_len` of the tokenizer would cut it.
   package func tokens(_ tokenizer: any Tokenizer) throws -> [Int32] {
-    let tokens: [Int32]
-    if tokenizer.specialTokens["<|start_header_id|>"] != nil {
-      let messages =
-        (system.map { [Message(.system, $0)] } ?? [])
-        // The assistant's empty message is where the model goes on.
-        + [Message(.user, user), Message(.assistant, "")]
-      tokens = try tokenizer.tokenize(messages, addEndTokens: false).tokens
-    } else {
-      let text = (system.map { $0 + "\n\n" } ?? "") + user
-      tokens = try tokenizer.encode(text, addBOS: true, addEOS: false)
-    }
+    let messages =
+      (system.map { [Message(.system, $0)] } ?? [])
+      // The assistant's empty message is where the model goes on.
+      + [Message(.user, user), Message(.assistant, "")]
+    let tokens = try tokenizer.tokenize(messages, addEndTokens: false).tokens
     if let limit = tokenizer.maxSeqLen, tokens.count >= limit {
       throw TuneError(
         .configuration, "the prompt fills all of the tokenizer's \(limit) tokens",

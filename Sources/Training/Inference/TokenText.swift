@@ -11,7 +11,7 @@ package struct TokenText {
   /// The text that is whole now that this token is known; may be empty.
   package mutating func add(_ token: Int32) -> String {
     waiting.append(token)
-    let text = tokenizer.decode(waiting)
+    let text = tokenizer.decode(continuing: waiting)
     // A character has four bytes at most: what is still broken after as many tokens stays so.
     if text.hasSuffix("\u{FFFD}"), waiting.count < 4 { return "" }
     waiting = []
@@ -21,6 +21,6 @@ package struct TokenText {
   /// What is left at the end, broken or not.
   package mutating func finish() -> String {
     defer { waiting = [] }
-    return waiting.isEmpty ? "" : tokenizer.decode(waiting)
+    return waiting.isEmpty ? "" : tokenizer.decode(continuing: waiting)
   }
 }
