@@ -5,11 +5,11 @@ import Quantization
 import Tensors
 
 extension ModelConfigurationFile {
-  /// Of a fresh Llama model, as transformers' LlamaForCausalLM reads it.
+  /// Of a fresh model, as transformers' LlamaForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM reads it.
   package init(_ decoder: DecoderConfiguration, dtype: DType, path: String) {
     var json: JSONObject = [
-      "architectures": .array([.string("LlamaForCausalLM")]),
-      "model_type": .string("llama"),
+      "architectures": .array([.string(ModelArchitecture(decoder).className)]),
+      "model_type": .string(ModelArchitecture(decoder).rawValue),
       "hidden_size": .integer(decoder.width),
       "intermediate_size": .integer(decoder.hiddenWidth),
       "num_hidden_layers": .integer(decoder.layerCount),

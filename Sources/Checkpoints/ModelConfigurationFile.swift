@@ -1,6 +1,7 @@
-// A Hugging Face `config.json` of a Llama model as a `DecoderConfiguration`. What would change the
-// computation and is not built here is refused; what is absent takes the default that transformers'
-// LlamaConfig gives it. The JSON itself is kept, so that it can be written out again.
+// A Hugging Face `config.json` of a Llama or Qwen model as a `DecoderConfiguration`. What would change
+// the computation and is not built here is refused; what is absent takes the default that
+// transformers' LlamaConfig, Qwen2Config or Qwen3Config gives it. The JSON itself is kept, so that it
+// can be written out again.
 import Essentials
 import Layers
 import Quantization
@@ -92,14 +93,18 @@ struct ConfigurationReader {
 
 extension ConfigurationReader {
   func decoder() throws -> DecoderConfiguration {
-    try refuseWhatIsNotBuilt()
+    let architecture = try architecture()
+    try refuseWhatIsNotBuilt(in: architecture)
     let width = try needed("hidden_size")
     let heads = try needed("num_attention_heads")
-    let keyValueHeads = try size("num_key_value_heads") ?? heads
+    // Qwen's default is no rule but the number of one of its models.
+    let keyValueHeads =
+      architecture == .llama
+      ? try size("num_key_value_heads") ?? heads : try needed("num_key_value_heads")
     guard heads % keyValueHeads == 0 else {
       throw failure("num_key_value_heads", "\(keyValueHeads) does not divide \(heads) heads")
     }
-    let headWidth = try size("head_dim")
+    let headWidth = try size("head_dim") ?? architecture.defaultHeadWidth
     if headWidth == nil, width % heads != 0 {
       throw failure("num_attention_heads", "\(heads) heads do not divide the width \(width)")
     }
@@ -113,22 +118,38 @@ extension ConfigurationReader {
       layerCount: try needed("num_hidden_layers", limit: 10_000),
       headCount: heads, keyValueHeadCount: keyValueHeads, width: width, headWidth: headWidth,
       hiddenWidth: try needed("intermediate_size"),
-      maximumSequenceLength: try size("max_position_embeddings") ?? 2048,
+      maximumSequenceLength: try size("max_position_embeddings")
+        ?? architecture.defaultSequenceLength,
       normEpsilon: try positive("rms_norm_eps") ?? 1e-6,
       rotaryBase: try rotary?.positive("rope_theta") ?? positive("rope_theta") ?? 10_000,
       rotaryScaling: try (rotary ?? object("rope_scaling"))?.rotaryScaling(),
-      tiesEmbeddings: try flag("tie_word_embeddings") ?? false)
+      tiesEmbeddings: try flag("tie_word_embeddings") ?? false,
+      hasAttentionBiases: architecture == .qwen2, normalizesHeads: architecture == .qwen3)
   }
 
-  private func refuseWhatIsNotBuilt() throws {
+  private func architecture() throws -> ModelArchitecture {
     let type = try string("model_type")
-    guard type == "llama" else {
+    guard let known = type.flatMap(ModelArchitecture.init) else {
+      let names = ModelArchitecture.allCases.map(\.rawValue).joined(separator: ", ")
       throw failure(
         "model_type", "models of type '\(type ?? "none")' are not supported", .unsupported,
-        remedy: "Use a checkpoint whose config.json says model_type: llama.")
+        remedy: "Use a checkpoint whose config.json says one of: \(names).")
     }
-    for key in ["attention_bias", "mlp_bias"] where try flag(key) == true {
-      throw failure(key, "linear layers with a bias are not supported", .unsupported)
+    return known
+  }
+
+  private func refuseWhatIsNotBuilt(in architecture: ModelArchitecture) throws {
+    // Qwen 2's biases are no setting; its files may still have the key.
+    let biases = architecture == .qwen2 ? ["mlp_bias"] : ["attention_bias", "mlp_bias"]
+    for key in biases where try flag(key) == true {
+      throw failure(key, "linear layers with such a bias are not supported", .unsupported)
+    }
+    if try flag("use_sliding_window") == true {
+      throw failure("use_sliding_window", "attention in a window is not supported", .unsupported)
+    }
+    for layer in value("layer_types")?.array ?? [] where layer.string != "full_attention" {
+      throw failure(
+        "layer_types", "layers other than 'full_attention' are not supported", .unsupported)
     }
     if let activation = try string("hidden_act"), activation != "silu", activation != "swish" {
       throw failure("hidden_act", "the activation '\(activation)' is not supported", .unsupported)

@@ -7,7 +7,7 @@ import Tensors
 /// transformers' `initializer_range`.
 let initialStandardDeviation = 0.02
 
-/// Linear layers and the embedding are drawn from a normal distribution, norms are ones.
+/// Linear layers and the embedding are drawn from a normal distribution, norms are ones, biases zeros.
 /// - Parameter tokenizerFolder: its tokenizer files go along.
 package func initializeModelFolder(
   _ path: String, _ configuration: DecoderConfiguration, dtype: DType, seed: UInt64,
@@ -22,9 +22,12 @@ package func initializeModelFolder(
   let generator = RandomGenerator(seed: seed)
   for parameter in parameters {
     let values =
-      parameter.kind == .norm
-      ? Tensor.ones(parameter.shape)
-      : generator.normal(parameter.shape, standardDeviation: initialStandardDeviation)
+      switch parameter.kind {
+      case .norm: Tensor.ones(parameter.shape)
+      case .bias: Tensor.zeros(parameter.shape)
+      case .embedding, .linear:
+        generator.normal(parameter.shape, standardDeviation: initialStandardDeviation)
+      }
     try writer.write(values, for: parameter)
   }
   try writer.finish()

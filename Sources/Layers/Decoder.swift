@@ -1,5 +1,5 @@
 // The decoder: functions of weights handed in. One block is attention and a gated feed-forward
-// layer, each behind an RMS norm and a residual (Llama).
+// layer, each behind an RMS norm and a residual (Llama, Qwen).
 // `B` batch, `T` tokens, `D` model width, `N` heads, `H` head width, `V` vocabulary.
 import Tensors
 
@@ -45,10 +45,15 @@ package struct Decoder: Sendable {
     let h = norm(x, w.attentionNorm)
     probe?("self_attn.q_proj, k_proj, v_proj", h)
     let qkv = linear(h, w.query, w.key, w.value)
-    let queries = context.angles.turn(qkv[0].reshape(b, t, c.headCount, c.headWidth))
-    let heads = [b, t, c.keyValueHeadCount, c.headWidth]
-    var keys = context.angles.turn(qkv[1].reshape(heads)).transpose(1, 2)
-    var values = qkv[2].reshape(heads).transpose(1, 2)
+    func heads(_ x: Tensor, _ count: Int, _ bias: LinearWeight?, _ norm: LinearWeight?) -> Tensor {
+      let biased = bias.map { x + $0.exactTensor } ?? x
+      let heads = biased.reshape(b, t, count, c.headWidth)
+      return norm.map { self.norm(heads, $0) } ?? heads
+    }
+    let queries = context.angles.turn(heads(qkv[0], c.headCount, w.queryBias, w.queryNorm))
+    var keys = context.angles.turn(heads(qkv[1], c.keyValueHeadCount, w.keyBias, w.keyNorm))
+      .transpose(1, 2)
+    var values = heads(qkv[2], c.keyValueHeadCount, w.valueBias, nil).transpose(1, 2)
     if let (cache, layer) = cache {
       (keys, values) = cache.extend(layer: layer, keys, values)
     }

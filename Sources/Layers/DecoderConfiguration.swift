@@ -1,7 +1,7 @@
-// What distinguishes one decoder-only transformer from another: sizes, rotary embedding, tying.
-// One `Decoder` serves all of them.
+// What distinguishes one decoder-only transformer from another: sizes, rotary embedding, tying, and
+// what Qwen 2 (biases) and Qwen 3 (normed heads) add to Llama. One `Decoder` serves all of them.
 
-/// Sizes and constants of a Llama-architecture decoder.
+/// Sizes and constants of a decoder of the Llama or Qwen architecture.
 package struct DecoderConfiguration: Sendable, Equatable {
   package var vocabularySize: Int
   package var layerCount: Int
@@ -20,11 +20,16 @@ package struct DecoderConfiguration: Sendable, Equatable {
   package var rotaryScaling: RotaryScaling?
   /// The output head is the embedding's weight.
   package var tiesEmbeddings: Bool
+  /// Query, key and value projections add a bias (Qwen 2).
+  package var hasAttentionBiases: Bool
+  /// Each head's queries and keys pass an RMS norm before they are turned (Qwen 3).
+  package var normalizesHeads: Bool
 
   package init(
     vocabularySize: Int, layerCount: Int, headCount: Int, keyValueHeadCount: Int, width: Int,
     headWidth: Int? = nil, hiddenWidth: Int, maximumSequenceLength: Int, normEpsilon: Double = 1e-5,
-    rotaryBase: Double = 500_000, rotaryScaling: RotaryScaling? = nil, tiesEmbeddings: Bool = false
+    rotaryBase: Double = 500_000, rotaryScaling: RotaryScaling? = nil, tiesEmbeddings: Bool = false,
+    hasAttentionBiases: Bool = false, normalizesHeads: Bool = false
   ) {
     self.vocabularySize = vocabularySize
     self.layerCount = layerCount
@@ -38,6 +43,8 @@ package struct DecoderConfiguration: Sendable, Equatable {
     self.rotaryBase = rotaryBase
     self.rotaryScaling = rotaryScaling
     self.tiesEmbeddings = tiesEmbeddings
+    self.hasAttentionBiases = hasAttentionBiases
+    self.normalizesHeads = normalizesHeads
   }
 }
 

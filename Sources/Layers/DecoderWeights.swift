@@ -10,9 +10,11 @@ package struct ParameterSpecification: Sendable, Equatable {
     /// A linear layer's [outputs, inputs]; these are what is quantized.
     case linear
     case norm
+    /// A linear layer's [outputs].
+    case bias
   }
-  /// How a Hugging Face checkpoint orders the rows of a query or key projection: in halves where
-  /// the rotary embedding here wants pairs.
+  /// How a Hugging Face checkpoint orders the rows of a query or key projection, of its bias and of
+  /// its heads' norm: in halves where the rotary embedding here wants pairs.
   package enum RowOrder: Sendable, Equatable {
     case plain
     case rotaryHalves(heads: Int)
@@ -25,15 +27,26 @@ package struct ParameterSpecification: Sendable, Equatable {
   package var count: Int { shape.reduce(1, *) }
 }
 
+/// What only some models have is nil where it is missing.
 package struct BlockWeights<W> {
   /// [D]
   package var attentionNorm: W
   /// [N H, D], rows in rotary pairs
   package var query: W
+  /// [N H]
+  package var queryBias: W?
   /// [N_kv H, D], rows in rotary pairs
   package var key: W
+  /// [N_kv H]
+  package var keyBias: W?
   /// [N_kv H, D]
   package var value: W
+  /// [N_kv H]
+  package var valueBias: W?
+  /// [H], of each head's queries
+  package var queryNorm: W?
+  /// [H], of each head's keys
+  package var keyNorm: W?
   /// [D, N H]
   package var attentionOutput: W
   /// [D]
@@ -46,13 +59,19 @@ package struct BlockWeights<W> {
   package var down: W
 
   package init(
-    attentionNorm: W, query: W, key: W, value: W, attentionOutput: W, feedForwardNorm: W, gate: W,
-    up: W, down: W
+    attentionNorm: W, query: W, queryBias: W? = nil, key: W, keyBias: W? = nil, value: W,
+    valueBias: W? = nil, queryNorm: W? = nil, keyNorm: W? = nil, attentionOutput: W,
+    feedForwardNorm: W, gate: W, up: W, down: W
   ) {
     self.attentionNorm = attentionNorm
     self.query = query
+    self.queryBias = queryBias
     self.key = key
+    self.keyBias = keyBias
     self.value = value
+    self.valueBias = valueBias
+    self.queryNorm = queryNorm
+    self.keyNorm = keyNorm
     self.attentionOutput = attentionOutput
     self.feedForwardNorm = feedForwardNorm
     self.gate = gate
@@ -62,14 +81,18 @@ package struct BlockWeights<W> {
 
   package func map<V>(_ change: (W) throws -> V) rethrows -> BlockWeights<V> {
     try BlockWeights<V>(
-      attentionNorm: change(attentionNorm), query: change(query), key: change(key),
-      value: change(value), attentionOutput: change(attentionOutput),
+      attentionNorm: change(attentionNorm), query: change(query),
+      queryBias: queryBias.map(change), key: change(key), keyBias: keyBias.map(change),
+      value: change(value), valueBias: valueBias.map(change), queryNorm: queryNorm.map(change),
+      keyNorm: keyNorm.map(change), attentionOutput: change(attentionOutput),
       feedForwardNorm: change(feedForwardNorm), gate: change(gate), up: change(up),
       down: change(down))
   }
   /// In the order of `map`.
   package var all: [W] {
-    [attentionNorm, query, key, value, attentionOutput, feedForwardNorm, gate, up, down]
+    var all: [W] = []
+    _ = map { all.append($0) }
+    return all
   }
 }
 
@@ -127,22 +150,40 @@ extension DecoderConfiguration {
   }
 
   private func blockSpecification(_ layer: Int) -> BlockWeights<ParameterSpecification> {
+    typealias Order = ParameterSpecification.RowOrder
+    let prefix = "model.layers.\(layer)."
     func norm(_ name: String) -> ParameterSpecification {
-      .init(name: "model.layers.\(layer).\(name).weight", shape: [width], kind: .norm)
+      .init(name: prefix + name + ".weight", shape: [width], kind: .norm)
     }
     func linear(
-      _ name: String, _ outputs: Int, _ inputs: Int, order: ParameterSpecification.RowOrder = .plain
+      _ name: String, _ outputs: Int, _ inputs: Int, order: Order = .plain
     ) -> ParameterSpecification {
       .init(
-        name: "model.layers.\(layer).\(name).weight", shape: [outputs, inputs], kind: .linear,
-        rowOrder: order)
+        name: prefix + name + ".weight", shape: [outputs, inputs], kind: .linear, rowOrder: order)
+    }
+    func bias(_ name: String, _ outputs: Int, order: Order = .plain) -> ParameterSpecification? {
+      guard hasAttentionBiases else { return nil }
+      return .init(name: prefix + name + ".bias", shape: [outputs], kind: .bias, rowOrder: order)
+    }
+    func headNorm(_ name: String) -> ParameterSpecification? {
+      guard normalizesHeads else { return nil }
+      return .init(
+        name: prefix + name + ".weight", shape: [headWidth], kind: .norm,
+        rowOrder: .rotaryHalves(heads: 1))
     }
     let (queries, keys) = (headCount * headWidth, keyValueHeadCount * headWidth)
+    let queryOrder = Order.rotaryHalves(heads: headCount)
+    let keyOrder = Order.rotaryHalves(heads: keyValueHeadCount)
     return BlockWeights(
       attentionNorm: norm("input_layernorm"),
-      query: linear("self_attn.q_proj", queries, width, order: .rotaryHalves(heads: headCount)),
-      key: linear("self_attn.k_proj", keys, width, order: .rotaryHalves(heads: keyValueHeadCount)),
+      query: linear("self_attn.q_proj", queries, width, order: queryOrder),
+      queryBias: bias("self_attn.q_proj", queries, order: queryOrder),
+      key: linear("self_attn.k_proj", keys, width, order: keyOrder),
+      keyBias: bias("self_attn.k_proj", keys, order: keyOrder),
       value: linear("self_attn.v_proj", keys, width),
+      valueBias: bias("self_attn.v_proj", keys),
+      queryNorm: headNorm("self_attn.q_norm"),
+      keyNorm: headNorm("self_attn.k_norm"),
       attentionOutput: linear("self_attn.o_proj", width, queries),
       feedForwardNorm: norm("post_attention_layernorm"),
       gate: linear("mlp.gate_proj", hiddenWidth, width),
