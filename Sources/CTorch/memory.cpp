@@ -2,8 +2,9 @@
 // fresh pages, or keeps it in a heap that fragments: a quarter more than was ever in use at once.
 //
 // Here freed blocks stay in an arena of their own and are taken again, but a process never holds more
-// than was once in use: before it would, free pages are handed back to the system. Blocks lie in
-// huge pages where the system allows it. Small tensors stay with glibc.
+// than was once in use: before it would, free pages are handed back to the system. Huge pages are not
+// asked for: steps got no faster, and the first ones paid a second for them. Small tensors stay
+// with glibc.
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 #include <malloc.h>
@@ -23,7 +24,6 @@ namespace {
 
 constexpr size_t kLeastBlock = 256 << 10;
 constexpr size_t kStep = 16 << 10;
-constexpr size_t kHugePage = 2 << 20;
 constexpr size_t kCommitStep = 64 << 20;
 
 constexpr size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
@@ -96,13 +96,12 @@ class BlockMemory {
     // Addresses only: nothing is counted as used before it is made readable.
     const size_t memory = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
                           static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    for (size_t size = rounded_up(4 * memory, kHugePage); size >= kCommitStep; size /= 2) {
+    for (size_t size = rounded_up(4 * memory, kCommitStep); size >= kCommitStep; size /= 2) {
       void *base = mmap(
           nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (base == MAP_FAILED) continue;
-      auto start = reinterpret_cast<uintptr_t>(base);
-      end_ = static_cast<char *>(base) + (rounded_up(start, kHugePage) - start);
-      limit_ = static_cast<char *>(base) + size;
+      end_ = static_cast<char *>(base);
+      limit_ = end_ + size;
       return;
     }
   }
@@ -118,7 +117,6 @@ class BlockMemory {
     const size_t wanted = rounded_up(size - last, kCommitStep);
     if (wanted > static_cast<size_t>(limit_ - end_)) return false;
     if (mprotect(end_, wanted, PROT_READ | PROT_WRITE) != 0) return false;
-    madvise(end_, wanted, MADV_HUGEPAGE);
     add_free(end_, wanted, false);
     end_ += wanted;
     return true;
@@ -168,16 +166,13 @@ class BlockMemory {
     return start;
   }
 
-  /// At least so many free bytes if there are, the longest stretches first, whole huge pages where
-  /// a stretch has any.
+  /// So many free bytes, if there are, the longest stretches first.
   void hand_back(size_t bytes) {
     for (size_t done = 0; done < bytes && !resident_.empty();) {
       char *start = std::prev(resident_.end())->second;
       Stretch stretch = remove_free(free_.find(start));
       char *end = start + stretch.size;
       char *from = end - std::min(stretch.size, rounded_up(bytes - done, kStep));
-      auto huge = reinterpret_cast<uintptr_t>(from) / kHugePage * kHugePage;
-      from = std::max(start, reinterpret_cast<char *>(huge));
       madvise(from, static_cast<size_t>(end - from), MADV_DONTNEED);
       done += static_cast<size_t>(end - from);
       if (from > start) add_free(start, static_cast<size_t>(from - start), true);
