@@ -19,11 +19,13 @@ struct ct_group_opaque {
 };
 struct ct_work_opaque {
   c10::intrusive_ptr<c10d::Work> work;
+  /// Nanoseconds of the monotonic clock, 0 until it is done; shared with the callback.
+  std::shared_ptr<std::atomic<uint64_t>> done_at;
 };
 
 template <class F>
 static ct_work started(F &&body) {
-  return value_or<ct_work>(nullptr, [&] { return new ct_work_opaque{body()}; });
+  return value_or<ct_work>(nullptr, [&] { return new ct_work_opaque{body(), nullptr}; });
 }
 
 extern "C" {
@@ -89,6 +91,18 @@ ct_work ct_barrier(ct_group g) {
 bool ct_work_wait(ct_work w) {
   return succeeded([&] { w->work->wait(); });
 }
+void ct_work_note_end(ct_work w) {
+  succeeded([&] {
+    auto done_at = std::make_shared<std::atomic<uint64_t>>(0);
+    // On the thread that finishes the work, or here when it is finished already.
+    w->work->getFuture()->addCallback([done_at](c10::ivalue::Future &) {
+      auto now = std::chrono::steady_clock::now().time_since_epoch();
+      done_at->store(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+    });
+    w->done_at = done_at;
+  });
+}
+uint64_t ct_work_end(ct_work w) { return w->done_at ? w->done_at->load() : 0; }
 bool ct_work_is_complete(ct_work w) {
   return value_or(true, [&] { return w->work->isCompleted(); });
 }

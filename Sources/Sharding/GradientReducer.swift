@@ -27,7 +27,8 @@ package final class GradientReducer {
       next = ReduceFlight(index, nil, whole)
     } else {
       let shard = Tensor.empty([layout.count], whole.dtype, on: whole.device)
-      next = ReduceFlight(index, try group.reduceScatter(into: shard, from: whole), shard)
+      next = ReduceFlight(
+        index, try group.reduceScatter(into: shard, from: whole, label: "\(index)"), shard)
     }
     let previous = flight
     flight = next

@@ -11,20 +11,44 @@ package struct Work: ~Copyable {
   private let rank: Int
   /// What the collective reads and writes, alive until it is done.
   private let staged: [Staged]
+  /// Where it is recorded, and since when; nil when it is not.
+  private let record: CollectiveRecord?
 
-  init(_ raw: ct_work?, what: String, rank: Int, staged: [Staged]) {
+  init(
+    _ raw: ct_work?, what: String, rank: Int, staged: [Staged], record: CollectiveRecord? = nil
+  ) {
     self.raw = raw
     self.what = what
     self.rank = rank
     self.staged = staged
+    self.record = record
+    if let raw, record != nil { ct_work_note_end(raw) }
   }
   /// - Throws: `TuneError` `.worker`: a peer died or did not answer in time.
   package consuming func wait() throws {
     guard let raw else { return }
+    let asked = record == nil ? 0 : Timeline.now
     if !ct_work_wait(raw) { throw failure(what, rank) }
+    record?.landed(asked: asked, ended: ct_work_end(raw))
     for tensor in staged { tensor.putBack() }
   }
   deinit { if let raw { ct_work_free(raw) } }
+}
+
+/// A collective that a timeline shows: from its start to its end on a track of its own, and among the
+/// work the time that was spent waiting for it.
+struct CollectiveRecord {
+  let timeline: Timeline
+  let track: Timeline.Track
+  let name: String
+  let start = Timeline.now
+
+  /// - Parameter ended: 0 when only the end of the waiting is known.
+  func landed(asked: UInt64, ended: UInt64) {
+    let now = Timeline.now
+    timeline.add(.init("wait for \(name)", on: .work, from: asked, to: now))
+    timeline.add(.init(name, on: track, from: start, to: ended > 0 ? min(ended, now) : now))
+  }
 }
 
 /// A tensor as Gloo takes it: itself on the CPU, else a copy in host memory that is put back after
@@ -54,11 +78,16 @@ private func failure(_ what: String, _ rank: Int) -> TuneError {
 package final class ProcessGroup: @unchecked Sendable {
   package let rank: Int
   package let worldSize: Int
+  /// Where collectives are recorded.
+  private let timeline: Timeline?
   private let group: ct_group?
   private let store: ct_store?
 
-  private init(rank: Int, worldSize: Int, group: ct_group?, store: ct_store?) {
+  private init(
+    rank: Int, worldSize: Int, group: ct_group?, store: ct_store?, timeline: Timeline? = nil
+  ) {
     self.rank = rank
+    self.timeline = timeline
     self.worldSize = worldSize
     self.group = group
     self.store = store
@@ -77,7 +106,7 @@ package final class ProcessGroup: @unchecked Sendable {
   ///   - timeout: seconds until a rank that does not answer is an error.
   package static func gloo(
     host: String, port: Int, rank: Int, worldSize: Int, interface: String? = nil,
-    timeout: Int = 1800
+    timeout: Int = 1800, timeline: Timeline? = nil
   ) throws -> ProcessGroup {
     guard worldSize > 1 else { return .single }
     guard let number = UInt16(exactly: port) else {
@@ -93,7 +122,7 @@ package final class ProcessGroup: @unchecked Sendable {
           + "that the port is free.", at: .init(rank: rank))
     }
     return try connect(
-      store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout)
+      store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout, timeline)
   }
 
   private static func isLoopback(_ host: String) -> Bool {
@@ -101,13 +130,15 @@ package final class ProcessGroup: @unchecked Sendable {
   }
 
   private static func connect(
-    _ store: ct_store, _ rank: Int, _ worldSize: Int, _ interface: String?, _ timeout: Int
+    _ store: ct_store, _ rank: Int, _ worldSize: Int, _ interface: String?, _ timeout: Int,
+    _ timeline: Timeline?
   ) throws -> ProcessGroup {
     guard
       let group = ct_group_gloo(
         store, Int32(rank), Int32(worldSize), "tune", interface ?? "", Int32(timeout))
     else { throw failure("connecting the process group", rank) }
-    return ProcessGroup(rank: rank, worldSize: worldSize, group: group, store: store)
+    return ProcessGroup(
+      rank: rank, worldSize: worldSize, group: group, store: store, timeline: timeline)
   }
 
   /// Runs `body` as each rank of a group of threads in this process; for tests.
@@ -129,7 +160,8 @@ package final class ProcessGroup: @unchecked Sendable {
 private struct SharedStore: @unchecked Sendable { let raw: ct_store }
 
 extension ProcessGroup {
-  // Tensors must be contiguous and stay as they are until the work is waited for.
+  // Tensors must be contiguous and stay as they are until the work is waited for. `label` tells
+  // collectives apart on a timeline.
 
   /// Sum over the ranks, in place.
   package func allReduce(_ tensor: Tensor) throws -> Work {
@@ -137,16 +169,24 @@ extension ProcessGroup {
     }
   }
   /// `into` [world * n] becomes the ranks' `shard` [n] one after the other.
-  package func allGather(into: Tensor, from shard: Tensor) throws -> Work {
+  package func allGather(
+    into: Tensor, from shard: Tensor, label: @autoclosure () -> String = ""
+  ) throws -> Work {
     if worldSize == 1 { into.copy(from: shard) }
-    return try start("all-gather", writing: into, reading: shard) { group, into, shard in
+    return try start(
+      "all-gather", label, .allGather, writing: into, reading: shard
+    ) { group, into, shard in
       ct_all_gather(group, into.raw, shard?.raw)
     }
   }
   /// `into` [n] becomes this rank's stretch of the sum of the ranks' `whole` [world * n].
-  package func reduceScatter(into: Tensor, from whole: Tensor) throws -> Work {
+  package func reduceScatter(
+    into: Tensor, from whole: Tensor, label: @autoclosure () -> String = ""
+  ) throws -> Work {
     if worldSize == 1 { into.copy(from: whole) }
-    return try start("reduce-scatter", writing: into, reading: whole) { group, into, whole in
+    return try start(
+      "reduce-scatter", label, .reduceScatter, writing: into, reading: whole
+    ) { group, into, whole in
       ct_reduce_scatter(group, into.raw, whole?.raw)
     }
   }
@@ -170,15 +210,23 @@ extension ProcessGroup {
   }
 
   private func start(
-    _ what: String, writing target: Tensor, reading source: Tensor? = nil,
+    _ what: String, _ label: () -> String = { "" },
+    _ track: Timeline.Track = .otherCollectives,
+    writing target: Tensor, reading source: Tensor? = nil,
     _ body: (ct_group, _ target: Tensor, _ source: Tensor?) -> ct_work?
   ) throws -> Work {
     guard let group else { return Work(nil, what: what, rank: rank, staged: []) }
     let staged =
       [Staged(target, isWritten: true)] + (source.map { [Staged($0, isWritten: false)] } ?? [])
+    let record = timeline.flatMap { timeline -> CollectiveRecord? in
+      guard timeline.isRecording else { return nil }
+      let label = label()
+      return CollectiveRecord(
+        timeline: timeline, track: track, name: label.isEmpty ? what : "\(what) \(label)")
+    }
     guard let work = body(group, staged[0].host, staged.count > 1 ? staged[1].host : nil) else {
       throw failure("starting \(what)", rank)
     }
-    return Work(work, what: what, rank: rank, staged: staged)
+    return Work(work, what: what, rank: rank, staged: staged, record: record)
   }
 }

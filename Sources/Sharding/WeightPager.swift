@@ -58,7 +58,7 @@ package final class WeightPager {
     let shard = shards[index].flat
     guard group.worldSize > 1 else { return Flight(nil, shard) }
     let buffer = Tensor.empty([group.worldSize * shard.count], shard.dtype, on: shard.device)
-    return Flight(try group.allGather(into: buffer, from: shard), buffer)
+    return Flight(try group.allGather(into: buffer, from: shard, label: "\(index)"), buffer)
   }
 }
 

@@ -21,13 +21,15 @@ package final class TrainingLoop {
   private var stream: BatchStream
   private let validation: BatchStream?
   private let events: TrainingEvents
+  private let timeline: Timeline?
 
   /// - Parameters:
   ///   - stream: this rank's batches.
   ///   - validation: this rank's held-out batches, where the plan validates.
   package init(
     _ model: ShardedModel, plan: TrainingPlan, optimizer: any Optimizer, lossHead: LossHead,
-    stream: BatchStream, validation: BatchStream? = nil, on device: Device, events: TrainingEvents
+    stream: BatchStream, validation: BatchStream? = nil, on device: Device, events: TrainingEvents,
+    timeline: Timeline? = nil
   ) throws {
     self.model = model
     self.plan = plan
@@ -36,8 +38,10 @@ package final class TrainingLoop {
     self.stream = stream
     self.validation = validation
     self.events = events
+    self.timeline = timeline
     decoder = Decoder(model.configuration, on: device)
-    walker = Walker(decoder, policy: plan.blockPolicy, lossHead: lossHead, on: device)
+    walker = Walker(
+      decoder, policy: plan.blockPolicy, lossHead: lossHead, on: device, timeline: timeline)
     pager = UnitPager(model.shards, model.units, group: model.group)
     guard stepsPerEpoch > 0 else {
       throw TuneError(
@@ -98,8 +102,10 @@ package final class TrainingLoop {
   /// One optimizer step over all micro-batches of all ranks.
   package func step() throws -> StepMetrics {
     let started = DispatchTime.now().uptimeNanoseconds
-    let batches = try (0..<plan.accumulation).map { _ in try nextBatch() }
-    let inputs = batches.map(stepInput)
+    let (batches, inputs) = try timeline.span("data") {
+      let batches = try (0..<plan.accumulation).map { _ in try nextBatch() }
+      return (batches, batches.map(stepInput))
+    }
     let total = try group.sums([Double(batches.reduce(0) { $0 + $1.predictedCount })])[0]
     let numerics = plan.numerics(step: progress.step)
     let learningRate = plan.schedule.value(step: progress.step)
@@ -145,9 +151,11 @@ package final class TrainingLoop {
   }
 
   private func update(_ unit: Int, _ gradient: Tensor, _ learningRate: Double) {
-    optimizer.update(
-      unit: unit, model.shards[unit], gradient: gradient, learningRate: learningRate,
-      step: progress.step + 1)
+    timeline.span("optimizer \(unit)") {
+      optimizer.update(
+        unit: unit, model.shards[unit], gradient: gradient, learningRate: learningRate,
+        step: progress.step + 1)
+    }
   }
 
   private func nextBatch() throws -> Batch {

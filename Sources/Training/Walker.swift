@@ -60,13 +60,15 @@ package final class Walker {
   private let policy: BlockPolicy
   private let lossHead: LossHead
   private let device: Device
+  private let timeline: Timeline?
   private var tied: Bool { decoder.configuration.tiesEmbeddings }
 
   package init(
     _ decoder: Decoder, policy: BlockPolicy, lossHead: LossHead = LossHead(),
-    on device: Device = .cpu
+    on device: Device = .cpu, timeline: Timeline? = nil
   ) {
     self.decoder = decoder
+    self.timeline = timeline
     units = DecoderUnits(decoder.configuration)
     self.policy = policy
     self.lossHead = lossHead
@@ -83,20 +85,27 @@ package final class Walker {
     reducer: GradientReducer, checkingLoss check: (Tensor) throws -> Void = { _ in }
   ) throws -> Tensor {
     try withGraph(false) {
-      pager.see(numerics)
+      timeline.span("codes of the weights") { pager.see(numerics) }
       var visits: [Visit] = []
-      var x = try embed(input, pager)
+      var x = try timeline.span("embedding") { try embed(input, pager) }
       for layer in 0..<units.blockCount {
-        let visit = try visitForward(layer, x, input, pager)
+        let visit = try timeline.span("forward \(layer)") {
+          try visitForward(layer, x, input, pager)
+        }
         x = visit.output
         visits.append(visit.visit)
       }
-      let head = try visitHead(x, input, seed: seed, pager: pager)
+      let head = try timeline.span("head") {
+        try visitHead(x, input, seed: seed, pager: pager)
+      }
       try check(head.lossSum)
       try reducer.reduce(units.head, head.gradients)
       var slope = head.slope
       for layer in (0..<units.blockCount).reversed() {
-        slope = try visitBackward(layer, visits.removeLast(), slope, input, pager, reducer)
+        let visit = visits.removeLast()
+        slope = try timeline.span("backward \(layer)") {
+          try visitBackward(layer, visit, slope, input, pager, reducer)
+        }
       }
       let rows = decoder.configuration.vocabularySize
       let embedding = slope.embeddingGradient(input.tokens, rows: rows)

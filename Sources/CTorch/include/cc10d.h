@@ -30,6 +30,10 @@ ct_work ct_reduce_scatter(ct_group g, ct_tensor into, ct_tensor from);
 ct_work ct_broadcast(ct_group g, ct_tensor t, int32_t root);
 ct_work ct_barrier(ct_group g);
 bool ct_work_wait(ct_work w);
+/// Notes from now on when the work ends; for timelines.
+void ct_work_note_end(ct_work w);
+/// Nanoseconds of the monotonic clock; 0 when the end was not noted.
+uint64_t ct_work_end(ct_work w);
 bool ct_work_is_complete(ct_work w);
 void ct_work_free(ct_work w);
 

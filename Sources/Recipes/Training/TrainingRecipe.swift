@@ -14,9 +14,11 @@ import Training
 package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
   Devices.configureProcess()
   let device = try device(from: c.root, localRank: environment.localRank)
-  let group = try processGroup(environment)
+  let profiler = StepProfiler(
+    c.root, rank: environment.rank, log: RecipeLog(c.root, rank: environment.rank))
+  let group = try processGroup(environment, timeline: profiler?.timeline)
   do {
-    try train(c, environment, on: device, group)
+    try train(c, environment, on: device, group, profiler)
   } catch let error as TuneError {
     // While the group lives: its end breaks the others' connections, and the launcher takes the
     // earliest error for the cause.
@@ -27,7 +29,7 @@ package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvir
 
 private func train(
   _ c: ValidatedConfiguration, _ environment: WorkerEnvironment, on device: Device,
-  _ group: ProcessGroup
+  _ group: ProcessGroup, _ profiler: StepProfiler?
 ) throws {
   let root = c.root
   let log = RecipeLog(root, rank: environment.rank)
@@ -62,10 +64,13 @@ private func train(
         lossHead: LossHead(chunkCount: root.section("loss").int("num_output_chunks")),
         stream: stream, validation: validation, on: device,
         events: TrainingEvents(
-          stepped: { try reporter.stepped($0, $1) }, validated: { try reporter.validated($0, $1) },
+          stepped: { loop, metrics in
+            try (profiler?.timeline).span("logging") { try reporter.stepped(loop, metrics) }
+            try profiler?.stepped()
+          }, validated: { try reporter.validated($0, $1) },
           save: { loop, occasion in
             try reporter.pausing { try saver.save(loop, occasion) }
-          }))
+          }), timeline: profiler?.timeline)
     }
   }
   // The schedule spans the run, whose length the data decides.
@@ -78,12 +83,16 @@ private func train(
   }
   try reporter.begin(loop, parameterCount: configuration.parameterCount)
   try loop.run()
+  try profiler?.finish()
   try reporter.finish(loop)
 }
 
 /// The group of all workers; a single process is a group of one on the same path.
-package func processGroup(_ e: WorkerEnvironment) throws -> ProcessGroup {
-  try .gloo(host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize)
+package func processGroup(_ e: WorkerEnvironment, timeline: Timeline? = nil) throws -> ProcessGroup
+{
+  try .gloo(
+    host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize,
+    timeline: timeline)
 }
 
 /// The checkpoint to start from, which must hold numbers that a gradient can move.
@@ -132,7 +141,7 @@ private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: Proce
   training: BatchStream, validation: BatchStream?
 ) {
   func stream(_ key: String, batchSize: Int, shuffle: Bool) throws -> BatchStream {
-    let data = try dataset(from: root.section(key), tokenizer: tokenizer)
+    let data = try dataset(from: root.sections(key), tokenizer: tokenizer)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
     return try locatingErrors(in: root) {
@@ -142,7 +151,7 @@ private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: Proce
   let batchSize = root.int("batch_size")
   let training = try stream("dataset", batchSize: batchSize, shuffle: root.bool("shuffle"))
   guard root.optionalInt("run_val_every_n_steps") != nil else { return (training, nil) }
-  guard root.optionalSection("dataset_val") != nil else {
+  guard !root.sections("dataset_val").isEmpty else {
     throw root.error(
       at: "run_val_every_n_steps", "there is no dataset_val to validate on",
       remedy: "Add dataset_val, or set run_val_every_n_steps to null.")
