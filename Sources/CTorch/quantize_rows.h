@@ -92,6 +92,13 @@ CT_INLINE void put(BFloat *p, Lanes v) {
   HalfLanes h = __builtin_convertvector(bfloat_bits(v), HalfLanes);
   __builtin_memcpy(p, &h, sizeof h);
 }
+/// Numbers known to be numbers are stored without asking.
+CT_INLINE void put_finite(float *p, Lanes v) { put(p, v); }
+CT_INLINE void put_finite(BFloat *p, Lanes v) {
+  BitLanes u = __builtin_bit_cast(BitLanes, v);
+  HalfLanes h = __builtin_convertvector((u + 0x7fffu + ((u >> 16) & 1u)) >> 16, HalfLanes);
+  __builtin_memcpy(p, &h, sizeof h);
+}
 /// As integers that fit into a byte; what is not a number becomes 0.
 CT_INLINE void put(uint8_t *p, Lanes v) {
   ByteLanes b = __builtin_convertvector(
@@ -123,6 +130,15 @@ CT_INLINE void map_row(const T *__restrict x, U *__restrict y, int64_t n, const 
   for (; i + kLanes <= n; i += kLanes) put(y + i, f(lanes_at(x + i)));
   for (; i < n; i++) put_one(y + i, f(widen(x[i])));
 }
+
+/// `map_row` where all of f(x) are numbers.
+template <class T, class U, class F>
+CT_INLINE void map_finite_row(const T *__restrict x, U *__restrict y, int64_t n, const F &f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) put_finite(y + i, f(lanes_at(x + i)));
+  for (; i < n; i++) put_one(y + i, f(widen(x[i])));
+}
+CT_INLINE bool is_finite(float v) { return v - v == 0; }
 
 // The same words for vectors and numbers. A NaN goes through `clamp`.
 CT_INLINE Lanes nearest(Lanes v) { return __builtin_elementwise_roundeven(v); }
@@ -179,9 +195,12 @@ template <class T>
 CT_INLINE void fake_quantize_row(const T *__restrict x, T *__restrict y, int64_t n) {
   RowScale s = row_scale(x, n);
   float inverse = 1.0f / s.scale;
-  map_row(x, y, n, [=](auto v) CT_INLINE_LAMBDA {
+  const auto number = [=](auto v) CT_INLINE_LAMBDA {
     return (token_code(v, inverse, s.zero_point) - s.zero_point) * s.scale;
-  });
+  };
+  // A finite scale means a finite row.
+  if (is_finite(s.scale)) map_finite_row(x, y, n, number);
+  else map_row(x, y, n, number);
 }
 
 template <class T>
@@ -243,10 +262,12 @@ CT_INLINE void fake_quantize_groups(
     const T *__restrict w, T *__restrict y, int64_t groups, int64_t group, float half) {
   for (int64_t g = 0; g < groups; g++, w += group, y += group) {
     float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
-    map_row(w, y, group, [=](auto v) CT_INLINE_LAMBDA {
+    const auto number = [=](auto v) CT_INLINE_LAMBDA {
       // The reference casts the codes to T first; they are small integers and fit exactly.
       return group_code(v, inverse, half) * scale;
-    });
+    };
+    if (is_finite(scale)) map_finite_row(w, y, group, number);
+    else map_row(w, y, group, number);
   }
 }
 
