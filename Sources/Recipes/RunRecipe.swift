@@ -5,9 +5,11 @@ import Essentials
 package func runRecipe(
   _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment
 ) throws {
+  if let refusal = recipe.refusal { throw refusal }
   switch recipe {
   case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed:
     try runTraining(configuration, environment)
+  case .loraFinetuneSingleDevice, .loraFinetuneDistributed, .qatLoraFinetuneDistributed: break
   case .quantize: try runQuantize(configuration, environment)
   case .eleutherEval: try runEvaluate(configuration, environment)
   case .generate: try runGenerate(configuration, environment)

@@ -1,5 +1,5 @@
 // The configurations of what follows training: quantization, evaluation and generation. torchtune's
-// are written for Llama 2; these are for Llama 3.2 1B, the smallest model here.
+// measure truthfulness, which is not built here; ours measures perplexity on local text.
 
 extension BuiltinConfiguration {
   static let afterTraining: [BuiltinConfiguration] = [
@@ -29,7 +29,8 @@ extension BuiltinConfiguration {
     file(
       "generation", .generate, output: "./",
       """
-      \(model.tokenizerText)
+      \(model.tokenizerText)  prompt_template: null
+
       # What to answer
       prompt:
         system: null
@@ -43,7 +44,7 @@ extension BuiltinConfiguration {
       """),
   ]
 
-  private static let model = BuiltinModel.llama32Of1B
+  private static let model = BuiltinModel.llama2Of7B
 
   private static let floatModel = """
     # Null for float weights; for a quantized checkpoint the quantizer that made it
@@ -66,7 +67,7 @@ extension BuiltinConfiguration {
 
         output_dir: \(output)
 
-        \(model.modelText)
+        \(model.modelText())
         \(model.checkpointerText(resumes: recipe == .quantize))
         device: cuda
         dtype: bf16

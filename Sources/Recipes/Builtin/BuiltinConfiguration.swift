@@ -7,7 +7,8 @@ package struct BuiltinConfiguration: Sendable {
   /// The YAML that `tune cp` writes.
   package let text: String
 
-  package static let all: [BuiltinConfiguration] = training + afterTraining
+  package static let all: [BuiltinConfiguration] =
+    (full + adapters + quantizationAware).map(\.configuration) + afterTraining
 
   package static func named(_ name: String) -> BuiltinConfiguration? {
     all.first { $0.name == name }
@@ -17,32 +18,98 @@ package struct BuiltinConfiguration: Sendable {
     all.filter { $0.recipe == recipe }
   }
 
-  private static let training: [BuiltinConfiguration] = [
-    TrainingFile(.llama3Of8B, "8B_full_single_device", .fullFinetuneSingleDevice) {
-      $0.optimizer = .adamW8bit(rate: "1e-5")
-      $0.warmupSteps = 100
-      $0.stepsInBackward = true
-    },
-    TrainingFile(.llama32Of1B, "1B_full_single_device", .fullFinetuneSingleDevice) {
-      $0.optimizer = .adamW8bit(rate: "2e-5")
-      $0.batchSize = 4
-      $0.stepsInBackward = true
-      $0.checkpointsActivations = false
-    },
-    TrainingFile(.llama3Of8B, "8B_full", .fullFinetuneDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama31Of8B, "8B_full", .fullFinetuneDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama32Of1B, "1B_full", .fullFinetuneDistributed) {
-      ($0.batchSize, $0.accumulationSteps) = (4, 8)
-      $0.checkpointsActivations = false
-    },
-    TrainingFile(.llama32Of3B, "3B_full", .fullFinetuneDistributed) {
-      ($0.batchSize, $0.accumulationSteps) = (4, 8)
-    },
-    TrainingFile(.llama3Of8B, "8B_qat_full", .qatDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama31Of8B, "8B_qat_full", .qatDistributed) { $0.shardsEnds = true },
-    TrainingFile(.llama32Of3B, "3B_qat_full", .qatDistributed) {
-      ($0.batchSize, $0.accumulationSteps) = (4, 8)
-      $0.validationBatchSize = "8"
-    },
-  ].map(\.configuration)
+  private static let qwen3: [BuiltinModel] = [.qwen3Of0_6B, .qwen3Of1_7B, .qwen3Of4B, .qwen3Of8B]
+
+  private static let full: [TrainingFile] =
+    [
+      TrainingFile(.llama2Of7B, .fullFinetuneSingleDevice, variant: "full_low_memory") {
+        $0.optimizer = .pagedAdamW(rate: "1e-5")
+        $0.warmupSteps = 100
+        $0.offloadsActivations = true
+      },
+      TrainingFile(.llama3Of8B, .fullFinetuneSingleDevice) {
+        $0.optimizer = .pagedAdamW8bit(rate: "1e-5")
+        $0.warmupSteps = 100
+      },
+      TrainingFile(.llama31Of8B, .fullFinetuneSingleDevice),
+      TrainingFile(.llama32Of1B, .fullFinetuneSingleDevice) { $0.checkpointsActivations = false },
+      TrainingFile(.llama32Of3B, .fullFinetuneSingleDevice),
+      TrainingFile(.qwen25Of1_5B, .fullFinetuneSingleDevice) {
+        $0.optimizer = .pagedAdamW(rate: "2e-5")
+        $0.batchSize = 4
+      },
+      TrainingFile(.qwen25Of3B, .fullFinetuneSingleDevice) {
+        $0.optimizer = .pagedAdamW(rate: "5e-6")
+      },
+    ]
+    + qwen3.map { model in
+      TrainingFile(model, .fullFinetuneSingleDevice) { $0.optimizer = .pagedAdamW(rate: "5e-6") }
+    } + [
+      TrainingFile(.llama2Of7B, .fullFinetuneDistributed),
+      TrainingFile(.llama3Of8B, .fullFinetuneDistributed) { $0.shardsEnds = true },
+      TrainingFile(.llama31Of8B, .fullFinetuneDistributed) { $0.shardsEnds = true },
+      TrainingFile(.llama32Of1B, .fullFinetuneDistributed) {
+        $0.accumulationSteps = 8
+        $0.checkpointsActivations = false
+      },
+      TrainingFile(.llama32Of3B, .fullFinetuneDistributed) { $0.accumulationSteps = 8 },
+      TrainingFile(.qwen25Of1_5B, .fullFinetuneDistributed),
+      TrainingFile(.qwen25Of3B, .fullFinetuneDistributed) {
+        $0.optimizer = .adamW(rate: "5e-6")
+        $0.accumulationSteps = 8
+      },
+    ]
+    + qwen3.map { model in
+      TrainingFile(model, .fullFinetuneDistributed) {
+        $0.optimizer = .adamW(rate: "5e-6")
+        $0.accumulationSteps = 8
+      }
+    }
+
+  private static let withAdapters: [BuiltinModel] =
+    [
+      .llama2Of7B, .llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B, .qwen25Of1_5B,
+      .qwen25Of3B,
+    ] + qwen3
+
+  private static let adapters: [TrainingFile] =
+    withAdapters.map { model in
+      TrainingFile(model, .loraFinetuneSingleDevice) {
+        if model.builder == BuiltinModel.qwen25Of1_5B.builder {
+          $0.optimizer = .adamW(rate: "2e-3")
+        }
+      }
+    }
+    + (withAdapters + [.qwen3Of32B]).map { model in
+      TrainingFile(model, .loraFinetuneDistributed) {
+        if model.builder == BuiltinModel.qwen25Of1_5B.builder {
+          $0.optimizer = .adamW(rate: "2e-5")
+        }
+      }
+    }
+
+  private static let quantizationAware: [TrainingFile] =
+    [
+      TrainingFile(.llama2Of7B, .qatDistributed) { $0.validates = false },
+      TrainingFile(.llama3Of8B, .qatDistributed) { $0.shardsEnds = true },
+      TrainingFile(.llama31Of8B, .qatDistributed) { $0.shardsEnds = true },
+      TrainingFile(.llama32Of3B, .qatDistributed) {
+        $0.accumulationSteps = 8
+        $0.validationBatchSize = "8"
+      },
+    ]
+    + qwen3.map { model in
+      TrainingFile(model, .qatDistributed) {
+        $0.optimizer = .adamW(rate: "5e-6")
+        $0.accumulationSteps = 8
+      }
+    } + [
+      // Of Llama 2's family only by torchtune's name: no Llama 2 is that small.
+      TrainingFile(.llama32Of1B, .qatSingleDevice, named: "llama2/1B_qat_single_device"),
+      TrainingFile(.qwen25Of1_5B, .qatSingleDevice),
+      TrainingFile(.qwen25Of3B, .qatSingleDevice) { $0.optimizer = .adamW(rate: "5e-6") },
+    ]
+    + ([.llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B] + qwen3 + [.qwen3Of32B]).map {
+      TrainingFile($0, .qatLoraFinetuneDistributed)
+    }
 }

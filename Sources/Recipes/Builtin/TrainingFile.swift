@@ -3,47 +3,64 @@
 struct TrainingFile {
   enum Optimizer {
     case adamW(rate: String)
-    case adamW8bit(rate: String)
+    case decayingAdamW(rate: String)
+    case pagedAdamW(rate: String)
+    case pagedAdamW8bit(rate: String)
   }
 
   let model: BuiltinModel
-  let name: String
   let recipe: RecipeName
+  /// Whether part of the data is held out to validate on, and the head's loss is taken in chunks.
+  var validates: Bool
+  /// `qat_full` in `llama3/8B_qat_full`.
+  let variant: String
+  private let otherName: String?
   var optimizer = Optimizer.adamW(rate: "2e-5")
   /// Without one the learning rate is constant.
   var warmupSteps: Int?
-  var batchSize = 2
+  var batchSize: Int
   var accumulationSteps = 1
   var validationBatchSize = "${batch_size}"
-  var stepsInBackward = false
   var checkpointsActivations = true
+  var offloadsActivations = false
   /// Whether embedding and head are named as sharding units, as torchtune's 8B files do.
   var shardsEnds = false
 
+  /// The file of a model and a recipe with the recipe's own habits, and `change`.
   init(
-    _ model: BuiltinModel, _ name: String, _ recipe: RecipeName,
-    changing change: (inout TrainingFile) -> Void
+    _ model: BuiltinModel, _ recipe: RecipeName, variant: String? = nil, named name: String? = nil,
+    changing change: (inout TrainingFile) -> Void = { _ in }
   ) {
     self.model = model
-    self.name = name
     self.recipe = recipe
+    self.variant = variant ?? recipe.variant
+    otherName = name
+    validates = recipe.isQAT && !recipe.trainsAdapters
+    batchSize = model.family == "llama3_2" ? 4 : 2
+    if recipe.trainsAdapters {
+      optimizer = .decayingAdamW(rate: "3e-4")
+      warmupSteps = 100
+      accumulationSteps = 8
+      checkpointsActivations =
+        recipe == .loraFinetuneSingleDevice
+        && Self.recomputingAdapters.contains(model.shortName)
+    } else if recipe == .fullFinetuneSingleDevice {
+      optimizer = .pagedAdamW8bit(rate: "2e-5")
+    }
     change(&self)
   }
 
   var configuration: BuiltinConfiguration {
     let parts = [
-      header, model.tokenizerText, recipe.isQAT ? validatedData : data, model.modelText,
-      model.checkpointerText(resumes: true), loop, recipe.isQAT ? Self.quantizer : nil,
-      optimizerText, memory, logging, Self.profiler,
+      header, model.tokenizerText, data, validates ? validation : nil,
+      model.modelText(withAdapters: recipe.trainsAdapters), model.checkpointerText(resumes: true, namesAdapter: recipe.trainsAdapters),
+      loop, recipe.isQAT ? Self.quantizer : nil, optimizerText, memory, logging, profiler,
     ]
     return BuiltinConfiguration(
       name: fullName, recipe: recipe, text: parts.compactMap { $0 }.joined(separator: "\n"))
   }
 
-  private var fullName: String { model.family + "/" + name }
-
-  /// `qat_full` in `8B_qat_full`.
-  private var variant: String { String(name.drop { $0 != "_" }.dropFirst()) }
+  private var fullName: String { otherName ?? model.family + "/" + model.size + "_" + variant }
 
   private var header: String {
     let launch = recipe.isDistributed ? "--nproc_per_node 4 " : ""
@@ -62,27 +79,21 @@ struct TrainingFile {
   }
 
   private var data: String {
-    """
-    # What is trained on; packed: True fills sequences and is faster
-    dataset:
-      _component_: torchtune.datasets.alpaca_dataset
-      packed: False
-    seed: null
-    shuffle: True
+    let isCleaned = validates || recipe.trainsAdapters || model.isQwen
+    return """
+      # What is trained on; packed: True fills sequences and is faster
+      dataset:
+        _component_: torchtune.datasets.alpaca_\(isCleaned ? "cleaned_" : "")dataset
+        packed: False
+      \(validates ? "  split: train[:95%]\n" : "")\
+      seed: null
+      shuffle: True
 
-    """
+      """
   }
 
-  private var validatedData: String {
+  private var validation: String {
     """
-    # What is trained on; packed: True fills sequences and is faster
-    dataset:
-      _component_: torchtune.datasets.alpaca_cleaned_dataset
-      packed: False
-      split: train[:95%]
-    seed: null
-    shuffle: True
-
     # What is validated on, every so many steps; null never does
     run_val_every_n_steps: null
     dataset_val:
@@ -97,6 +108,7 @@ struct TrainingFile {
     """
     # The loop; a step sees batch_size x gradient_accumulation_steps samples a process
     resume_from_checkpoint: False
+    \(recipe.trainsAdapters && !model.isQwen ? "save_adapter_weights_only: False\n" : "")\
     batch_size: \(batchSize)
     epochs: 1
     max_steps_per_epoch: null
@@ -117,7 +129,11 @@ struct TrainingFile {
     let fields =
       switch optimizer {
       case .adamW(let rate): ["_component_: torch.optim.AdamW", "lr: \(rate)", "fused: True"]
-      case .adamW8bit(let rate): ["_component_: bitsandbytes.optim.AdamW8bit", "lr: \(rate)"]
+      case .decayingAdamW(let rate):
+        ["_component_: torch.optim.AdamW", "fused: True", "weight_decay: 0.01", "lr: \(rate)"]
+      case .pagedAdamW(let rate): ["_component_: bitsandbytes.optim.PagedAdamW", "lr: \(rate)"]
+      case .pagedAdamW8bit(let rate):
+        ["_component_: bitsandbytes.optim.PagedAdamW8bit", "lr: \(rate)"]
       }
     let schedule = warmupSteps.map {
       """
@@ -127,7 +143,7 @@ struct TrainingFile {
 
       """
     }
-    let loss = recipe.isQAT ? "LinearCrossEntropyLoss" : "CEWithChunkedOutputLoss"
+    let loss = validates ? "LinearCrossEntropyLoss" : "CEWithChunkedOutputLoss"
     return """
       # What is minimized, and how
       optimizer:
@@ -136,11 +152,18 @@ struct TrainingFile {
       loss:
         _component_: torchtune.modules.loss.\(loss)
       clip_grad_norm: null
-      # True frees each gradient at once; it excludes accumulation and clipping
-      optimizer_in_bwd: \(stepsInBackward ? "True" : "False")
+      \(recipe.trainsAdapters ? "" : stepping)\
       compile: False
 
       """
+  }
+
+  private var stepping: String {
+    """
+    # True frees each gradient at once; it excludes accumulation and clipping
+    optimizer_in_bwd: \(recipe == .fullFinetuneSingleDevice ? "True" : "False")
+
+    """
   }
 
   private var memory: String {
@@ -150,7 +173,7 @@ struct TrainingFile {
       device: cuda
       dtype: bf16
       enable_activation_checkpointing: \(checkpointsActivations ? "True" : "False")
-      enable_activation_offloading: False
+      enable_activation_offloading: \(offloadsActivations ? "True" : "False")
       \(ends)
       """
   }
@@ -162,14 +185,22 @@ struct TrainingFile {
       _component_: torchtune.training.metric_logging.DiskLogger
       log_dir: ${output_dir}/logs
     log_every_n_steps: 1
-    log_peak_memory_stats: True
+    log_peak_memory_stats: \(logsPeakMemory ? "True" : "False")
     log_level: INFO
 
     """
   }
 
-  private static let profiler = """
-    # torch's profiler stays off
+  private var logsPeakMemory: Bool { model.shortName != "qwen2_5_3B" || recipe.isQAT }
+
+  /// torchtune's two oldest files for adapters wait a little longer.
+  private var profilerWarmup: Int {
+    recipe.trainsAdapters && ["llama2_7B", "qwen2_5_3B"].contains(model.shortName) ? 5 : 3
+  }
+
+  private var profiler: String {
+    """
+    # Where the time of some steps goes, as a trace for a browser
     profiler:
       _component_: torchtune.training.setup_torch_profiler
       enabled: False
@@ -181,9 +212,32 @@ struct TrainingFile {
       record_shapes: True
       with_flops: False
       wait_steps: 5
-      warmup_steps: 3
+      warmup_steps: \(profilerWarmup)
       active_steps: 2
       num_cycles: 1
 
     """
+}
+
+extension TrainingFile {
+  /// Where torchtune's files for adapters recompute activations.
+  fileprivate static let recomputingAdapters: Set<String> = [
+    "llama2_7B", "llama3_8B", "llama3_1_8B", "llama3_2_3B", "qwen2_5_3B", "qwen3_4B", "qwen3_8B",
+  ]
+}
+
+extension RecipeName {
+  /// The end of the names of its configurations.
+  fileprivate var variant: String {
+    switch self {
+    case .fullFinetuneSingleDevice: "full_single_device"
+    case .fullFinetuneDistributed: "full"
+    case .loraFinetuneSingleDevice: "lora_single_device"
+    case .loraFinetuneDistributed: "lora"
+    case .qatDistributed: "qat_full"
+    case .qatSingleDevice: "qat_single_device"
+    case .qatLoraFinetuneDistributed: "qat_lora"
+    case .generate, .eleutherEval, .quantize: rawValue
+    }
+  }
 }

@@ -4,8 +4,12 @@
 extension Components {
   static let optimizers: [ComponentDeclaration] = [
     ComponentDeclaration(
-      .optimizer, "torch.optim.AdamW", aliases: ["torch.optim.adamw.AdamW"],
-      "AdamW, its state in the dtype of the parameters",
+      .optimizer, "torch.optim.AdamW",
+      aliases: [
+        "torch.optim.adamw.AdamW", "bitsandbytes.optim.PagedAdamW",
+        "bitsandbytes.optim.adamw.PagedAdamW",
+      ],
+      "AdamW, its state in the dtype of the parameters; never paged",
       arguments: adam + fusion + [
         plainAdam,
         .fixed("maximize", at: [false], because: "A loss is minimized here."),
@@ -31,8 +35,9 @@ extension Components {
       aliases: [
         "torchao.prototype.low_bit_optim.AdamW8bit", "bitsandbytes.optim.AdamW8bit",
         "bitsandbytes.optim.adamw.AdamW8bit",
+        "bitsandbytes.optim.PagedAdamW8bit", "bitsandbytes.optim.adamw.PagedAdamW8bit",
       ],
-      "AdamW with its state in 8 bits, a scale a block",
+      "AdamW with its state in 8 bits, a scale a block; never paged",
       arguments: adam + [
         plainAdam,
         .optional(
@@ -53,12 +58,6 @@ extension Components {
   ]
 
   static let refusedOptimizers = [
-    RefusedComponent(
-      role: .optimizer,
-      paths: spellings("PagedAdamW8bit", in: ["bitsandbytes.optim", "bitsandbytes.optim.adamw"])
-        + spellings("PagedAdamW", in: ["bitsandbytes.optim"]),
-      reason: "Pages of optimizer state are a CUDA mechanism of bitsandbytes; "
-        + "bitsandbytes.optim.AdamW8bit keeps the same 8-bit state unpaged."),
     RefusedComponent(
       role: .optimizer,
       paths: spellings(

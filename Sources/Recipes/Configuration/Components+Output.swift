@@ -14,7 +14,8 @@ extension Components {
           "checkpoint_files", .either([.list(.string), .map(fileNames)]),
           "The files of the weights: a list, or filename_format and max_filename"),
         .required(
-          "model_type", .choice(["LLAMA3", "LLAMA3_2"]), "The family of the weights"),
+          "model_type", .choice(["LLAMA2", "LLAMA3", "LLAMA3_2", "QWEN2", "QWEN3"]),
+          "The family of the weights"),
         .required("output_dir", .string, "The folder to write to"),
         .nullable(
           "recipe_checkpoint", .string, "The recipe state to resume from; null finds the last"),
@@ -86,25 +87,28 @@ extension Components {
       reason: "Metrics go to torchtune.training.metric_logging.DiskLogger or StdoutLogger.")
   ]
 
+  /// What is not given is not asked for; where the reference turns a setting on by itself, it is null
+  /// here, so that only a written True is refused.
   static let profilers: [ComponentDeclaration] = [
     ComponentDeclaration(
       .profiler, "torchtune.training.setup_torch_profiler",
       aliases: ["torchtune.utils.setup_torch_profiler"],
-      "torch's profiler, which must stay off; its settings are checked and kept",
+      "A Chrome trace a rank of what a step consists of: data, blocks, collectives, optimizer",
       arguments: [
-        .fixed(
-          "enabled", at: [false], because: "There is no torch profiler in this program."),
-        .nullable("output_dir", .string, "Where traces would go"),
-        .nullable("wait_steps", .int(0...Int.max), "Steps before a cycle"),
-        .nullable("warmup_steps", .int(0...Int.max), "Steps traced and thrown away"),
-        .nullable("active_steps", .int(0...Int.max), "Steps traced"),
-        .nullable("num_cycles", .int(0...Int.max), "Cycles"),
-      ]
-        + [
-          ("cpu", true), ("cuda", true), ("xpu", true), ("profile_memory", false),
-          ("with_stack", false), ("record_shapes", true), ("with_flops", false),
-        ].map { name, value in
-          .optional(name, .bool, default: .bool(value), "What a trace would hold")
-        })
+        .optional("enabled", .bool, default: .bool(false), "Whether steps are traced"),
+        .nullable("output_dir", .string, "Where traces go; null is profiler_output"),
+        .nullable("wait_steps", .int(0...Int.max), "Steps before a cycle; null is 5"),
+        .nullable("warmup_steps", .int(0...Int.max), "Further steps before it; null is 5"),
+        .nullable("active_steps", .int(1...Int.max), "Steps traced in a cycle; null is 2"),
+        .nullable(
+          "num_cycles", .int(0...Int.max), "Cycles; 0 is to the end of the run, null is 1"),
+        .optional("cpu", .bool, default: .bool(true), "Spans of this process, always traced"),
+        .optional("profile_memory", .bool, default: .bool(false), "Refused when traced"),
+        .optional("with_stack", .bool, default: .bool(false), "Refused when traced"),
+        .optional("with_flops", .bool, default: .bool(false), "Refused when traced"),
+        .nullable("cuda", .bool, "Refused at True when traced"),
+        .nullable("xpu", .bool, "Refused at True when traced"),
+        .nullable("record_shapes", .bool, "Refused at True when traced"),
+      ])
   ]
 }

@@ -5,7 +5,8 @@ import Essentials
 
 package enum Components {
   package static let all: [ComponentDeclaration] =
-    models + tokenizers + datasets + optimizers + schedules + losses + quantizers + checkpointers
+    models + adapterModels + tokenizers + datasets + optimizers + schedules + losses + quantizers
+    + checkpointers
     + metricLoggers + profilers
 
   package static let refused: [RefusedComponent] =
@@ -35,23 +36,27 @@ package enum Components {
     guard path.hasPrefix("torchtune.models.") else { return nil }
     let names = path.split(separator: ".")
     let family = names.count > 2 ? String(names[2]) : ""
-    if otherFamilies.contains(family) {
-      return "The models here are Llama 3, 3.1 and 3.2: "
-        + models.map(\.path).joined(separator: ", ") + "."
-    }
-    let builder = names.last ?? ""
-    return builder.hasPrefix("lora_") || builder.hasPrefix("qlora_")
-      ? "There are no adapters here; use the builder without LoRA." : nil
+    return otherFamilies.contains(family)
+      ? "The models here are Llama 2, 3, 3.1, 3.2 and 3.3, Qwen 2, 2.5 and 3." : nil
   }
 
   private static let otherFamilies: Set<String> = [
-    "llama2", "code_llama2", "llama3_2_vision", "llama3_3", "llama4", "mistral", "gemma",
-    "gemma2", "phi3", "phi4", "qwen2", "qwen2_5", "qwen3", "t5", "clip", "flux",
+    "code_llama2", "llama3_2_vision", "llama4", "mistral", "gemma", "gemma2", "phi3", "phi4",
+    "t5", "clip", "flux",
   ]
 
   /// The canonical paths of a role.
   static func paths(for role: ComponentRole) -> [String] {
     all.filter { $0.role == role }.map(\.path)
+  }
+
+  /// What there is of a role, for one who named something else.
+  static func overview(of role: ComponentRole) -> String {
+    let known = paths(for: role)
+    return known.count > 16
+      ? "docs/configuration.md lists the \(known.count) known."
+      : "Known: "
+        + known.joined(separator: ", ") + "."
   }
 
   private static let byPath: [String: ComponentDeclaration] = Dictionary(

@@ -7,29 +7,43 @@ extension RecipeDeclaration {
     let shown = keys.filter { $0.onlyAt == nil }
     let fixed = keys.filter { $0.onlyAt != nil }
     var lines = ["\(summary).", "", "KEYS:"]
-    for key in shown { lines += key.lines(indent: 2) }
+    for key in shown { lines += key.lines(indent: 2, components) }
     lines += ["", "KEPT AT ONE VALUE (torchtune's keys that do nothing here):"]
     lines += fixed.map { "  \($0.name): \(YAMLWriter.inline($0.defaultValue))  \($0.summary)" }
     lines += ["", "RULES:"]
     lines += exclusions.map { "  - \($0.summary)" }
     return lines.joined(separator: "\n") + "\n"
   }
+
+  /// The components that this recipe takes in a role.
+  package func components(of role: ComponentRole) -> [ComponentDeclaration] {
+    switch role {
+    case .model: name.trainsAdapters ? Components.adapterModels : Components.models
+    case .quantizer where name.isQAT:
+      Components.quantizers.filter { $0.path.hasSuffix("QATQuantizer") }
+    case .quantizer where name != .quantize:
+      Components.quantizers.filter { !$0.path.hasSuffix("QATQuantizer") }
+    default: Components.all.filter { $0.role == role }
+    }
+  }
 }
 
 extension KeyDeclaration {
-  fileprivate func lines(indent: Int) -> [String] {
+  fileprivate func lines(
+    indent: Int, _ components: (ComponentRole) -> [ComponentDeclaration]
+  ) -> [String] {
     let margin = String(repeating: " ", count: indent)
     var lines = [
       "\(margin)\(name)  (\(type.shortName)\(presenceText))", "\(margin)    \(summary).",
     ]
-    if case .map(let keys) = type { lines += keys.flatMap { $0.lines(indent: indent + 4) } }
-    if case .component(let role) = type {
-      lines += Components.paths(for: role).map { "\(margin)    - \($0)" }
+    if case .map(let keys) = type {
+      lines += keys.flatMap { $0.lines(indent: indent + 4, components) }
     }
+    if let role = type.role { lines += components(role).map { "\(margin)    - \($0.path)" } }
     return lines
   }
 
-  private var presenceText: String {
+  var presenceText: String {
     switch presence {
     case .required: ", required"
     case .defaultsTo(let value): ", default \(YAMLWriter.inline(value))"
@@ -38,7 +52,7 @@ extension KeyDeclaration {
 }
 
 extension ValueType {
-  fileprivate var shortName: String {
+  var shortName: String {
     switch self {
     case .bool: "bool"
     case .int: "int"
@@ -46,8 +60,10 @@ extension ValueType {
     case .string: "string"
     case .choice(let words): words.joined(separator: " | ")
     case .list(let element, _): "list of \(element.shortName)"
-    case .stringMap, .map: "map"
+    case .mapOf(let element): "map of \(element.shortName)"
+    case .map: "map"
     case .component: "component"
+    case .components: "component or list of components"
     case .either(let types): types.map(\.shortName).joined(separator: " or ")
     }
   }

@@ -5,11 +5,13 @@ import Essentials
 enum Exclusions {
   static func all(for recipe: RecipeName) -> [Exclusion] {
     var rules = [dtype, device(recipe), checkpointFiles, modelType, modelShape]
+    rules += recipe.trainsAdapters ? [adaptersNeeded, headAdapter] : [noAdapters]
+    if recipe != .quantize { rules.append(promptTemplate) }
     if recipe.isTraining {
-      rules += [
-        offloading, steppingInBackward, validation, packing("dataset"), packing("dataset_val"),
-        sequenceLength, momentum, rounding,
-      ]
+      rules.append(profiler)
+      rules += [offloading, steppingInBackward, validation]
+      rules +=
+        ["dataset", "dataset_val"].flatMap(dataRules) + [sequenceLength, momentum, rounding]
     }
     if recipe.isQAT { rules.append(qatNeedsItsQuantizer) }
     if recipe == .eleutherEval || recipe == .generate { rules.append(noQATQuantizer) }
@@ -48,9 +50,9 @@ enum Exclusions {
 
   private static let modelType = Exclusion("model_type names the model's own family") { root in
     let section = root.section("checkpointer")
-    let isLlama32 = root.section("model").family?.hasSuffix("llama3_2") == true
-    let right = isLlama32 ? "LLAMA3_2" : "LLAMA3"
-    guard section.string("model_type") != right else { return nil }
+    guard let right = root.section("model").modelFamily?.modelType,
+      section.string("model_type") != right
+    else { return nil }
     return section.error(
       at: "model_type", "the model section is of the family \(right)",
       remedy: "Set it to \(right), or choose another model.")
@@ -126,32 +128,11 @@ enum Exclusions {
 
   private static let validation = Exclusion("run_val_every_n_steps needs dataset_val") { root in
     guard root.optionalInt("run_val_every_n_steps") != nil,
-      root.optionalSection("dataset_val") == nil
+      root.sections("dataset_val").isEmpty
     else { return nil }
     return root.error(
       at: "run_val_every_n_steps", "needs a dataset_val to validate on",
       remedy: "Add a dataset_val, or set run_val_every_n_steps to null.")
-  }
-
-  private static func packing(_ key: String) -> Exclusion {
-    Exclusion("\(key).packed needs tokenizer.max_seq_len") { root in
-      guard let dataset = root.optionalSection(key), dataset.bool("packed"),
-        root.section("tokenizer").optionalInt("max_seq_len") == nil
-      else { return nil }
-      return dataset.error(
-        at: "packed", "needs tokenizer.max_seq_len, the length that is filled",
-        remedy: "Set tokenizer.max_seq_len, or packed to False.")
-    }
-  }
-
-  private static let sequenceLength = Exclusion(
-    "tokenizer.max_seq_len is at most the model's"
-  ) { root in
-    let tokenizer = root.section("tokenizer")
-    let limit = root.section("model").int("max_seq_len")
-    guard let length = tokenizer.optionalInt("max_seq_len"), length > limit else { return nil }
-    return tokenizer.error(
-      at: "max_seq_len", "is \(length), and the model sees at most \(limit) tokens")
   }
 
   private static let momentum = Exclusion("SGD's nesterov needs momentum") { root in

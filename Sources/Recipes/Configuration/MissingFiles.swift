@@ -22,13 +22,16 @@ extension ValidatedConfiguration {
     }
     if recipe != .quantize {
       let tokenizer = root.section("tokenizer")
-      check(tokenizer.string("path"), tokenizer, "path")
+      for key in ["path", "merges_file", "special_tokens_path"] where tokenizer.declares(key) {
+        check(tokenizer.optionalString(key), tokenizer, key)
+      }
     }
     if recipe.isTraining {
       for key in ["dataset", "dataset_val"] {
-        guard let dataset = root.optionalSection(key) else { continue }
-        for file in dataset.optionalStrings("data_files") ?? [] {
-          check(file, dataset, "data_files")
+        for dataset in root.sections(key) {
+          for file in dataset.dataFiles where !file.contains(where: { "*?[".contains($0) }) {
+            check(file, dataset, "data_files")
+          }
         }
       }
     }
@@ -36,5 +39,15 @@ extension ValidatedConfiguration {
       for file in root.textFiles() { check(file, root, "text_files") }
     }
     return problems
+  }
+}
+
+extension Section {
+  /// A dataset's `data_files` of all splits, where they are of this machine.
+  fileprivate var dataFiles: [String] {
+    guard ["json", "csv", "parquet", "text"].contains(string("source")) else { return [] }
+    return holdsMap("data_files")
+      ? (stringsMap("data_files") ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)
+      : optionalStrings("data_files") ?? []
   }
 }

@@ -8,11 +8,18 @@ extension RecipeName {
     let isSingle = map["device"]?.value.string?.hasPrefix("cuda:") ?? false
     if !keys.isDisjoint(with: ["optimizer", "dataset", "epochs", "loss"]) {
       let isQAT = !keys.isDisjoint(with: ["quantizer", "fake_quant_after_n_steps"])
-      switch (isQAT, isSingle) {
-      case (true, true): self = .qatSingleDevice
-      case (true, false): self = .qatDistributed
-      case (false, true): self = .fullFinetuneSingleDevice
-      case (false, false): self = .fullFinetuneDistributed
+      let model = map["model"]?.value.component?.split(separator: ".").last ?? ""
+      let hasAdapters = model.contains("lora_")
+      switch (isQAT, hasAdapters, isSingle) {
+      case (true, true, _): self = .qatLoraFinetuneDistributed
+      case (true, false, true): self = .qatSingleDevice
+      case (true, false, false): self = .qatDistributed
+      case (false, true, _):
+        self =
+          isSingle || keys.contains("low_cpu_ram")
+          ? .loraFinetuneSingleDevice : .loraFinetuneDistributed
+      case (false, false, true): self = .fullFinetuneSingleDevice
+      case (false, false, false): self = .fullFinetuneDistributed
       }
     } else if !keys.isDisjoint(with: ["tasks", "text_files", "text_file"]) {
       self = .eleutherEval

@@ -1,11 +1,14 @@
-// The keys of every recipe. The four training recipes share all keys but those of QAT.
+// The keys of every recipe. The training recipes share all keys but those of QAT and of adapters.
 
 package enum RecipeSchema {
   package static func declaration(of recipe: RecipeName) -> RecipeDeclaration {
     let keys =
       switch recipe {
       case .qatDistributed, .qatSingleDevice: [qatQuantizer, fakeQuantDelay] + training
+      case .qatLoraFinetuneDistributed:
+        [qatQuantizer, TorchtuneOnly.noDelay] + training + adapters
       case .fullFinetuneDistributed, .fullFinetuneSingleDevice: training
+      case .loraFinetuneDistributed, .loraFinetuneSingleDevice: training + adapters
       case .quantize: quantize
       case .eleutherEval: evaluation
       case .generate: generation
@@ -21,6 +24,10 @@ package enum RecipeSchema {
     case .fullFinetuneDistributed: "Fine-tune all weights, sharded over processes"
     case .qatSingleDevice: "Quantization-aware fine-tuning in one process"
     case .qatDistributed: "Quantization-aware fine-tuning, sharded over processes"
+    case .loraFinetuneSingleDevice: "Fine-tune adapters in one process"
+    case .loraFinetuneDistributed: "Fine-tune adapters, sharded over processes"
+    case .qatLoraFinetuneDistributed:
+      "Quantization-aware fine-tuning of adapters, sharded over processes"
     case .quantize: "Quantize a checkpoint and write it packed"
     case .eleutherEval: "Measure the perplexity of a model on text"
     case .generate: "Generate text from a prompt"
@@ -57,8 +64,8 @@ package enum RecipeSchema {
 
   private static let data: [KeyDeclaration] = [
     .required("tokenizer", .component(.tokenizer), "Text to token ids"),
-    .required("dataset", .component(.dataset), "What is trained on"),
-    .nullable("dataset_val", .component(.dataset), "What is validated on"),
+    .required("dataset", .components(.dataset), "What is trained on"),
+    .nullable("dataset_val", .components(.dataset), "What is validated on"),
     .nullable(
       "run_val_every_n_steps", steps, "How often to validate; null never does"),
     .nullable(
@@ -88,6 +95,14 @@ package enum RecipeSchema {
       "save_every_n_steps", steps, "Save within an epoch too; null saves at its end only"),
   ]
 
+  private static let adapters: [KeyDeclaration] = [
+    .optional(
+      "save_adapter_weights_only", .bool, default: false,
+      "Write the adapters alone, without a merged model"),
+    .fixed(
+      "low_cpu_ram", at: [false], because: "Weights are read a tensor at a time in any case."),
+  ]
+
   private static let memory: [KeyDeclaration] = [
     .optional(
       "enable_activation_checkpointing", .bool, default: false,
@@ -102,7 +117,7 @@ package enum RecipeSchema {
     .optional("log_every_n_steps", steps, default: 1, "How often metrics are logged"),
     .optional(
       "log_peak_memory_stats", .bool, default: false, "Log the peak memory too"),
-    .nullable("profiler", .component(.profiler), "torch's profiler; must stay off"),
+    .nullable("profiler", .component(.profiler), "Traces of steps, off unless enabled"),
   ]
 
   private static let postTrainingQuantizer = KeyDeclaration.nullable(

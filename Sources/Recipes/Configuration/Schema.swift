@@ -13,10 +13,12 @@ package indirect enum ValueType: Sendable, Equatable {
   /// One of these words, in any case.
   case choice([String])
   case list(ValueType, count: Int? = nil)
-  /// A map of strings with keys of the user's choosing.
-  case stringMap
+  /// A map with keys of the user's choosing.
+  case mapOf(ValueType)
   case map([KeyDeclaration])
   case component(ComponentRole)
+  /// A component, or several as a list.
+  case components(ComponentRole)
   /// The first alternative whose kind fits decides.
   case either([ValueType])
 }
@@ -48,9 +50,11 @@ package struct KeyDeclaration: Sendable, Equatable {
     Self(name, type, .defaultsTo(value), isNullable: false, onlyAt: nil, summary)
   }
 
-  /// A key that may be null, and is when it is not given.
-  package static func nullable(_ name: String, _ type: ValueType, _ summary: String) -> Self {
-    Self(name, type, .defaultsTo(.null), isNullable: true, onlyAt: nil, summary)
+  /// A key that may be null, and is when it is not given and nothing else is its default.
+  package static func nullable(
+    _ name: String, _ type: ValueType, default value: ConfigurationValue = .null, _ summary: String
+  ) -> Self {
+    Self(name, type, .defaultsTo(value), isNullable: true, onlyAt: nil, summary)
   }
 
   /// A key that must keep the first of `values` or one that means the same.
@@ -149,9 +153,11 @@ extension ValueType: CustomStringConvertible {
     case .list(let element, let count):
       return "a list of " + (count.map { "\($0) values, each " } ?? "values, each ")
         + element.description
-    case .stringMap: return "a map of strings"
+    case .mapOf(let element): return "a map whose values are each " + element.description
     case .map: return "a map"
     case .component(let role): return "\(role.withArticle) (a map with a _component_)"
+    case .components(let role):
+      return "\(role.withArticle) (a map with a _component_), or a list of them"
     case .either(let types): return types.map(\.description).joined(separator: " or ")
     }
   }

@@ -13,6 +13,7 @@ struct SchemaChecker {
     let owner = owner ?? component?.path
     var values = ConfigurationMap()
     var sections: [String: Section] = [:]
+    var lists: [String: [Section]] = [:]
     refuseUnknownKeys(of: map, keys, path, owner, isComponent: component != nil)
     for key in keys {
       let entry = map.entry(key.name)
@@ -34,6 +35,9 @@ struct SchemaChecker {
         key.name, checked.node ?? ConfigurationNode(key.defaultValue, entry.node.origin),
         keyOrigin: entry.keyOrigin)
       sections[key.name] = checked.section
+      if case .components = key.type {
+        lists[key.name] = checked.list ?? checked.section.map { [$0] } ?? []
+      }
     }
     // Kept for where it was written: rules complain about components too.
     if component != nil, let written = map.entry("_component_") {
@@ -44,7 +48,7 @@ struct SchemaChecker {
     }
     return Section(
       path: path, component: component?.path, family: component?.family, values: values,
-      sections: sections, origin: origin)
+      sections: sections, lists: lists, origin: origin)
   }
 
   mutating func report(_ problem: TuneError) { problems.append(problem) }
@@ -69,23 +73,41 @@ struct SchemaChecker {
 
   private mutating func check(
     _ entry: ConfigurationMap.Entry, _ key: KeyDeclaration, _ name: String
-  ) -> (node: ConfigurationNode?, section: Section?) {
+  ) -> (node: ConfigurationNode?, section: Section?, list: [Section]?) {
     if let allowed = key.onlyAt {
       if !allowed.contains(where: { $0.means(entry.node.value) }) {
         report(
           "is not supported at \(YAMLWriter.inline(entry.node.value))", name, entry.keyOrigin,
           remedy: key.summary + " Remove the key, or set it to \(YAMLWriter.inline(allowed[0])).")
       }
-      return (ConfigurationNode(allowed[0], entry.node.origin), nil)
+      return (ConfigurationNode(allowed[0], entry.node.origin), nil, nil)
     }
-    if entry.node.value == .null, key.isNullable { return (entry.node, nil) }
+    if entry.node.value == .null, key.isNullable { return (entry.node, nil, nil) }
     if let map = entry.node.value.map, let inner = key.type.keys {
-      return (entry.node, check(map, keys: inner, path: name, origin: entry.keyOrigin))
+      return (entry.node, check(map, keys: inner, path: name, origin: entry.keyOrigin), nil)
     }
-    if case .component(let role) = key.type, entry.node.value.map != nil {
-      return (entry.node, component(entry, role, name))
+    if let role = key.type.role, entry.node.value.map != nil {
+      return (entry.node, component(entry, role, name), nil)
     }
-    return (value(entry.node, key.type, name, entry.keyOrigin, key), nil)
+    if case .components(let role) = key.type, case .list(let list) = entry.node.value {
+      return (entry.node, nil, components(list, role, name, entry))
+    }
+    return (value(entry.node, key.type, name, entry.keyOrigin, key), nil, nil)
+  }
+
+  private mutating func components(
+    _ list: [ConfigurationNode], _ role: ComponentRole, _ name: String,
+    _ entry: ConfigurationMap.Entry
+  ) -> [Section] {
+    if list.isEmpty { report("names no \(role.rawValue)", name, entry.keyOrigin) }
+    return list.enumerated().compactMap { index, node in
+      let place = "\(name)[\(index)]"
+      guard node.value.map != nil else {
+        mismatch(node.value, .component(role), place, node.origin, nil)
+        return nil
+      }
+      return component(.init(key: place, node: node, keyOrigin: node.origin), role, place)
+    }
   }
 
   private mutating func component(
@@ -118,7 +140,7 @@ struct SchemaChecker {
       report(
         "there is no \(role.rawValue) '\(path)'", name + "._component_", written.keyOrigin,
         remedy: nearest.map { "Did you mean '\($0)'?" }
-          ?? "Known: \(Components.paths(for: role).joined(separator: ", ")).")
+          ?? Components.overview(of: role))
     }
     return nil
   }
@@ -142,11 +164,15 @@ struct SchemaChecker {
       // A single value for a list of any length is a list of one, as torchtune's datasets take it.
       guard let checked = value(node, element, name, origin, key) else { return nil }
       return ConfigurationNode(.list([checked]), node.origin)
-    case (.stringMap, .map(let map)):
-      for entry in map.entries where entry.node.value.string == nil {
-        mismatch(entry.node.value, .string, "\(name).\(entry.key)", entry.keyOrigin, nil)
+    case (.mapOf(let element), .map(let map)):
+      var checked = ConfigurationMap()
+      for entry in map.entries {
+        let place = "\(name).\(entry.key)"
+        if let node = value(entry.node, element, place, entry.keyOrigin, nil) {
+          checked.set(entry.key, node, keyOrigin: entry.keyOrigin)
+        }
       }
-      return node
+      return ConfigurationNode(.map(checked), node.origin)
     default:
       if let converted = type.converting(node.value) {
         return ConfigurationNode(converted, node.origin)

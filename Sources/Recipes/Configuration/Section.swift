@@ -13,6 +13,8 @@ package struct Section: Sendable {
   /// Every declared key: what was given, else its default.
   let values: ConfigurationMap
   let sections: [String: Section]
+  /// Keys that may hold several components.
+  let lists: [String: [Section]]
   let origin: ConfigurationOrigin
 
   package func bool(_ key: String) -> Bool { read(key, \.bool) }
@@ -27,12 +29,26 @@ package struct Section: Sendable {
   package func optionalString(_ key: String) -> String? { readUnlessNull(key, \.string) }
   package func optionalStrings(_ key: String) -> [String]? { readUnlessNull(key, \.strings) }
   package func stringMap(_ key: String) -> [String: String]? { readUnlessNull(key, \.stringMap) }
+  package func stringsMap(_ key: String) -> [String: [String]]? {
+    readUnlessNull(key, \.stringsMap)
+  }
+  /// For a key that may hold a map or something else.
+  package func holdsMap(_ key: String) -> Bool { node(key).value.map != nil }
 
   package func section(_ key: String) -> Section {
     guard let section = sections[key] else {
       preconditionFailure("the key '\(key)' of '\(path)' is no section")
     }
     return section
+  }
+
+  /// The components of a key that may hold several; none when it is null.
+  package func sections(_ key: String) -> [Section] {
+    if node(key).value == .null { return [] }
+    guard let list = lists[key] else {
+      preconditionFailure("the key '\(key)' of '\(path)' is no list of sections")
+    }
+    return list
   }
 
   /// Nil when the key is null.
@@ -99,6 +115,13 @@ extension ConfigurationValue {
     return Dictionary(
       uniqueKeysWithValues: map.entries.compactMap { entry in
         entry.node.value.string.map { (entry.key, $0) }
+      })
+  }
+  fileprivate var stringsMap: [String: [String]]? {
+    guard let map else { return nil }
+    return Dictionary(
+      uniqueKeysWithValues: map.entries.compactMap { entry in
+        entry.node.value.strings.map { (entry.key, $0) }
       })
   }
 }

@@ -2,6 +2,17 @@
 // on what is not here. Each is accepted at the values that change nothing and refused at others.
 
 enum TorchtuneOnly {
+  static let noDelay = KeyDeclaration.fixed(
+    "fake_quant_after_n_steps", at: [.null],
+    because: "torchtune's recipe for adapters has no delay.")
+
+  /// A component without arguments.
+  private static func component(_ path: String) -> ConfigurationValue {
+    var map = ConfigurationMap()
+    map.set("_component_", ConfigurationNode(.string(path), .schema))
+    return .map(map)
+  }
+
   static let training: [KeyDeclaration] = [
     .fixed(
       "compile", at: [false, .null],
@@ -22,7 +33,10 @@ enum TorchtuneOnly {
     .fixed(
       "tensor_parallel_dim", at: [1], because: "There is no tensor parallelism."),
     .fixed(
-      "tensor_parallel_plan", at: [.null], because: "There is no tensor parallelism."),
+      "tensor_parallel_plan",
+      at: [.null, component("torchtune.models.llama3.base_llama_tp_plan")],
+      because: "There is no tensor parallelism."),
+    .fixed("fsdp", at: [false], because: "Shards stay on the device they train on."),
     .fixed(
       "context_parallel_dim", at: [1], because: "There is no context parallelism."),
     .fixed(

@@ -21,8 +21,6 @@ extension ValueType {
       return range.contains(.infinity) ? .double(.infinity) : nil
     case (.choice(let words), .string(let word)):
       return words.first { $0.lowercased() == word.lowercased() }.map { .string($0) }
-    case (.stringMap, .map(let map)):
-      return map.entries.allSatisfy { $0.node.value.string != nil } ? value : nil
     default:
       return nil
     }
@@ -33,7 +31,9 @@ extension ValueType {
     switch (self, value) {
     case (.bool, .bool), (.string, .string), (.choice, .string), (.list, .list): true
     case (.int, .int), (.double, .int), (.double, .double), (.double, .string("inf")): true
-    case (.stringMap, .map), (.map, .map), (.component, .map): true
+    case (.mapOf, .map), (.map, .map), (.component, .map): true
+    case (.components, .map), (.components, .list): true
+    case (.list(let element, count: nil), let single): element.admits(single)
     case (.int, .double(let number)): Int(exactly: number) != nil
     case (.either(let types), _): types.contains { $0.admits(value) }
     default: false
@@ -49,14 +49,21 @@ extension ValueType {
     }
   }
 
+  /// What kind of component it is, where it is one or several.
+  var role: ComponentRole? {
+    switch self {
+    case .component(let role), .components(let role): role
+    default: nil
+    }
+  }
+
   /// How to mend a value of the wrong type, where that is certain.
   func remedy(for value: ConfigurationValue) -> String? {
     switch (self, value) {
     case (.string, .int), (.string, .double), (.string, .bool): "Put it in quotes."
-    case (.component, .string(let path)) where path.contains("."):
+    case (.component, .string(let path)) where path.contains("."),
+      (.components, .string(let path)) where path.contains("."):
       "Write the dot path under _component_."
-    case (.component(.dataset), .list):
-      "Several datasets in one run are not supported; name one."
     default: nil
     }
   }

@@ -1,0 +1,90 @@
+// A `model` section as the one decoder's configuration, and the folder of a `checkpointer` section
+// checked against it.
+import Checkpoints
+import Essentials
+import Layers
+
+extension Section {
+  /// The builder of every size that a `model` section's component is or is an instance of.
+  package var modelFamily: ModelFamily? { (family ?? component).flatMap(ModelFamily.init) }
+}
+
+/// A `model` section as sizes and constants of the one decoder.
+package func decoderConfiguration(from model: Section) -> DecoderConfiguration {
+  guard let family = model.modelFamily else {
+    preconditionFailure("the schema lets through the model \(model.component ?? "none")")
+  }
+  let width = model.int("embed_dim")
+  return DecoderConfiguration(
+    vocabularySize: model.int("vocab_size"), layerCount: model.int("num_layers"),
+    headCount: model.int("num_heads"), keyValueHeadCount: model.int("num_kv_heads"), width: width,
+    headWidth: family == .qwen3 ? model.optionalInt("head_dim") : nil,
+    hiddenWidth: model.optionalInt("intermediate_dim") ?? derivedHiddenWidth(of: width),
+    maximumSequenceLength: model.int("max_seq_len"), normEpsilon: model.double("norm_eps"),
+    rotaryBase: model.double("rope_base"),
+    rotaryScaling: family.rescalesFrequencies
+      ? RotaryScaling(factor: Double(model.int("scale_factor"))) : nil,
+    tiesEmbeddings: family.mayTieEmbeddings && model.bool("tie_word_embeddings"),
+    hasAttentionBiases: family == .qwen2, normalizesHeads: family == .qwen3)
+}
+
+/// torchtune's rule where `intermediate_dim` is null: two thirds of 4 D, up to a multiple of 256.
+private func derivedHiddenWidth(of width: Int) -> Int {
+  let wanted = 4 * (2 * width / 3)
+  return (wanted + 255) / 256 * 256
+}
+
+/// The folder a `checkpointer` section reads, found to hold the model that the configuration names.
+/// - Throws: for files that are missing or broken and tensors of other shapes; reads no weights.
+package func modelFolder(
+  from checkpointer: Section, for configuration: DecoderConfiguration
+) throws -> ModelFolder {
+  let folder = try locatingErrors(in: checkpointer) {
+    try ModelFolder(
+      path: checkpointer.string("checkpoint_dir"), files: checkpointer.checkpointFiles())
+  }
+  if let difference = configuration.difference(from: folder.configuration.decoder) {
+    throw checkpointer.error(
+      at: "checkpoint_dir",
+      "the checkpoint's config.json and the model section differ: \(difference)",
+      remedy: "Choose the model that the checkpoint was made for.")
+  }
+  try folder.check(against: configuration)
+  return folder
+}
+
+extension DecoderConfiguration {
+  /// The first constant that changes what the same weights compute, which no tensor's shape shows.
+  /// The longest sequence may differ: it is how the model is used.
+  fileprivate func difference(from stored: DecoderConfiguration) -> String? {
+    func differ<V: Equatable>(_ name: String, _ path: KeyPath<DecoderConfiguration, V>) -> String? {
+      let (mine, theirs) = (self[keyPath: path], stored[keyPath: path])
+      return mine == theirs ? nil : "\(name) is \(mine) here and \(theirs) there"
+    }
+    if (hasAttentionBiases, normalizesHeads) != (stored.hasAttentionBiases, stored.normalizesHeads)
+    {
+      return "they are of other families (\(familyName) here, \(stored.familyName) there)"
+    }
+    if (rotaryScaling == nil) != (stored.rotaryScaling == nil) {
+      let (with, without) =
+        rotaryScaling == nil
+        ? ("config.json", "the model section") : ("the model section", "config.json")
+      return "\(with) rescales rotary frequencies (Llama 3.1 and later) and \(without) does not"
+    }
+    let differences = [
+      differ("num_layers", \.layerCount), differ("num_heads", \.headCount),
+      differ("num_kv_heads", \.keyValueHeadCount), differ("embed_dim", \.width),
+      differ("head_dim", \.headWidth), differ("vocab_size", \.vocabularySize),
+      differ("intermediate_dim", \.hiddenWidth), differ("rope_base", \.rotaryBase),
+      differ("norm_eps", \.normEpsilon), differ("tie_word_embeddings", \.tiesEmbeddings),
+      differ("scale_factor", \.rotaryScaling?.factor),
+    ]
+    return differences.compactMap { $0 }.first
+  }
+}
+
+extension DecoderConfiguration {
+  fileprivate var familyName: String {
+    normalizesHeads ? "Qwen 3" : hasAttentionBiases ? "Qwen 2" : "Llama"
+  }
+}

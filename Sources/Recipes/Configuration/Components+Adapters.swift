@@ -1,0 +1,60 @@
+// The builders of models with low-rank adapters: each is the builder without them and what the
+// adapters are. Their configurations are checked in full; adapters are not trained yet.
+
+extension Components {
+  /// `lora_` builders of every decoder, and their `qlora_` forms where torchtune has one.
+  static let adapterModels: [ComponentDeclaration] = (families + llamas + qwens).flatMap { base in
+    let isFamily = base.family == base.path
+    let plain = ComponentDeclaration(
+      .model, adapted("lora_", base.path), base.summary + ", with LoRA adapters",
+      arguments: base.arguments + adapters(hasSizes: !isFamily) + [
+        .optional(
+          "quantize_base", .bool, default: false, "Keep the frozen weights in 4 bits (QLoRA)")
+      ], preset: base.preset, family: base.family)
+    let quantized = ComponentDeclaration(
+      .model, adapted("qlora_", base.path),
+      base.summary + ", with LoRA adapters on frozen weights of 4 bits",
+      arguments: base.arguments + adapters(hasSizes: true),
+      preset: base.preset + [("quantize_base", true)], family: base.family)
+    // torchtune has no such builders for families and for Qwen.
+    return isFamily || base.path.contains("qwen") ? [plain] : [plain, quantized]
+  }
+
+  private static func adapted(_ prefix: String, _ path: String) -> String {
+    var names = path.split(separator: ".").map(String.init)
+    let name = names.removeLast()
+    names.append(prefix + name)
+    return names.joined(separator: ".")
+  }
+
+  private static func adapters(hasSizes: Bool) -> [KeyDeclaration] {
+    let rank = ValueType.int(1...(1 << 20))
+    let (rankMeaning, scale) = ("The rank of the adapters", "Their scale is lora_alpha / lora_rank")
+    return [
+      .required(
+        "lora_attn_modules",
+        .list(.choice(["q_proj", "k_proj", "v_proj", "output_proj"])),
+        "The attention projections that get an adapter"),
+      .optional(
+        "apply_lora_to_mlp", .bool, default: false, "Adapt the feed-forward layers as well"),
+      .optional("apply_lora_to_output", .bool, default: false, "Adapt the output head as well"),
+      hasSizes
+        ? .optional("lora_rank", rank, default: 8, rankMeaning)
+        : .required("lora_rank", rank, rankMeaning),
+      hasSizes
+        ? .optional("lora_alpha", .double(0...1e9), default: 16.0, scale)
+        : .required("lora_alpha", .double(0...1e9), scale),
+      .optional(
+        "lora_dropout", .double(0...1), default: 0.0, "The share of inputs an adapter drops"),
+      .optional("use_dora", .bool, default: false, "Learn the norm of each row apart (DoRA)"),
+    ]
+  }
+}
+
+extension Section {
+  /// Whether a `model` section is a decoder with adapters.
+  package var hasAdapters: Bool {
+    let builder = component?.split(separator: ".").last ?? ""
+    return builder.hasPrefix("lora_") || builder.hasPrefix("qlora_")
+  }
+}
