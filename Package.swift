@@ -111,7 +111,7 @@ let package = Package(
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
-      name: "LayersTests", dependencies: ["Layers", "Tensors"], swiftSettings: swift),
+      name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
     tests("TextTests", ["Text", "Essentials"]),
     .target(
       name: "TestHub",
