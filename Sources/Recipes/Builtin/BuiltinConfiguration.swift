@@ -18,7 +18,7 @@ package struct BuiltinConfiguration: Sendable {
     all.filter { $0.recipe == recipe }
   }
 
-  private static let qwen3: [BuiltinModel] = [.qwen3Of0_6B, .qwen3Of1_7B, .qwen3Of4B, .qwen3Of8B]
+  private static let qwen3: [BuiltinModel] = [.tinyQwen3, .smallQwen3, .middleQwen3, .largeQwen3]
 
   private static let full: [TrainingFile] =
     [
@@ -34,11 +34,11 @@ package struct BuiltinConfiguration: Sendable {
       TrainingFile(.llama31Of8B, .fullFinetuneSingleDevice),
       TrainingFile(.llama32Of1B, .fullFinetuneSingleDevice) { $0.checkpointsActivations = false },
       TrainingFile(.llama32Of3B, .fullFinetuneSingleDevice),
-      TrainingFile(.qwen25Of1_5B, .fullFinetuneSingleDevice) {
+      TrainingFile(.smallQwen25, .fullFinetuneSingleDevice) {
         $0.optimizer = .pagedAdamW(rate: "2e-5")
         $0.batchSize = 4
       },
-      TrainingFile(.qwen25Of3B, .fullFinetuneSingleDevice) {
+      TrainingFile(.middleQwen25, .fullFinetuneSingleDevice) {
         $0.optimizer = .pagedAdamW(rate: "5e-6")
       },
     ]
@@ -53,8 +53,8 @@ package struct BuiltinConfiguration: Sendable {
         $0.checkpointsActivations = false
       },
       TrainingFile(.llama32Of3B, .fullFinetuneDistributed) { $0.accumulationSteps = 8 },
-      TrainingFile(.qwen25Of1_5B, .fullFinetuneDistributed),
-      TrainingFile(.qwen25Of3B, .fullFinetuneDistributed) {
+      TrainingFile(.smallQwen25, .fullFinetuneDistributed),
+      TrainingFile(.middleQwen25, .fullFinetuneDistributed) {
         $0.optimizer = .adamW(rate: "5e-6")
         $0.accumulationSteps = 8
       },
@@ -68,21 +68,21 @@ package struct BuiltinConfiguration: Sendable {
 
   private static let withAdapters: [BuiltinModel] =
     [
-      .llama2Of7B, .llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B, .qwen25Of1_5B,
-      .qwen25Of3B,
+      .llama2Of7B, .llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B, .smallQwen25,
+      .middleQwen25,
     ] + qwen3
 
   private static let adapters: [TrainingFile] =
     withAdapters.map { model in
       TrainingFile(model, .loraFinetuneSingleDevice) {
-        if model.builder == BuiltinModel.qwen25Of1_5B.builder {
+        if model.builder == BuiltinModel.smallQwen25.builder {
           $0.optimizer = .adamW(rate: "2e-3")
         }
       }
     }
-    + (withAdapters + [.qwen3Of32B]).map { model in
+    + (withAdapters + [.hugeQwen3]).map { model in
       TrainingFile(model, .loraFinetuneDistributed) {
-        if model.builder == BuiltinModel.qwen25Of1_5B.builder {
+        if model.builder == BuiltinModel.smallQwen25.builder {
           $0.optimizer = .adamW(rate: "2e-5")
         }
       }
@@ -106,10 +106,10 @@ package struct BuiltinConfiguration: Sendable {
     } + [
       // Of Llama 2's family only by torchtune's name: no Llama 2 is that small.
       TrainingFile(.llama32Of1B, .qatSingleDevice, named: "llama2/1B_qat_single_device"),
-      TrainingFile(.qwen25Of1_5B, .qatSingleDevice),
-      TrainingFile(.qwen25Of3B, .qatSingleDevice) { $0.optimizer = .adamW(rate: "5e-6") },
+      TrainingFile(.smallQwen25, .qatSingleDevice),
+      TrainingFile(.middleQwen25, .qatSingleDevice) { $0.optimizer = .adamW(rate: "5e-6") },
     ]
-    + ([.llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B] + qwen3 + [.qwen3Of32B]).map {
+    + ([.llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B] + qwen3 + [.hugeQwen3]).map {
       TrainingFile($0, .qatLoraFinetuneDistributed)
     }
 }

@@ -59,13 +59,13 @@ struct BuiltinModel: Sendable {
     repository: "meta-llama/Llama-3.2-3B-Instruct", files: .safetensors(2),
     adapters: .init(rank: 64, alpha: 128))
 
-  static let qwen25Of1_5B = qwen25("1.5B", "1_5b_instruct", shards: 1, .init(rank: 32, alpha: 64))
-  static let qwen25Of3B = qwen25("3B", "3b", shards: 2, .init(rank: 8, alpha: 16))
-  static let qwen3Of0_6B = qwen3("0.6B", "0_6b_instruct", shards: 1, .init(rank: 32, alpha: 64))
-  static let qwen3Of1_7B = qwen3("1.7B", "1_7b_instruct", shards: 2, .init(rank: 32, alpha: 64))
-  static let qwen3Of4B = qwen3("4B", "4b_instruct", shards: 3, .init(rank: 8, alpha: 16))
-  static let qwen3Of8B = qwen3("8B", "8b_instruct", shards: 5, .init(rank: 8, alpha: 16))
-  static let qwen3Of32B = qwen3("32B", "32b", shards: 17, .init(rank: 8, alpha: 16))
+  static let smallQwen25 = qwen25("1.5B", "1_5b_instruct", shards: 1, .init(rank: 32, alpha: 64))
+  static let middleQwen25 = qwen25("3B", "3b", shards: 2, .init(rank: 8, alpha: 16))
+  static let tinyQwen3 = qwen3("0.6B", "0_6b_instruct", shards: 1, .init(rank: 32, alpha: 64))
+  static let smallQwen3 = qwen3("1.7B", "1_7b_instruct", shards: 2, .init(rank: 32, alpha: 64))
+  static let middleQwen3 = qwen3("4B", "4b_instruct", shards: 3, .init(rank: 8, alpha: 16))
+  static let largeQwen3 = qwen3("8B", "8b_instruct", shards: 5, .init(rank: 8, alpha: 16))
+  static let hugeQwen3 = qwen3("32B", "32b", shards: 17, .init(rank: 8, alpha: 16))
 
   private static func qwen25(_ size: String, _ builder: String, shards: Int, _ adapters: Adapters)
     -> BuiltinModel

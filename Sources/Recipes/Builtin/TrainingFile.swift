@@ -53,7 +53,8 @@ struct TrainingFile {
   var configuration: BuiltinConfiguration {
     let parts = [
       header, model.tokenizerText, data, validates ? validation : nil,
-      model.modelText(withAdapters: recipe.trainsAdapters), model.checkpointerText(resumes: true, namesAdapter: recipe.trainsAdapters),
+      model.modelText(withAdapters: recipe.trainsAdapters),
+      model.checkpointerText(resumes: true, namesAdapter: recipe.trainsAdapters),
       loop, recipe.isQAT ? Self.quantizer : nil, optimizerText, memory, logging, profiler,
     ]
     return BuiltinConfiguration(
@@ -217,6 +218,7 @@ struct TrainingFile {
       num_cycles: 1
 
     """
+  }
 }
 
 extension TrainingFile {
