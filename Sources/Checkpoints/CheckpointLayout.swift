@@ -5,12 +5,22 @@ import Layers
 import Quantization
 import Tensors
 
+/// The format of weight files.
+package enum WeightFormat: Sendable, Equatable {
+  case safetensors
+  /// torch.save's.
+  case torch
+}
+
 struct CheckpointLayout {
   /// File names and, in each, the parameters in their order.
   var files: [(name: String, parameters: [ParameterSpecification])]
 
   /// As in `source`. A parameter that it lacks joins its last file; a file left without is dropped.
-  init(of parameters: [ParameterSpecification], like source: ModelFolder) {
+  /// Names stay where the format does; Meta's and torchtune's own files are one.
+  init(
+    of parameters: [ParameterSpecification], like source: ModelFolder, as format: WeightFormat
+  ) {
     var waiting = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
     files = source.files.map { file in
       let owned = file.names.filter { source.file(of: $0) === file }
@@ -23,15 +33,28 @@ struct CheckpointLayout {
     let left = parameters.filter { waiting[$0.name] != nil }
     if files.isEmpty { files = [(ModelFolder.singleName, [])] }
     files[files.count - 1].parameters += left
+    if format == .torch, source.naming != .huggingFace { files = [("", parameters)] }
+    let keepsNames =
+      format == .safetensors && files.allSatisfy { $0.name.hasSuffix(".safetensors") }
+    if !keepsNames { number(format) }
+  }
+
+  /// Gives all files names by their numbers.
+  private mutating func number(_ format: WeightFormat) {
+    for index in files.indices {
+      files[index].name = Self.name(index + 1, of: files.count, format)
+    }
+  }
+  private static func name(_ number: Int, of count: Int, _ format: WeightFormat) -> String {
+    if format == .safetensors, count == 1 { return ModelFolder.singleName }
+    let ending = format == .torch ? "bin" : "safetensors"
+    return String(format: "model-%05d-of-%05d.", number, count) + ending
   }
 
   /// `shardCount` files of about the same size, in the order of the parameters.
   init(of parameters: [ParameterSpecification], shardCount: Int) {
     let count = max(1, min(shardCount, parameters.count))
-    files = (1...count).map { shard in
-      let name = String(format: "model-%05d-of-%05d.safetensors", shard, count)
-      return (count == 1 ? ModelFolder.singleName : name, [])
-    }
+    files = (1...count).map { (Self.name($0, of: count, .safetensors), []) }
     let total = parameters.reduce(0) { $0 + $1.count }
     var before = 0
     for (position, parameter) in parameters.enumerated() {

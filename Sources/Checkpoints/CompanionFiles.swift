@@ -8,7 +8,7 @@ enum CompanionFiles {
   private static let names = [
     "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model",
-    "original/tokenizer.model",
+    "original/tokenizer.model", "vocab.json", "merges.txt", "params.json", "original/params.json",
   ]
 
   static func copy(from source: String, to folder: String) throws {
@@ -54,6 +54,8 @@ enum CompanionFiles {
   }
 
   private static func isWeights(_ name: String) -> Bool {
-    name == ModelFolder.indexName || (name.hasPrefix("model") && name.hasSuffix(".safetensors"))
+    let starts = ["model", "pytorch_model", "consolidated"]
+    let ends = [".safetensors", ".bin", ".pth", ".pt", ".index.json"]
+    return starts.contains(where: name.hasPrefix) && ends.contains(where: name.hasSuffix)
   }
 }

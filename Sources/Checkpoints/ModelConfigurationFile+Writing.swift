@@ -6,7 +6,7 @@ import Tensors
 
 extension ModelConfigurationFile {
   /// Of a fresh model, as transformers' LlamaForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM reads it.
-  package init(_ decoder: DecoderConfiguration, dtype: DType, path: String) {
+  package init(_ decoder: DecoderConfiguration, dtype: DType?, path: String) {
     var json: JSONObject = [
       "architectures": .array([.string(ModelArchitecture(decoder).className)]),
       "model_type": .string(ModelArchitecture(decoder).rawValue),
@@ -26,7 +26,7 @@ extension ModelConfigurationFile {
       "mlp_bias": .bool(false),
       "tie_word_embeddings": .bool(decoder.tiesEmbeddings),
       "initializer_range": .number(initialStandardDeviation),
-      "torch_dtype": .string(dtype.torchName),
+      "torch_dtype": dtype.map { JSON.string($0.torchName) } ?? .null,
     ]
     if let scaling = decoder.rotaryScaling {
       json["rope_scaling"] = .object([

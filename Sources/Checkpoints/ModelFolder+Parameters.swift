@@ -21,7 +21,7 @@ extension ModelFolder {
   /// The whole parameter, in the checkpoint's dtype; over mapped memory where the row orders agree.
   package func whole(_ specification: ParameterSpecification) throws -> Tensor {
     try checkPlain(specification)
-    guard specification.rowOrder != .plain else {
+    guard rowOrder(of: specification) != .plain else {
       return try owner(of: specification).tensor(named: specification.name)
     }
     return try rows(specification, 0..<specification.shape[0])
@@ -31,7 +31,7 @@ extension ModelFolder {
   package func rows(_ specification: ParameterSpecification, _ rows: Range<Int>) throws -> Tensor {
     try checkPlain(specification)
     return try owner(of: specification).rows(
-      rows, of: specification.name, inOrder: specification.rowOrder)
+      rows, of: specification.name, inOrder: rowOrder(of: specification))
   }
 
   /// A linear layer's codes and scales; nil where the folder holds its weight plain.
@@ -68,7 +68,7 @@ extension ModelFolder {
     try checkQuantized(specification, scheme)
     let file = try owner(of: specification)
     let scalesName = QuantizationDescription.scalesName(of: specification.name)
-    let order = specification.rowOrder
+    let order = rowOrder(of: specification)
     let packed = try file.rows(rows, of: specification.name, inOrder: order)
     let scales = try scalesOwner(of: specification).rows(rows, of: scalesName, inOrder: order)
       .to(.float32)
@@ -95,11 +95,17 @@ extension ModelFolder {
       && file(of: QuantizationDescription.scalesName(of: specification.name)) != nil
   }
 
-  private func owner(of specification: ParameterSpecification) throws -> SafetensorsFile {
+  private func rowOrder(of specification: ParameterSpecification)
+    -> ParameterSpecification.RowOrder
+  {
+    naming.rowOrder(of: specification, in: configuration.decoder)
+  }
+
+  private func owner(of specification: ParameterSpecification) throws -> any WeightFile {
     guard let file = file(of: specification.name) else { throw missing(specification) }
     return file
   }
-  private func scalesOwner(of specification: ParameterSpecification) throws -> SafetensorsFile {
+  private func scalesOwner(of specification: ParameterSpecification) throws -> any WeightFile {
     let name = QuantizationDescription.scalesName(of: specification.name)
     guard let file = file(of: name) else { throw missing(specification) }
     return file
@@ -139,9 +145,9 @@ extension ModelFolder {
 
   private func checkTensor(
     _ name: String, _ shape: [Int], _ specification: ParameterSpecification,
-    in file: SafetensorsFile, _ accepts: (DType) -> Bool
+    in file: any WeightFile, _ accepts: (DType) -> Bool
   ) throws {
-    guard let entry = file.entry(name) else { throw missing(specification) }
+    guard let entry = file.claim(of: name) else { throw missing(specification) }
     guard entry.shape == shape else {
       throw TuneError(
         .checkpointMismatch,

@@ -1,6 +1,7 @@
-// A model in Hugging Face layout, for reading: config.json and safetensors files, single or sharded
-// with an index, plain or quantized by us. Opening it maps and checks every file's header and reads
-// no weight; weights come in when rows of them are asked for.
+// A model folder, for reading: config.json and safetensors or torch files, single or sharded with an
+// index, plain or quantized by us, named as Hugging Face, Meta or torchtune name tensors. Opening it
+// maps and checks every file's header and reads no weight; weights come in when rows of them are
+// asked for.
 import Essentials
 import Foundation
 import Layers
@@ -11,16 +12,27 @@ package final class ModelFolder: Sendable {
   package let path: String
   package let configuration: ModelConfigurationFile
   package var quantizationScheme: QuantizationScheme? { configuration.quantization }
-  /// The shards in their order.
-  let files: [SafetensorsFile]
-  private let filesByName: [String: SafetensorsFile]
+  package let naming: CheckpointNaming
+  /// The shards in their order, under Hugging Face's names.
+  let files: [any WeightFile]
+  private let filesByName: [String: any WeightFile]
 
   static let configurationName = "config.json"
   static let singleName = "model.safetensors"
   static let indexName = "model.safetensors.index.json"
+  static let torchSingleName = "pytorch_model.bin"
+  /// The one torch file that is written under Meta's or torchtune's names.
+  package static let torchName = "model-00001-of-00001.bin"
+  static let torchIndexName = "pytorch_model.bin.index.json"
 
-  /// - Parameter files: the safetensors files in the folder to use; nil finds them.
-  package init(path: String, files chosen: [String]? = nil) throws {
+  /// - Parameters:
+  ///   - files: the weight files in the folder to use; nil finds Hugging Face's.
+  ///   - naming: of the tensors in the files.
+  ///   - decoder: what the model is where the folder has no config.json, as Meta's has none.
+  package init(
+    path: String, files chosen: [String]? = nil, naming: CheckpointNaming = .huggingFace,
+    decoder: DecoderConfiguration? = nil
+  ) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
     else {
@@ -28,23 +40,42 @@ package final class ModelFolder: Sendable {
         .missingFile, "the model folder is not there",
         remedy: "Download the model first, or correct checkpoint_dir.", at: .init(file: path))
     }
-    let configuration = try ModelConfigurationFile(path: path + "/" + Self.configurationName)
+    configuration = try Self.configuration(in: path, decoder)
     let index = chosen == nil ? try Self.index(in: path) : nil
     let names = try chosen ?? index?.files ?? Self.unindexed(in: path)
-    files = try names.map { try SafetensorsFile(path: Self.file($0, in: path)) }
-    filesByName = try Self.owners(files, index?.owners, in: path)
+    let opened = try names.map { try Self.open(Self.file($0, in: path), naming) }
+    // Meta's shards are parts of every tensor; all others hold whole ones.
+    files = naming == .meta && opened.count > 1 ? [try JoinedShards(opened)] : opened
+    filesByName = try Self.owners(files, index, in: path)
     self.path = path
-    self.configuration = configuration
+    self.naming = naming
     try checkQuantizationMetadata()
+  }
+
+  private static func configuration(in folder: String, _ decoder: DecoderConfiguration?) throws
+    -> ModelConfigurationFile
+  {
+    let path = folder + "/" + configurationName
+    guard let decoder, !FileManager.default.fileExists(atPath: path) else {
+      return try ModelConfigurationFile(path: path)
+    }
+    return ModelConfigurationFile(decoder, dtype: nil, path: path)
+  }
+
+  private static func open(_ path: String, _ naming: CheckpointNaming) throws -> any WeightFile {
+    let file: any WeightFile =
+      path.hasSuffix(".safetensors")
+      ? try SafetensorsFile(path: path) : try TorchArchive(path: path)
+    return naming == .huggingFace ? file : RenamedWeights(file, naming)
   }
 
   /// What config.json says, else what the embedding has.
   package var dtype: DType {
     let embedding = configuration.decoder.specification.embedding.name
-    return configuration.dtype ?? file(of: embedding)?.dtype(of: embedding) ?? .float32
+    return configuration.dtype ?? file(of: embedding)?.claim(of: embedding)?.dtype ?? .float32
   }
 
-  func file(of tensor: String) -> SafetensorsFile? { filesByName[tensor] }
+  func file(of tensor: String) -> (any WeightFile)? { filesByName[tensor] }
   var tensorNames: [String] { files.flatMap(\.names) }
 
   /// Checks a file's name from a configuration or index, which may be anyone's, and that it exists.
@@ -61,30 +92,47 @@ package final class ModelFolder: Sendable {
         remedy: "Download it, or correct checkpoint_dir and checkpoint_files.",
         at: .init(file: path))
     }
-    guard name.hasSuffix(".safetensors") else {
+    guard [".safetensors", ".bin", ".pth", ".pt"].contains(where: name.hasSuffix) else {
       throw TuneError(
-        .unsupported, "only .safetensors checkpoint files can be read", at: .init(file: path))
+        .unsupported, "only .safetensors, .bin, .pth and .pt checkpoint files can be read",
+        at: .init(file: path))
     }
     return path
   }
 
   private static func unindexed(in folder: String) throws -> [String] {
-    if FileManager.default.fileExists(atPath: folder + "/" + singleName) { return [singleName] }
+    let found = [singleName, torchSingleName].first {
+      FileManager.default.fileExists(atPath: folder + "/" + $0)
+    }
+    if let found { return [found] }
     throw TuneError(
-      .missingFile, "the folder holds neither \(singleName) nor \(indexName)",
-      remedy: "Download the model's safetensors files, or name them in checkpoint_files.",
+      .missingFile,
+      "the folder holds neither \(singleName) nor \(torchSingleName), nor an index of either",
+      remedy: "Download the model's weights, or name their files in checkpoint_files.",
       at: .init(file: folder))
   }
 
+  private struct Index {
+    var name: String
+    /// Sorted.
+    var files: [String]
+    var owners: [String: String]
+  }
+
   /// The index of a sharded checkpoint; nil where there is none. As in transformers, a single file
-  /// comes before an index.
-  private static func index(in folder: String) throws -> (
-    files: [String], owners: [String: String]
-  )? {
+  /// comes before an index, and safetensors before torch files.
+  private static func index(in folder: String) throws -> Index? {
+    for (single, name) in [(singleName, indexName), (torchSingleName, torchIndexName)] {
+      if FileManager.default.fileExists(atPath: folder + "/" + single) { return nil }
+      if FileManager.default.fileExists(atPath: folder + "/" + name) {
+        return try index(name, in: folder)
+      }
+    }
+    return nil
+  }
+
+  private static func index(_ indexName: String, in folder: String) throws -> Index {
     let path = folder + "/" + indexName
-    guard !FileManager.default.fileExists(atPath: folder + "/" + singleName),
-      FileManager.default.fileExists(atPath: path)
-    else { return nil }
     guard let map = try JSON.load(path: path)["weight_map"]?.object else {
       throw TuneError(.malformedFile, "the index has no 'weight_map'", at: .init(file: path))
     }
@@ -96,18 +144,18 @@ package final class ModelFolder: Sendable {
       }
       owners[name] = file
     }
-    return (Set(owners.values).sorted(), owners)
+    return Index(name: indexName, files: Set(owners.values).sorted(), owners: owners)
   }
 
   /// Which file holds each tensor; the index, where there is one, must agree.
   private static func owners(
-    _ files: [SafetensorsFile], _ index: [String: String]?, in folder: String
-  ) throws -> [String: SafetensorsFile] {
-    var owners: [String: SafetensorsFile] = [:]
+    _ files: [any WeightFile], _ index: Index?, in folder: String
+  ) throws -> [String: any WeightFile] {
+    var owners: [String: any WeightFile] = [:]
     for file in files {
       let fileName = (file.path as NSString).lastPathComponent
       for name in file.names {
-        if let index, index[name] != fileName { continue }
+        if let index, index.owners[name] != fileName { continue }
         if let other = owners.updateValue(file, forKey: name) {
           throw TuneError(
             .malformedFile, "tensor '\(name)' is also in \(other.path)",
@@ -116,10 +164,12 @@ package final class ModelFolder: Sendable {
         }
       }
     }
-    if let missing = index?.keys.filter({ owners[$0] == nil }).min(), let file = index?[missing] {
+    if let index, let missing = index.owners.keys.filter({ owners[$0] == nil }).min(),
+      let file = index.owners[missing]
+    {
       throw TuneError(
         .checkpointMismatch, "the index says that tensor '\(missing)' is in \(file): it is not",
-        remedy: "Download the checkpoint again.", at: .init(file: folder + "/" + indexName))
+        remedy: "Download the checkpoint again.", at: .init(file: folder + "/" + index.name))
     }
     return owners
   }

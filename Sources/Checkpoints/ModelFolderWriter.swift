@@ -1,5 +1,5 @@
-// Writes a model folder in Hugging Face layout, plain or quantized, parameter by parameter in any
-// order, holding none of them. The whole folder is written beside its place and takes it in one
+// Writes a model folder, plain or quantized, in safetensors or torch files, parameter by parameter in
+// any order, holding none of them. The whole folder is written beside its place and takes it in one
 // step: whoever is interrupted leaves the old one as it was.
 import Essentials
 import Foundation
@@ -16,8 +16,10 @@ package final class ModelFolderWriter {
   private let rule: StorageRule
   private let configuration: ModelConfigurationFile
   private let companions: String?
-  private let writers: [SafetensorsWriter]
-  private let writersByName: [String: SafetensorsWriter]
+  private let format: WeightFormat
+  private let naming: CheckpointNaming
+  private let writers: [any WeightWriter]
+  private let writersByName: [String: any WeightWriter]
   private let weightMap: [String: String]
   private let tensorBytes: Int
   private var isFinished = false
@@ -25,11 +27,14 @@ package final class ModelFolderWriter {
   /// - Parameters:
   ///   - source: gives the names of the files, which tensors each holds, config.json and tokenizer.
   ///   - dtype: of everything that is not codes or scales.
+  ///   - format: of the files. Torch files name tensors as the source does; safetensors files, and
+  ///     quantized ones always, as Hugging Face.
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole folder.
   package convenience init(
     to path: String, like source: ModelFolder, dtype: DType,
-    quantization: QuantizationScheme? = nil
+    quantization: QuantizationScheme? = nil, as format: WeightFormat = .safetensors
   ) throws {
+    precondition(quantization == nil || format == .safetensors, "codes are no torch file's")
     guard Self.resolved(path) != Self.resolved(source.path) else {
       throw TuneError(
         .configuration, "the model would be written over the one that it is made from",
@@ -38,18 +43,22 @@ package final class ModelFolderWriter {
     let rule = StorageRule(dtype: dtype, quantization: quantization)
     let parameters = Self.parameters(of: source.configuration.decoder, rule)
     try self.init(
-      to: path, CheckpointLayout(of: parameters, like: source), parameters, rule,
-      source.configuration.storing(dtype, quantization), companionsFrom: source.path)
+      to: path, CheckpointLayout(of: parameters, like: source, as: format), parameters, rule,
+      source.configuration.storing(dtype, quantization), companionsFrom: source.path,
+      as: format, naming: format == .torch ? source.naming : .huggingFace)
   }
 
   init(
     to path: String, _ layout: CheckpointLayout, _ parameters: [ParameterSpecification],
-    _ rule: StorageRule, _ configuration: ModelConfigurationFile, companionsFrom folder: String?
+    _ rule: StorageRule, _ configuration: ModelConfigurationFile, companionsFrom folder: String?,
+    as format: WeightFormat = .safetensors, naming: CheckpointNaming = .huggingFace
   ) throws {
     let path = Self.resolved(path)
     self.path = path
     self.rule = rule
     self.configuration = configuration
+    self.format = format
+    self.naming = naming
     companions = folder
     specifications = parameters
     partial = PartialPath.path(for: path)
@@ -57,14 +66,17 @@ package final class ModelFolderWriter {
     PartialPath.removeAbandoned(for: path)
     try PartialPath.makeFolder(partial)
     do {
-      var metadata = rule.quantization.map(QuantizationDescription.metadata) ?? [:]
-      metadata["format"] = "pt"  // transformers refuses a file that does not say so
-      var (writers, byName) = ([SafetensorsWriter](), [String: SafetensorsWriter]())
+      var (writers, byName) = ([any WeightWriter](), [String: any WeightWriter]())
       var (weightMap, bytes) = ([String: String](), 0)
       for file in layout.files {
-        let declarations = file.parameters.flatMap(rule.declarations)
-        let writer = try SafetensorsWriter(
-          to: partial + "/" + file.name, declarations, metadata: metadata)
+        let declarations = file.parameters.flatMap(rule.declarations).map { declaration in
+          var declaration = declaration
+          declaration.name = naming.name(of: declaration.name)
+          return declaration
+        }
+        let writer = try Self.writer(
+          partial + "/" + file.name, declarations, format, rule,
+          aliases: Self.aliases(of: configuration.decoder, naming))
         writers.append(writer)
         for declaration in declarations {
           byName[declaration.name] = writer
@@ -81,6 +93,29 @@ package final class ModelFolderWriter {
     }
   }
 
+  private static func writer(
+    _ path: String, _ declarations: [TensorDeclaration], _ format: WeightFormat,
+    _ rule: StorageRule, aliases: [String: String]
+  ) throws -> any WeightWriter {
+    if format == .torch {
+      return try TorchArchiveWriter(to: path, declarations, aliases: aliases)
+    }
+    var metadata = rule.quantization.map(QuantizationDescription.metadata) ?? [:]
+    metadata["format"] = "pt"  // transformers refuses a file that does not say so
+    return try SafetensorsWriter(to: path, declarations, metadata: metadata)
+  }
+
+  /// Meta's files name the output head also where it is the embedding.
+  private static func aliases(of decoder: DecoderConfiguration, _ naming: CheckpointNaming)
+    -> [String: String]
+  {
+    guard naming == .meta, decoder.tiesEmbeddings else { return [:] }
+    return [
+      naming.name(of: decoder.headSpecification.name):
+        naming.name(of: decoder.specification.embedding.name)
+    ]
+  }
+
   deinit {
     if !isFinished { try? FileManager.default.removeItem(atPath: partial) }
   }
@@ -93,8 +128,9 @@ package final class ModelFolderWriter {
   /// The whole parameter in our row order, of any floating-point dtype.
   package func write(_ tensor: Tensor, for specification: ParameterSpecification) throws {
     precondition(!isQuantized(specification), "\(specification.name) is to be quantized")
-    let rows = specification.rowOrder.toCheckpoint(tensor.to(.cpu).to(rule.dtype))
-    try writer(specification.name).write(rows, to: specification.name)
+    let order = naming.rowOrder(of: specification, in: configuration.decoder)
+    let name = naming.name(of: specification.name)
+    try writer(name).write(order.toCheckpoint(tensor.to(.cpu).to(rule.dtype)), to: name)
   }
 
   /// A linear layer's codes and scales in our row order, stored as they are.
@@ -110,7 +146,7 @@ package final class ModelFolderWriter {
     try writer(scalesName).write(specification.rowOrder.toCheckpoint(scales), to: scalesName)
   }
 
-  private func writer(_ name: String) -> SafetensorsWriter {
+  private func writer(_ name: String) -> any WeightWriter {
     guard let writer = writersByName[name] else {
       preconditionFailure("\(name) is no tensor of this model")
     }
@@ -121,13 +157,15 @@ package final class ModelFolderWriter {
   @discardableResult
   package func finish() throws -> ModelSizeReport {
     for writer in writers { try writer.finish() }
-    if writers.count > 1 {
+    // torchtune writes an index of torch files even for one.
+    if writers.count > 1 || (format == .torch && naming == .huggingFace) {
       var map = JSONObject()
       for (name, file) in weightMap.sorted(by: { $0.key < $1.key }) { map[name] = .string(file) }
       let index: JSON = .object([
         "metadata": .object(["total_size": .integer(tensorBytes)]), "weight_map": .object(map),
       ])
-      try writeText(index, ModelFolder.indexName)
+      try writeText(
+        index, format == .torch ? ModelFolder.torchIndexName : ModelFolder.indexName)
     }
     try writeText(.object(configuration.json), ModelFolder.configurationName)
     if let companions { try CompanionFiles.copy(from: companions, to: partial) }

@@ -25,12 +25,12 @@ extension ParameterSpecification.RowOrder {
   }
 }
 
-extension SafetensorsFile {
+extension WeightFile {
   /// Rows of a parameter in our order; touches only the pages of these rows.
   func rows(_ rows: Range<Int>, of name: String, inOrder order: ParameterSpecification.RowOrder)
     throws -> Tensor
   {
-    let rowCount = shape(of: name)?.first ?? 0
+    let rowCount = claim(of: name)?.shape.first ?? 0
     guard let places = order.checkpointRows(for: rows, of: rowCount) else {
       return try self.rows(rows, of: name)
     }

@@ -3,7 +3,7 @@
 import Essentials
 import Tensors
 
-package final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: WeightFile {
   package let path: String
   package let metadata: [String: String]
   /// In the file's order.
@@ -28,12 +28,15 @@ package final class SafetensorsFile: Sendable {
   package func shape(of name: String) -> [Int]? { entry(name)?.shape }
   /// nil also for a type that tensors here cannot have.
   package func dtype(of name: String) -> DType? { entry(name)?.dtype }
+  func claim(of name: String) -> WeightClaim? {
+    entry(name).map { WeightClaim(shape: $0.shape, dtype: $0.dtype, type: $0.type) }
+  }
   func entry(_ name: String) -> SafetensorsHeader.Entry? { positions[name].map { entries[$0] } }
 
   /// The whole tensor over mapped memory. It is for reading.
   package func tensor(named name: String) throws -> Tensor {
     let (entry, dtype) = try found(name)
-    return over(entry.bytes, entry.shape, dtype)
+    return mapped.tensor(entry.bytes, entry.shape, dtype)
   }
 
   /// Some of the rows (the first dimension) over mapped memory.
@@ -48,7 +51,7 @@ package final class SafetensorsFile: Sendable {
     let rowBytes = count == 0 ? 0 : entry.bytes.count / count
     let start = entry.bytes.lowerBound + rows.lowerBound * rowBytes
     let shape = [rows.count] + entry.shape.dropFirst()
-    return over(start..<start + rows.count * rowBytes, shape, dtype)
+    return mapped.tensor(start..<start + rows.count * rowBytes, shape, dtype)
   }
 
   private func found(_ name: String) throws -> (SafetensorsHeader.Entry, DType) {
@@ -63,19 +66,5 @@ package final class SafetensorsFile: Sendable {
         remedy: "Use a checkpoint in float32, bfloat16 or float16.", at: .init(file: path))
     }
     return (entry, dtype)
-  }
-
-  private func over(_ bytes: Range<Int>, _ shape: [Int], _ dtype: DType) -> Tensor {
-    // A header is never empty, so the mapping is there.
-    let start = mapped.bytes.baseAddress! + bytes.lowerBound
-    if Int(bitPattern: start) % dtype.byteCount == 0 {
-      return Tensor.over(start, shape, dtype, keeping: mapped)
-    }
-    // Writers need not align; libtorch wants its elements aligned.
-    let copy = Tensor.empty(shape, dtype)
-    copy.withMutableBytes {
-      $0.copyMemory(from: UnsafeRawBufferPointer(start: start, count: bytes.count))
-    }
-    return copy
   }
 }

@@ -1,28 +1,16 @@
-import Essentials
-import Foundation
 // Writes a safetensors file whose tensors come one at a time, in any order: all are declared first,
 // so the header and every place are known, and the disk space is reserved before the first byte of
 // work is at stake. The file takes its name only when it is complete and on the disk.
+import Essentials
 import Tensors
 
-package final class SafetensorsWriter {
-  package struct Declaration: Sendable {
-    package var name: String
-    package var dtype: DType
-    package var shape: [Int]
-    package init(_ name: String, _ dtype: DType, _ shape: [Int]) {
-      self.name = name
-      self.dtype = dtype
-      self.shape = shape
-    }
-    package var byteCount: Int { shape.reduce(dtype.byteCount, *) }
-  }
+package final class SafetensorsWriter: WeightWriter {
+  package typealias Declaration = TensorDeclaration
 
   package let path: String
   /// Of the whole file.
   package let byteCount: Int
-  private let partial: String
-  private var descriptor: Int32
+  private let file: ReservedFile
   private let places: [String: (declaration: Declaration, offset: Int)]
   private var waiting: Set<String>
 
@@ -35,19 +23,8 @@ package final class SafetensorsWriter {
       uniqueKeysWithValues: zip(tensors, offsets).map { ($0.name, ($0, header.count + $1)) })
     waiting = Set(places.keys)
     byteCount = header.count + tensors.reduce(0) { $0 + $1.byteCount }
-    partial = PartialPath.path(for: path)
-    PartialPath.removeAbandoned(for: path)
-    descriptor = open(partial, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw diskError(path, "cannot create the file") }
-    // From here on deinit cleans up when this throws.
-    try reserve()
-    try header.withUnsafeBytes { try put($0, at: 0) }
-  }
-
-  deinit {
-    guard descriptor >= 0 else { return }
-    close(descriptor)
-    unlink(partial)
+    file = try ReservedFile(path, byteCount: byteCount)
+    try header.withUnsafeBytes { try file.put($0, at: 0) }
   }
 
   /// Each declared tensor comes once. Another shape or dtype than declared is our own mistake.
@@ -58,43 +35,13 @@ package final class SafetensorsWriter {
     precondition(
       tensor.shape == declaration.shape && tensor.dtype == declaration.dtype,
       "tensor '\(name)': declared \(declaration), came \(tensor.shape) \(tensor.dtype)")
-    try tensor.to(.cpu).contiguous().withBytes { try put($0, at: offset) }
+    try tensor.to(.cpu).contiguous().withBytes { try file.put($0, at: offset) }
   }
 
   /// Syncs the file and gives it its name.
   package func finish() throws {
     precondition(waiting.isEmpty, "tensors were declared and not written: \(waiting.sorted())")
-    precondition(descriptor >= 0, "finished twice")
-    guard fsync(descriptor) == 0 else { throw diskError(path, "cannot write the file") }
-    try PartialPath.move(partial, to: path)
-    close(descriptor)
-    descriptor = -1
-  }
-
-  private func reserve() throws {
-    guard byteCount > 0 else { return }
-    #if os(Linux)
-      let result = posix_fallocate(descriptor, 0, off_t(byteCount))
-      guard result == 0 else {
-        errno = result
-        throw diskError(path, "cannot reserve \(byteCount) bytes for the file")
-      }
-    #else
-      guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
-        throw diskError(path, "cannot reserve \(byteCount) bytes for the file")
-      }
-    #endif
-  }
-
-  private func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < bytes.count {
-      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-      let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw diskError(path, "cannot write the file") }
-      done += count
-    }
+    try file.finish()
   }
 
   /// The header with its length before it, and where each tensor starts after it.
