@@ -41,7 +41,8 @@ package func modelFolder(
 ) throws -> ModelFolder {
   let folder = try locatingErrors(in: checkpointer) {
     try ModelFolder(
-      path: checkpointer.string("checkpoint_dir"), files: checkpointer.checkpointFiles())
+      path: checkpointer.string("checkpoint_dir"), files: checkpointer.checkpointFiles(),
+      naming: checkpointer.checkpointNaming, decoder: configuration)
   }
   if let difference = configuration.difference(from: folder.configuration.decoder) {
     throw checkpointer.error(

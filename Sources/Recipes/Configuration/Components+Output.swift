@@ -1,53 +1,77 @@
 // Checkpointers, metric loggers and the profiler: where a run reads from and writes to.
 
+import Checkpoints
+
 extension Components {
   static let checkpointers: [ComponentDeclaration] = [
-    ComponentDeclaration(
-      .checkpointer, "torchtune.training.FullModelHFCheckpointer",
-      aliases: spellings(
-        "FullModelHFCheckpointer",
-        in: ["torchtune.utils", "torchtune.training.checkpointing"]),
-      "Safetensors in Hugging Face layout, read and written",
-      arguments: [
-        .required("checkpoint_dir", .string, "The folder to read from"),
-        .required(
-          "checkpoint_files", .either([.list(.string), .map(fileNames)]),
-          "The files of the weights: a list, or filename_format and max_filename"),
-        .required(
-          "model_type", .choice(["LLAMA2", "LLAMA3", "LLAMA3_2", "QWEN2", "QWEN3"]),
-          "The family of the weights"),
-        .required("output_dir", .string, "The folder to write to"),
-        .nullable(
-          "recipe_checkpoint", .string, "The recipe state to resume from; null finds the last"),
-        .fixed(
-          "resume_from_checkpoint", at: [false],
-          because: "Set resume_from_checkpoint of the recipe, not of its checkpointer."),
-        .fixed(
-          "should_load_recipe_state", at: [false],
-          because: "Set resume_from_checkpoint of the recipe, not of its checkpointer."),
-        .fixed(
-          "adapter_checkpoint", at: [.null], because: "There are no adapters here."),
-        .fixed(
-          "safe_serialization", at: [true], because: "Weights are written as safetensors only."),
-      ])
+    checkpointer(
+      .huggingFace, "The layout of Hugging Face, safetensors or torch files, read and written",
+      [
+        .optional(
+          "safe_serialization", .bool, default: true,
+          "Whether weights are written as safetensors; as torch files otherwise")
+      ]),
+    checkpointer(
+      .meta, "Meta's consolidated.00.pth, in one file or several, read; a torch file written"),
+    checkpointer(.torchtune, "A torch file under torchtune's own names, read and written"),
+  ]
+
+  private static func checkpointer(
+    _ naming: CheckpointNaming, _ summary: String, _ others: [KeyDeclaration] = []
+  ) -> ComponentDeclaration {
+    let name = "FullModel\(checkpointerWord(naming))Checkpointer"
+    return ComponentDeclaration(
+      .checkpointer, "torchtune.training." + name,
+      aliases: spellings(name, in: ["torchtune.utils", "torchtune.training.checkpointing"]),
+      summary, arguments: checkpointerKeys + others)
+  }
+
+  /// In the names of torchtune's checkpointers.
+  private static func checkpointerWord(_ naming: CheckpointNaming) -> String {
+    switch naming {
+    case .huggingFace: "HF"
+    case .meta: "Meta"
+    case .torchtune: "TorchTune"
+    }
+  }
+
+  /// How the checkpoints of a checkpointer's component name their tensors.
+  static func naming(ofCheckpointer path: String?) -> CheckpointNaming {
+    [CheckpointNaming.meta, .torchtune].first {
+      path?.hasSuffix("FullModel\(checkpointerWord($0))Checkpointer") == true
+    } ?? .huggingFace
+  }
+
+  private static let checkpointerKeys: [KeyDeclaration] = [
+    .required("checkpoint_dir", .string, "The folder to read from"),
+    .required(
+      "checkpoint_files", .either([.list(.string), .map(fileNames)]),
+      "The files of the weights: a list, or filename_format and max_filename"),
+    .required(
+      "model_type", .choice(["LLAMA2", "LLAMA3", "LLAMA3_2", "QWEN2", "QWEN3"]),
+      "The family of the weights"),
+    .required("output_dir", .string, "The folder to write to"),
+    .nullable(
+      "recipe_checkpoint", .string,
+      "The recipe state to resume from, also below output_dir; null finds the last"),
+    .fixed(
+      "resume_from_checkpoint", at: [false],
+      because: "Set resume_from_checkpoint of the recipe, not of its checkpointer."),
+    .fixed(
+      "should_load_recipe_state", at: [false],
+      because: "Set resume_from_checkpoint of the recipe, not of its checkpointer."),
+    .fixed(
+      "adapter_checkpoint", at: [.null], because: "There are no adapters here."),
   ]
 
   static let refusedCheckpointers = [
     RefusedComponent(
       role: .checkpointer,
-      paths: ["FullModelMetaCheckpointer", "FullModelTorchTuneCheckpointer"].flatMap {
-        spellings(
-          $0,
-          in: ["torchtune.training", "torchtune.utils", "torchtune.training.checkpointing"])
-      },
-      reason: "It reads pickled weights. Point torchtune.training.FullModelHFCheckpointer at the "
-        + "model's safetensors files."),
-    RefusedComponent(
-      role: .checkpointer,
       paths: spellings(
         "DistributedCheckpointer",
         in: ["torchtune.training", "torchtune.training.checkpointing"]),
-      reason: "Use torchtune.training.FullModelHFCheckpointer."),
+      reason: "Its checkpoints are of the processes that wrote them. Runs here save whole models "
+        + "whatever their number: use torchtune.training.FullModelHFCheckpointer.")
   ]
 
   /// `model-{}-of-{}.safetensors` and `00004`.

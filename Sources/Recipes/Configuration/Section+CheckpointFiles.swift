@@ -1,9 +1,22 @@
-// The names of a checkpointer's files, also from torchtune's short form for many numbered ones.
+// What a checkpointer section says of files: their names, also from torchtune's short form for many
+// numbered ones, how they name tensors, and in which format a run writes them.
+import Checkpoints
 
 extension Section {
-  /// The files of a checkpointer section, in order.
+  /// How the checkpointer's files name tensors.
+  package var checkpointNaming: CheckpointNaming { Components.naming(ofCheckpointer: component) }
+
+  /// The format that the checkpointer writes.
+  package var weightFormat: WeightFormat {
+    guard checkpointNaming == .huggingFace else { return .torch }
+    return bool("safe_serialization") ? .safetensors : .torch
+  }
+
+  /// The files of a checkpointer section, in the order of their names, as shards are numbered.
   package func checkpointFiles() -> [String] {
-    guard let names = sections["checkpoint_files"] else { return strings("checkpoint_files") }
+    guard let names = sections["checkpoint_files"] else {
+      return strings("checkpoint_files").sorted()
+    }
     let count = names.string("max_filename")
     return (1...max(1, Int(count) ?? 1)).map { number in
       let digits = String(number)

@@ -1,5 +1,5 @@
-// Saving a run: the model as a folder in Hugging Face layout, then, while the run is not over, the
-// state to go on from. Each is complete under its name or not there; a state names the folder it
+// Saving a run: the model as a folder in the layout that it was read in, then, while the run is not
+// over, the state to go on from. Each is complete under its name or not there; a state names the folder it
 // belongs to.
 import Checkpoints
 import Essentials
@@ -11,6 +11,7 @@ import Training
 struct CheckpointSaver {
   let outputFolder: String
   let source: ModelFolder
+  let format: WeightFormat
   let dtype: DType
   let optimizer: String
   let seed: UInt64
@@ -43,7 +44,7 @@ struct CheckpointSaver {
     let model = loop.model
     let writer =
       model.group.rank == 0
-      ? try ModelFolderWriter(to: path, like: source, dtype: dtype) : nil
+      ? try ModelFolderWriter(to: path, like: source, dtype: dtype, as: format) : nil
     try model.gatherEach { try writer?.write($1, for: $0) }
     let report = try writer?.finish()
     if let report {
@@ -62,6 +63,7 @@ struct SavedRun {
   let state: RunState
   let file: SafetensorsFile
   let weightsPath: String
+  let naming: CheckpointNaming
 
   func weights() throws -> ModelFolder {
     guard FileManager.default.fileExists(atPath: weightsPath) else {
@@ -70,7 +72,9 @@ struct SavedRun {
         remedy: "Put the folder back beside recipe_state, or resume another saved run.",
         at: .init(file: weightsPath))
     }
-    return try ModelFolder(path: weightsPath)
+    return try ModelFolder(
+      path: weightsPath, files: naming == .huggingFace ? nil : [ModelFolder.torchName],
+      naming: naming)
   }
 }
 
@@ -89,6 +93,13 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
         + "go on with. The end of a run's last epoch leaves no state.",
       at: .init(file: path, key: "resume_from_checkpoint"))
   }
+  guard !existing.hasSuffix(".pt") else {
+    throw checkpointer.error(
+      at: "recipe_checkpoint",
+      "torchtune's recipe_state.pt holds the state of its own optimizers, which cannot go on here",
+      remedy: "Start from its weights: set checkpoint_dir to its last epoch's folder and "
+        + "resume_from_checkpoint to False.")
+  }
   let file = try RecipeStateFile.open(path: existing)
   let state = try RunState(file)
   let optimizer = root.section("optimizer").component ?? ""
@@ -100,5 +111,7 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
   // The folder stands beside recipe_state/.
   let stateFolder = (existing as NSString).deletingLastPathComponent
   let runFolder = (stateFolder as NSString).deletingLastPathComponent
-  return SavedRun(state: state, file: file, weightsPath: runFolder + "/" + state.weightsFolder)
+  return SavedRun(
+    state: state, file: file, weightsPath: runFolder + "/" + state.weightsFolder,
+    naming: checkpointer.checkpointNaming)
 }

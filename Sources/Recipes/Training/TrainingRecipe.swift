@@ -52,7 +52,8 @@ private func train(
     configuration, from: weights, dtype: dtype(from: root), on: device, group: group)
   let optimizer = optimizer(from: root.section("optimizer"), seed: seed)
   let saver = CheckpointSaver(
-    outputFolder: checkpointer.string("output_dir"), source: source, dtype: dtype(from: root),
+    outputFolder: checkpointer.string("output_dir"), source: source,
+    format: checkpointer.weightFormat, dtype: dtype(from: root),
     optimizer: root.section("optimizer").component ?? "", seed: seed, log: log)
   try saver.checkPlace(checkpointer)
   let reporter = try RunReporter(root, c, device: device, group: group, log: log)
