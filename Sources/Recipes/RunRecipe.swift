@@ -3,12 +3,13 @@
 import Essentials
 
 package func runRecipe(
-  _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment
+  _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment,
+  hooks: TrainingHooks = TrainingHooks()
 ) throws {
   if let refusal = recipe.refusal { throw refusal }
   switch recipe {
   case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed:
-    try runTraining(configuration, environment)
+    try runTraining(configuration, environment, hooks)
   case .loraFinetuneSingleDevice, .loraFinetuneDistributed, .qatLoraFinetuneDistributed: break
   case .quantize: try runQuantize(configuration, environment)
   case .eleutherEval: try runEvaluate(configuration, environment)

@@ -20,7 +20,7 @@ struct CatCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp(
       "A built-in configuration or a .yaml file.", valueName: "config"),
-    completion: .list(BuiltinConfiguration.all.map(\.name)))
+    completion: .configurations)
   var config: String
 
   @Flag(help: "Print the keys of each map in alphabetical order.")

@@ -1,4 +1,4 @@
-// `tune cp`: a built-in configuration as a file of one's own.
+// `tune cp`: a built-in configuration as a file of one's own, or a recipe as a package.
 import ArgumentParser
 import Essentials
 import Foundation
@@ -7,19 +7,22 @@ import Recipes
 struct CopyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cp",
-    abstract: "Copy a built-in configuration to a file.",
+    abstract: "Copy a built-in configuration to a file, or a recipe to a package.",
     discussion: """
-      The file gets the ending .yaml where it has none. A folder gets a file of
-      the configuration's name.
+      A configuration's file gets the ending .yaml where it has none. A folder
+      gets a file of the configuration's name. A recipe becomes a small Swift
+      package to change, which `tune run` builds and runs by its folder's name.
 
       Examples:
         tune cp llama3/8B_qat_full my.yaml
         tune cp llama3_2/1B_full new_folder/my.yaml --make-parents
+        tune cp qat_distributed my_recipe
+        tune run my_recipe --config llama3_2/3B_qat_full
       """)
 
   @Argument(
-    help: "The configuration; `tune ls` lists all.",
-    completion: .list(BuiltinConfiguration.all.map(\.name)))
+    help: "The configuration or recipe; `tune ls` lists all.",
+    completion: .list(BuiltinConfiguration.all.map(\.name) + RecipeName.allCases.map(\.rawValue)))
   var file: String
 
   @Argument(help: "The file or folder to copy to.", completion: .file())
@@ -32,15 +35,13 @@ struct CopyCommand: ParsableCommand {
   var makeParents = false
 
   func run() throws {
-    if RecipeName(rawValue: file) != nil {
-      throw TuneError(
-        .unsupported, "'\(file)' is a recipe, and recipes cannot be copied",
-        remedy: "Copy one of its configurations: `tune ls \(file)` lists them.")
-    }
+    if let recipe = RecipeName(rawValue: file) { return try copy(recipe) }
     guard let builtin = BuiltinConfiguration.named(file) else {
-      let nearest = nearestName(to: file, among: BuiltinConfiguration.all.map(\.name))
+      let nearest = nearestName(
+        to: file,
+        among: BuiltinConfiguration.all.map(\.name) + RecipeName.allCases.map(\.rawValue))
       throw TuneError(
-        .usage, "there is no built-in configuration '\(file)'",
+        .usage, "there is no built-in configuration or recipe '\(file)'",
         remedy: (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all.")
     }
     let path = target(for: builtin)
@@ -50,21 +51,43 @@ struct CopyCommand: ParsableCommand {
       print("File already exists at \(absolute), not overwriting.")
       return
     }
-    let folder = (path as NSString).deletingLastPathComponent
-    if !folder.isEmpty, !files.fileExists(atPath: folder) {
-      guard makeParents else {
-        throw TuneError(
-          .disk, "there is no folder '\(folder)'", remedy: "--make-parents creates it.")
-      }
-      do {
-        try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      } catch {
-        throw TuneError(
-          .disk, "cannot create the folder", at: .init(file: folder), cause: error)
-      }
-    }
+    try provideFolder(of: path)
     try AtomicFile.write(Data(builtin.text.utf8), to: path)
     print("Copied file to \(path)")
+  }
+
+  private func copy(_ recipe: RecipeName) throws {
+    // Who writes a Python file's name means a recipe by that name.
+    let name = destination.hasSuffix(".py") ? String(destination.dropLast(3)) : destination
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder)
+    let isParent = exists && isFolder.boolValue && !RecipePackage.isThere(name)
+    let folder =
+      isParent ? (name as NSString).appendingPathComponent(recipe.rawValue) : name
+    if noClobber, FileManager.default.fileExists(atPath: folder) {
+      let absolute = URL(fileURLWithPath: folder).standardizedFileURL.path
+      print("File already exists at \(absolute), not overwriting.")
+      return
+    }
+    try provideFolder(of: folder)
+    try RecipePackage(folder).write(recipe)
+    print("Copied recipe to \(folder)")
+  }
+
+  /// Makes the folder that something is to go into, where that is wanted.
+  private func provideFolder(of path: String) throws {
+    let files = FileManager.default
+    let folder = path.parentFolder
+    if folder.isEmpty || files.fileExists(atPath: folder) { return }
+    guard makeParents else {
+      throw TuneError(
+        .disk, "there is no folder '\(folder)'", remedy: "--make-parents creates it.")
+    }
+    do {
+      try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw TuneError(.disk, "cannot create the folder", at: .init(file: folder), cause: error)
+    }
   }
 
   private func target(for builtin: BuiltinConfiguration) -> String {

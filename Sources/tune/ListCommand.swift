@@ -34,19 +34,3 @@ struct ListCommand: ParsableCommand {
     return recipe + padding(recipe) + " " + config + padding(config)
   }
 }
-
-extension RecipeName {
-  /// - Throws: `TuneError` `.usage` that names the nearest recipe.
-  init(commandLine name: String) throws {
-    guard let recipe = RecipeName(rawValue: name) else {
-      let nearest = nearestName(to: name, among: RecipeName.allCases.map(\.rawValue))
-      let isScript = name.hasSuffix(".py")
-      throw TuneError(
-        .usage, "there is no recipe '\(name)'",
-        remedy: isScript
-          ? "Recipes in Python cannot run here. `tune ls` lists the built-in ones."
-          : (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all recipes.")
-    }
-    self = recipe
-  }
-}

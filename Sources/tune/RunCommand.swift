@@ -27,24 +27,38 @@ struct RunCommand: ParsableCommand {
           --nproc_per_node 8 qat_distributed --config my.yaml
 
       The keys of a recipe: tune run qat_distributed --help
+
+      A recipe of your own, made by `tune cp qat_distributed my_recipe`, is built
+      first, and then runs alike, in several processes too:
+        tune run --nproc_per_node 4 my_recipe --config my.yaml
       """)
 
   @OptionGroup(title: "Torchrun options")
   var torchrun: TorchrunArguments
+
+  @Flag(help: "Show the output of the build when the recipe is a package.")
+  var verbose = false
 
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp(
       "The recipe, --config with a built-in configuration or a file, and changes to it: "
         + "key=value sets, ~key deletes.", valueName: "recipe and its arguments"),
-    completion: .list(RecipeName.allCases.map(\.rawValue)))
+    completion: .recipeArguments)
   var arguments: [String]
 
   func run() throws {
     // Passing arguments through passes the option for help through, too.
     if ["-h", "--help"].contains(arguments.first) { throw CleanExit.helpRequest(self) }
     let call = try RecipeCall(arguments)
-    let declaration = RecipeSchema.declaration(of: call.recipe)
+    switch call.recipe {
+    case .builtin(let recipe): try run(recipe, call.arguments)
+    case .package(let folder): try run(RecipePackage(folder), call.arguments)
+    }
+  }
+
+  private func run(_ recipe: RecipeName, _ call: RecipeArguments) throws {
+    let declaration = RecipeSchema.declaration(of: recipe)
     guard let config = call.config else {
       if call.asksForHelp {
         print(declaration.reference, terminator: "")
@@ -52,50 +66,52 @@ struct RunCommand: ParsableCommand {
       }
       throw TuneError(
         .usage, "the recipe needs --config",
-        remedy: "`tune ls \(call.recipe.rawValue)` lists its built-in configurations.")
+        remedy: "`tune ls \(recipe.rawValue)` lists its built-in configurations.")
     }
     let options = torchrun.options
-    if !options.isEmpty, !call.recipe.isDistributed {
+    if !options.isEmpty, !recipe.isDistributed {
       throw TuneError(
-        .usage, "\(call.recipe.rawValue) runs in one process and takes no torchrun options",
+        .usage, "\(recipe.rawValue) runs in one process and takes no torchrun options",
         remedy: "Give the recipe alone, or use a distributed one.")
     }
     let load = {
-      try ValidatedConfiguration.load(
-        recipe: call.recipe, config: config, overrides: call.overrides)
+      try ValidatedConfiguration.load(recipe: recipe, config: config, overrides: call.overrides)
     }
     if options.isEmpty {
-      try work(call.recipe, load)
+      if let code = try work(as: recipe, load) { throw ExitCode(code) }
     } else {
-      try launch(options, load())
+      let root = try load().root
+      if let refusal = recipe.refusal { throw refusal }
+      try launch(
+        Bundle.main.executablePath ?? CommandLine.arguments[0], ["run"] + arguments,
+        usesCUDA: root.string("device").hasPrefix("cuda"))
     }
   }
 
-  private func work(_ recipe: RecipeName, _ load: () throws -> ValidatedConfiguration) throws {
-    Lifeline.watch()
-    do {
-      let environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
-      if let environment, environment.worldSize > 1, !recipe.isDistributed {
-        throw TuneError(
-          .usage,
-          "\(recipe.rawValue) runs in one process, and WORLD_SIZE is "
-            + "\(environment.worldSize)",
-          remedy: "Use a distributed recipe, or unset RANK and WORLD_SIZE.")
-      }
-      try runRecipe(recipe, configuration: load(), environment: environment ?? .single)
-    } catch let error as TuneError {
-      // The launcher shows the error of the worker that failed first.
-      guard WorkerErrorFile.leave(error.description) else { throw error }
-      throw ExitCode(error.exitCode)
+  /// Builds the package, and then it is started like a recipe of ours.
+  private func run(_ package: RecipePackage, _ call: RecipeArguments) throws {
+    guard call.config != nil || call.asksForHelp else {
+      throw TuneError(
+        .usage, "the recipe needs --config", remedy: "`tune ls` lists built-in configurations.")
     }
+    // A name that does not exist is said before minutes of building.
+    let map = try call.config.map {
+      try ConfigurationFile.read($0).applying(call.overrides.map(ConfigurationOverride.init))
+    }
+    let product = try package.build(verbose: verbose)
+    let words = Array(arguments.dropFirst())
+    guard !torchrun.options.isEmpty, let map else {
+      throw ExitCode(try RecipePackage.replaceProcess(with: product, words))
+    }
+    try launch(
+      product, words, usesCUDA: map["device"]?.value.text?.hasPrefix("cuda") ?? false)
   }
 
-  private func launch(_ options: LaunchOptions, _ configuration: ValidatedConfiguration) throws {
-    let usesCUDA = configuration.root.string("device").hasPrefix("cuda")
-    let plan = try LaunchPlan(options, usesCUDA: usesCUDA)
+  private func launch(_ executable: String, _ arguments: [String], usesCUDA: Bool) throws {
+    let plan = try LaunchPlan(torchrun.options, usesCUDA: usesCUDA)
     let command = WorkerCommand(
-      executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
-      arguments: ["run"] + arguments, environment: ProcessInfo.processInfo.environment)
+      executable: executable, arguments: arguments,
+      environment: ProcessInfo.processInfo.environment)
     switch try WorkerGroup(command, plan: plan).run(signals: EndingSignals()) {
     case .succeeded: break
     case .interrupted(let signal): throw ExitCode(128 + signal)

@@ -17,11 +17,16 @@ struct Tune: ParsableCommand {
         tune cp llama3_2/1B_full my.yaml
         tune validate my.yaml
         tune run full_finetune_distributed --config my.yaml batch_size=4
+
+      Tab completes commands, recipes and configurations after
+
+        tune --generate-completion-script zsh > ~/.zfunc/_tune
+
+      and alike with bash and fish.
       """,
     subcommands: [
       DownloadCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
-      ValidateCommand.self,
-      RunCommand.self,
+      ValidateCommand.self, RunCommand.self, ReferenceCommand.self,
     ])
 
   static func main() {

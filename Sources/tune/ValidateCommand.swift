@@ -8,9 +8,11 @@ struct ValidateCommand: ParsableCommand {
     commandName: "validate",
     abstract: "Check a configuration without running it.",
     discussion: """
-      Checks every key, component, argument, type and combination. Files that
-      are named and not there are warnings. The recipe is told from the keys
-      unless it is given.
+      Checks every key, component, argument, type and combination, and names
+      the line and the nearest key of each problem. Files that are named and not
+      there are warnings: the configuration may be meant for another machine.
+      The recipe is told from the keys unless it is given. Exit code 1 when the
+      configuration is wrong, 0 when there are only warnings.
 
       Examples:
         tune validate my.yaml
@@ -20,7 +22,7 @@ struct ValidateCommand: ParsableCommand {
 
   @Argument(
     help: "A built-in configuration or a .yaml file.",
-    completion: .file(extensions: ["yaml", "yml"]))
+    completion: .configurations)
   var config: String
 
   @Argument(help: "Changes, as `tune run` takes them: key=value or ~key.")
@@ -35,6 +37,7 @@ struct ValidateCommand: ParsableCommand {
     let checked = try ValidatedConfiguration.load(
       recipe: try chosenRecipe(), config: config, overrides: overrides)
     for problem in checked.missingFiles() { Console.printWarning(problem) }
+    if let refusal = checked.recipe.refusal { Console.printWarning(refusal) }
     print("Config is well-formed!")
   }
 

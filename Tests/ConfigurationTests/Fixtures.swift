@@ -12,6 +12,18 @@ enum Fixtures {
   static func text(_ name: String) throws -> String {
     try String(contentsOfFile: path(name), encoding: .utf8)
   }
+
+  /// With RECORD_SNAPSHOTS set, writes the text beside the sources and fails.
+  static func expect(_ text: String, isRecordedIn name: String, beside source: String) throws {
+    if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
+      let target = URL(fileURLWithPath: source).deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/" + name)
+      try text.write(to: target, atomically: true, encoding: .utf8)
+      Issue.record("recorded")
+    }
+    let recorded = try self.text(name)
+    #expect(text == recorded)
+  }
 }
 
 /// A JSON value, without the guesses of bridging.

@@ -46,22 +46,29 @@ struct ProblemTests {
 
   private static let components: [Case] = [
     changed("optimizer=torch.optim.NoSuchOpt"), changed("optimizer=torch.optim.Adam"),
-    changed("optimizer=bitsandbytes.optim.PagedAdamW8bit"),
+    changed("optimizer=torchao.optim.CPUOffloadOptimizer"),
     changed("model=torch.optim.AdamW"), changed("model=torchtune.models.llama2.llama2_7b"),
+    changed("model=torchtune.models.mistral.mistral_7b"),
     changed("model=torchtune.models.llama3.lora_llama3_8b"),
     changed("model=torchtune.models.llama3.llama3"),
     changed("model=torchtune.models.lama3.llama3_8b"),
-    changed("checkpointer=torchtune.training.FullModelMetaCheckpointer"),
+    changed("checkpointer=torchtune.training.DistributedCheckpointer"),
     changed("metric_logger=torchtune.training.metric_logging.WandBLogger"),
     changed("quantizer=torchtune.training.quantization.Int4WeightOnlyQATQuantizer"),
     changed("quantizer=torchtune.training.quantization.Int8DynActInt4WeightQuantizer"),
     changed("quantizer.group_size=32"), changed("quantizer.padding_allowed=True"),
-    changed("dataset=torchtune.datasets.samsum_dataset"),
+    changed("dataset=torchtune.datasets.preference_dataset"),
+    changed("dataset=[]"), changed("dataset=[{split: train}, 3]"),
+    changed("dataset.data_files={train: 3}"), changed("dataset.filter_fn=f"),
+    changed("tokenizer.prompt_template={user: [a]}"),
+    changed("tokenizer.prompt_template={usr: [a, b]}"),
+    changed("tokenizer.prompt_template=torchtune.data.ChatMLTemplat"),
+    changed("tokenizer=torchtune.models.qwen2_5.qwen2_5_tokenizer", "tokenizer.merges_fil=m"),
     changed("dataset=torchtune.datasets.chat_dataset", "dataset.conversation_style=irc"),
-    changed("profiler.enabled=True"), changed("tokenizer.prompt_template=a.B"),
+    changed("profiler.enabled=True", "profiler.cuda=True"),
+    changed("tokenizer.prompt_template=a.B"),
     changed("tokenizer=swift_tune.tokenizer.tokenizer_json"),
     changed("optimizer._component_=[1]"),
-    changed("checkpointer.safe_serialization=False"),
     changed("checkpointer.resume_from_checkpoint=True"),
   ]
 
@@ -71,7 +78,21 @@ struct ProblemTests {
     changed("device=cpu", "enable_activation_offloading=True"),
     changed("enable_activation_checkpointing=False", "enable_activation_offloading=True"),
     changed("run_val_every_n_steps=5", "~dataset_val"), changed("dataset.packed=True"),
-    changed("dataset_val.packed=True"), changed("tokenizer.max_seq_len=8193"),
+    changed("dataset_val.packed=True"),
+    changed("dataset.packed=True", "dataset.streaming=True", "tokenizer.max_seq_len=64"),
+    changed("dataset.shuffle_buffer_size=5"), changed("dataset.weight=2"),
+    changed("dataset.sep=;", "dataset.delimiter=;"),
+    changed(
+      "dataset=[{_component_: torchtune.datasets.alpaca_dataset, weight: 1}, "
+        + "{_component_: torchtune.datasets.alpaca_dataset}]"),
+    Case(recipe: .loraFinetuneDistributed, config: "llama3/8B_full"),
+    Case(
+      recipe: .loraFinetuneDistributed, config: "llama3_2/1B_lora",
+      overrides: ["model.apply_lora_to_output=True"]),
+    Case(
+      recipe: .loraFinetuneDistributed, config: "llama3_2/1B_lora",
+      overrides: ["model.lora_attn_modules=[q_prj]", "model.lora_ranc=4"]),
+    changed("tokenizer.max_seq_len=8193"),
     changed("optimizer=torch.optim.SGD", "optimizer.nesterov=True"),
     changed(
       "optimizer=swift_tune.optim.AdamW", "~optimizer.fused",

@@ -12,6 +12,7 @@ struct ValidationTests {
     let map = try ConfigurationFile.read(name)
     #expect(RecipeName(inferringFrom: map).isQAT == builtin.recipe.isQAT)
     #expect(RecipeName(inferringFrom: map).isTraining == builtin.recipe.isTraining)
+    #expect(RecipeName(inferringFrom: map).trainsAdapters == builtin.recipe.trainsAdapters)
     let checked = try ValidatedConfiguration.load(
       recipe: builtin.recipe, config: name, environment: [:])
     #expect(checked.root.string("output_dir").isEmpty == false)
@@ -42,6 +43,10 @@ struct ValidationTests {
       + Components.all.flatMap(\.arguments)
     for key in keys where key.onlyAt == nil {
       guard case .defaultsTo(let value) = key.presence, value != .null else { continue }
+      if case .either(let types) = key.type {
+        #expect(types.contains { $0.converting(value) == value }, "\(key.name)")
+        continue
+      }
       if case .list(let element, _) = key.type, case .list(let list) = value {
         #expect(list.allSatisfy { element.converting($0.value) == $0.value }, "\(key.name)")
       } else {
@@ -93,7 +98,7 @@ struct ValidationTests {
   @Test func aliasesBecomeCanonical() throws {
     let root = try load(
       "quantizer=torchtune.utils.quantization.Int8DynActInt4WeightQATQuantizer",
-      "quantizer.groupsize=32", "optimizer=bitsandbytes.optim.AdamW8bit", "~optimizer.fused")
+      "quantizer.groupsize=32", "optimizer=bitsandbytes.optim.PagedAdamW8bit", "~optimizer.fused")
     let quantizer = root.section("quantizer")
     #expect(
       quantizer.component
@@ -118,6 +123,39 @@ struct ValidationTests {
   @Test func aSinglePathIsAListOfOne() throws {
     let root = try load("dataset.source=json", "dataset.data_files=a.json")
     #expect(root.section("dataset").optionalStrings("data_files") == ["a.json"])
+  }
+
+  @Test func filesOfSplitsAndSeveralDatasetsAreRead() throws {
+    let root = try load(
+      "dataset=[{_component_: torchtune.datasets.alpaca_dataset, source: json, "
+        + "data_files: {train: a.json, test: [b.json, c.json]}, weight: 3}, "
+        + "{_component_: torchtune.datasets.wikitext_dataset, weight: 1}]")
+    let datasets = root.sections("dataset")
+    #expect(datasets.map { $0.optionalDouble("weight") } == [3, 1])
+    #expect(
+      datasets[0].stringsMap("data_files") == ["train": ["a.json"], "test": ["b.json", "c.json"]])
+    #expect(datasets[0].holdsMap("data_files") && !datasets[1].holdsMap("data_files"))
+    #expect(datasets[1].string("subset") == "wikitext-103-v1")
+    #expect(root.sections("dataset_val").count == 1)
+    #expect(datasets[0].location(of: "weight").key == "dataset[0].weight")
+  }
+
+  @Test func templatesAreFound() throws {
+    let llama2 = try load(config: "llama2/7B_qat_full").section("tokenizer")
+    #expect(try llama2.promptTemplate() != nil)
+    let own = try load("tokenizer.prompt_template={user: ['Q: ', ' A: ']}").section("tokenizer")
+    #expect(try own.promptTemplate() != nil)
+    #expect(try load("tokenizer.prompt_template=None").section("tokenizer").promptTemplate() == nil)
+  }
+
+  @Test func adaptersAreReadAndRefused() throws {
+    let checked = try ValidatedConfiguration.load(
+      recipe: .loraFinetuneDistributed, config: "llama3_2/1B_lora", environment: [:])
+    let model = checked.root.section("model")
+    #expect(model.hasAdapters && model.int("lora_rank") == 64 && model.int("num_layers") == 16)
+    #expect(model.modelFamily == .llama32)
+    #expect(RecipeName.allCases.allSatisfy { ($0.refusal != nil) == $0.trainsAdapters })
+    #expect(checked.recipe.refusal?.code == .unsupported)
   }
 
   @Test func switchesThatAreAllOffAreOff() throws {

@@ -40,6 +40,8 @@ package enum ConfigurationValue: Sendable, Equatable {
 
   var map: ConfigurationMap? { if case .map(let map) = self { map } else { nil } }
   var string: String? { if case .string(let text) = self { text } else { nil } }
+  /// A string's text.
+  package var text: String? { string }
 
   /// The dot path that makes a map a component.
   var component: String? { map?["_component_"]?.value.string }

@@ -36,20 +36,10 @@ package enum YAMLWriter {
   private static func text(of number: Double) -> String {
     if number.isNaN { return ".nan" }
     if number.isInfinite { return number < 0 ? "-.inf" : ".inf" }
-    let parts = shortest(number).split(separator: "e")
+    let parts = String(number).split(separator: "e")
     guard parts.count == 2, let exponent = Int(parts[1]) else { return String(number) }
     let mantissa = parts[0].hasSuffix(".0") ? parts[0].dropLast(2) : parts[0]
     return "\(mantissa)e\(exponent)"
-  }
-
-  /// `3e-4` for what Swift writes as 0.0003.
-  private static func shortest(_ number: Double) -> String {
-    let text = String(number)
-    let (sign, zeros) = (number < 0 ? "-" : "", text.drop { $0 == "-" })
-    guard zeros.hasPrefix("0.00"), !text.contains("e") else { return text }
-    let digits = zeros.dropFirst(2).drop { $0 == "0" }
-    let exponent = zeros.count - 2 - digits.count + 1
-    return digits.count == 1 ? "\(sign)\(digits).0e-\(exponent)" : text
   }
 
   private static func quotedWhereNeeded(_ string: String) -> String {

@@ -11,14 +11,17 @@ import Text
 import Training
 
 /// Runs a training recipe as the worker that `environment` describes.
-package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
+package func runTraining(
+  _ c: ValidatedConfiguration, _ environment: WorkerEnvironment,
+  _ hooks: TrainingHooks = TrainingHooks()
+) throws {
   Devices.configureProcess()
   let device = try device(from: c.root, localRank: environment.localRank)
   let profiler = StepProfiler(
     c.root, rank: environment.rank, log: RecipeLog(c.root, rank: environment.rank))
   let group = try processGroup(environment, timeline: profiler?.timeline)
   do {
-    try train(c, environment, on: device, group, profiler)
+    try train(c, environment, on: device, group, profiler, hooks)
   } catch let error as TuneError {
     // While the group lives: its end breaks the others' connections, and the launcher takes the
     // earliest error for the cause.
@@ -29,7 +32,7 @@ package func runTraining(_ c: ValidatedConfiguration, _ environment: WorkerEnvir
 
 private func train(
   _ c: ValidatedConfiguration, _ environment: WorkerEnvironment, on device: Device,
-  _ group: ProcessGroup, _ profiler: StepProfiler?
+  _ group: ProcessGroup, _ profiler: StepProfiler?, _ hooks: TrainingHooks
 ) throws {
   let root = c.root
   let log = RecipeLog(root, rank: environment.rank)
@@ -67,15 +70,25 @@ private func train(
         events: TrainingEvents(
           stepped: { loop, metrics in
             try (profiler?.timeline).span("logging") { try reporter.stepped(loop, metrics) }
+            try reporter.pausing {
+              try hooks.stepped(loop.progress.step, loop.progress.epoch, metrics)
+            }
             try profiler?.stepped()
-          }, validated: { try reporter.validated($0, $1) },
+          },
+          validated: { loop, loss in
+            try reporter.validated(loop, loss)
+            try reporter.pausing { try hooks.validated(loop.progress.step, loss) }
+          },
           save: { loop, occasion in
             try reporter.pausing { try saver.save(loop, occasion) }
           }), timeline: profiler?.timeline)
     }
   }
   // The schedule spans the run, whose length the data decides.
-  plan.schedule = schedule(root, totalSteps: try makeLoop().stepsPerEpoch * plan.epochs)
+  let steps = try makeLoop().stepsPerEpoch * plan.epochs
+  plan.schedule =
+    hooks.learningRate.map { rate in .tabulated((0..<steps).map { rate($0, steps) }) }
+    ?? schedule(root, totalSteps: steps)
   let loop = try makeLoop()
   if let saved {
     try RunState.restore(saved.file, into: optimizer, model)

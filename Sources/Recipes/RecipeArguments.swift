@@ -1,0 +1,60 @@
+// The words that a recipe is called with: a configuration and changes to it, in any order.
+import Essentials
+
+package struct RecipeArguments: Equatable, Sendable {
+  package private(set) var config: String?
+  package private(set) var overrides: [String] = []
+  package private(set) var asksForHelp = false
+
+  /// - Throws: `TuneError` `.usage`.
+  package init(_ arguments: some Sequence<String>) throws {
+    var rest = Array(arguments)[...]
+    while let argument = rest.popFirst() {
+      if argument == "--config" {
+        guard let value = rest.popFirst() else {
+          throw TuneError(.usage, "--config needs a configuration")
+        }
+        try setConfig(value)
+      } else if argument.hasPrefix("--config=") {
+        try setConfig(String(argument.dropFirst("--config=".count)))
+      } else if argument == "--help" || argument == "-h" {
+        asksForHelp = true
+      } else if argument.hasPrefix("-") {
+        throw Self.misplaced(argument)
+      } else {
+        // Checked here, so that a slip is a usage error before any file is read.
+        _ = try ConfigurationOverride(argument)
+        overrides.append(argument)
+      }
+    }
+    if asksForHelp { config = nil }
+  }
+
+  private mutating func setConfig(_ value: String) throws {
+    guard config == nil else { throw TuneError(.usage, "--config is given twice") }
+    config = value
+  }
+
+  package static func misplaced(_ option: String) -> TuneError {
+    TuneError(
+      .usage, "the option '\(option)' is not known here",
+      remedy: "torchrun's options stand before the recipe; after it come --config and "
+        + "key=value. `tune run --help` lists the options.")
+  }
+}
+
+extension RecipeName {
+  /// - Throws: `TuneError` `.usage` that names the nearest recipe.
+  package init(commandLine name: String) throws {
+    guard let recipe = RecipeName(rawValue: name) else {
+      let nearest = nearestName(to: name, among: RecipeName.allCases.map(\.rawValue))
+      let isScript = name.hasSuffix(".py")
+      throw TuneError(
+        .usage, "there is no recipe '\(name)'",
+        remedy: isScript
+          ? "Recipes in Python cannot run here. `tune ls` lists the built-in ones."
+          : (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all recipes.")
+    }
+    self = recipe
+  }
+}

@@ -1,0 +1,87 @@
+// A recipe as a Swift package of one's own: where it is, and how it is built and started.
+import Essentials
+import Foundation
+
+struct RecipePackage {
+  let folder: String
+
+  init(_ folder: String) { self.folder = folder }
+
+  /// Whether a word names the folder of a package.
+  static func isThere(_ word: String) -> Bool {
+    FileManager.default.fileExists(
+      atPath: word + "/Package.swift")
+  }
+
+  /// The folder's name as that of a package, a product and a module: letters, digits and `_`.
+  static func name(of folder: String) -> String? {
+    let name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+    let isName =
+      name.first.map { $0.isASCII && ($0.isLetter || $0 == "_") } ?? false
+      && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+    return isName ? name : nil
+  }
+
+  /// Builds the product that is named like the folder.
+  /// - Returns: the path of the executable.
+  /// - Throws: `TuneError` with the compiler's output.
+  func build(verbose: Bool) throws -> String {
+    guard let name = Self.name(of: folder) else {
+      throw TuneError(
+        .usage, "'\(folder)' is no name for a recipe",
+        remedy: "Use letters, digits and _, and a letter first.")
+    }
+    StandardStreams.error("Building \(name); the first time takes minutes.\n")
+    let arguments = ["build", "-c", "release", "--package-path", folder, "--product", name]
+    let output = try Self.swift(arguments, showsOutput: verbose)
+    guard output.code == 0 else {
+      throw TuneError(
+        .configuration, "the recipe does not build\n" + (verbose ? "" : output.text),
+        remedy: "Correct its sources, or copy the recipe again.", at: .init(file: folder))
+    }
+    let place = try Self.swift(arguments + ["--show-bin-path"], showsOutput: false)
+    let path = place.text.split(separator: "\n").last.map(String.init) ?? ""
+    let product = path + "/" + name
+    guard FileManager.default.isExecutableFile(atPath: product) else {
+      throw TuneError(
+        .missingFile, "the package has no executable '\(name)'",
+        remedy: "Name a product of Package.swift like the folder.", at: .init(file: folder))
+    }
+    return product
+  }
+
+  private static func swift(_ arguments: [String], showsOutput: Bool) throws -> (
+    text: String, code: Int32
+  ) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["swift"] + arguments
+    process.standardInput = FileHandle.nullDevice
+    let pipe = Pipe()
+    if !showsOutput { (process.standardOutput, process.standardError) = (pipe, pipe) }
+    do {
+      try process.run()
+    } catch {
+      throw TuneError(.missingFile, "cannot start `swift`", cause: error)
+    }
+    if !showsOutput { try? pipe.fileHandleForWriting.close() }
+    let data = showsOutput ? Data() : (try pipe.fileHandleForReading.readToEnd() ?? Data())
+    process.waitUntilExit()
+    if process.terminationStatus == 127 {
+      throw TuneError(
+        .missingFile, "there is no `swift` on the PATH",
+        remedy: "A recipe of your own needs Swift 6.2 or later: https://swift.org/install")
+    }
+    return (String(decoding: data, as: UTF8.self), process.terminationStatus)
+  }
+
+  /// The process goes on as the recipe's program; it returns only where that cannot be started.
+  static func replaceProcess(with executable: String, _ arguments: [String]) throws -> Int32 {
+    let words = ([executable] + arguments).map { strdup($0) } + [nil]
+    defer { for word in words { free(word) } }
+    execv(executable, words)
+    throw TuneError(
+      .missingFile, "cannot start the recipe: \(String(cString: strerror(errno)))",
+      at: .init(file: executable))
+  }
+}
