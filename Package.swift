@@ -58,6 +58,7 @@ let package = Package(
   name: "swift-tune",
   products: [
     .executable(name: "tune", targets: ["tune"]),
+    .library(name: "SwiftTune", targets: ["SwiftTune"]),
     .library(name: "Text", targets: ["Text"]),
   ],
   dependencies: [
@@ -96,6 +97,7 @@ let package = Package(
         "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text", "Hub",
         "Essentials", yams,
       ]),
+    floor("SwiftTune", ["Recipes", "Training", "Essentials"]),
     .executableTarget(
       name: "tune", dependencies: ["Recipes", "Hub", "Essentials", arguments], swiftSettings: swift),
     .executableTarget(
