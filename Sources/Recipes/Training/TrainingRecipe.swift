@@ -60,6 +60,7 @@ private func train(
     optimizer: root.section("optimizer").component ?? "", seed: seed, log: log)
   try saver.checkPlace(checkpointer)
   let reporter = try RunReporter(root, c, device: device, group: group, log: log)
+  let events = trainingEvents(reporter, saver, profiler, hooks)
 
   func makeLoop() throws -> TrainingLoop {
     try locatingErrors(in: root) {
@@ -67,21 +68,7 @@ private func train(
         model, plan: plan, optimizer: optimizer,
         lossHead: LossHead(chunkCount: root.section("loss").int("num_output_chunks")),
         stream: stream, validation: validation, on: device,
-        events: TrainingEvents(
-          stepped: { loop, metrics in
-            try (profiler?.timeline).span("logging") { try reporter.stepped(loop, metrics) }
-            try reporter.pausing {
-              try hooks.stepped(loop.progress.step, loop.progress.epoch, metrics)
-            }
-            try profiler?.stepped()
-          },
-          validated: { loop, loss in
-            try reporter.validated(loop, loss)
-            try reporter.pausing { try hooks.validated(loop.progress.step, loss) }
-          },
-          save: { loop, occasion in
-            try reporter.pausing { try saver.save(loop, occasion) }
-          }), timeline: profiler?.timeline)
+        events: events, timeline: profiler?.timeline)
     }
   }
   // The schedule spans the run, whose length the data decides.
@@ -99,6 +86,23 @@ private func train(
   try loop.run()
   try profiler?.finish()
   try reporter.finish(loop)
+}
+
+private func trainingEvents(
+  _ reporter: RunReporter, _ saver: CheckpointSaver, _ profiler: StepProfiler?,
+  _ hooks: TrainingHooks
+) -> TrainingEvents {
+  TrainingEvents(
+    stepped: { loop, metrics in
+      try (profiler?.timeline).span("logging") { try reporter.stepped(loop, metrics) }
+      try reporter.pausing { try hooks.stepped(loop.progress.step, loop.progress.epoch, metrics) }
+      try profiler?.stepped()
+    },
+    validated: { loop, loss in
+      try reporter.validated(loop, loss)
+      try reporter.pausing { try hooks.validated(loop.progress.step, loss) }
+    },
+    save: { loop, occasion in try reporter.pausing { try saver.save(loop, occasion) } })
 }
 
 /// The group of all workers; a single process is a group of one on the same path.
