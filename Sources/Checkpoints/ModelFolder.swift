@@ -59,6 +59,7 @@ package final class ModelFolder: Sendable {
     guard let decoder, !FileManager.default.fileExists(atPath: path) else {
       return try ModelConfigurationFile(path: path)
     }
+    try MetaParameters.check(decoder, in: folder)
     return ModelConfigurationFile(decoder, dtype: nil, path: path)
   }
 

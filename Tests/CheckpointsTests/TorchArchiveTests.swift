@@ -163,4 +163,46 @@ private func truth() throws -> ModelFolder { try ModelFolder(path: archive("trut
       })
     #expect(error.code == .checkpointMismatch)
   }
+
+  /// What Meta's folders say of their models must be what the configuration says.
+  @Test func paramsOfAnotherModelAreRefused() throws {
+    let scratch = try Scratch()
+    let name = "consolidated.00.pth"
+    try FileManager.default.copyItem(atPath: archive("meta1/" + name), toPath: scratch[name])
+    let decoder = try truth().configuration.decoder
+    func open(_ parameters: String) throws {
+      _ = try scratch.write(Array(parameters.utf8), "params.json")
+      _ = try ModelFolder(
+        path: scratch.path, files: [name], naming: .meta, decoder: decoder)
+    }
+    try open(
+      #"{"dim": 16, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "norm_eps": 1e-05, "#
+        + #""rope_theta": 500000.0, "vocab_size": -1, "use_scaled_rope": false}"#)
+    for wrong in [#"{"dim": 32}"#, #"{"use_scaled_rope": true}"#, #"{"rope_theta": 10000.0}"#] {
+      #expect(thrown { try open(wrong) }?.code == .checkpointMismatch, "\(wrong)")
+    }
+    #expect(thrown { try open("[]") }?.code == .malformedFile)
+  }
+
+  /// Small files that would be large in memory: a storage shorter than it says, one instruction often.
+  @Test func bombsAreRefused() throws {
+    for (pickle, says) in [
+      (Array(repeating: UInt8(ascii: "N"), count: 3 << 20), "too many values"),
+      (Array(")".utf8) + Array(repeating: 0x85, count: 3 << 20), "too many values"),
+      (Array(repeating: UInt8(ascii: "N"), count: 5 << 20), "at most"),
+      ([0x8C, 200, 1], "not UTF-8"), (Array("].".utf8), "no dictionary"), ([], "no end"),
+      (Array("}(e.".utf8), "no list"), (Array("tR.".utf8), "no mark"),
+    ] as [([UInt8], String)] {
+      let error = pickle.withUnsafeBytes { bytes in
+        thrown {
+          var machine = try PickleMachine(bytes, path: "f")
+          guard case .map = try machine.run() else {
+            throw machine.failure("it holds no dictionary of tensors")
+          }
+        }
+      }
+      #expect(error?.code == .malformedFile)
+      #expect(error?.message.contains(says) == true, "\(error?.message ?? "none")")
+    }
+  }
 }

@@ -16,8 +16,10 @@ struct PickleMachine {
   private var marks: [Int] = []
   private var memo: [Int: PickleValue] = [:]
 
-  /// Some 50,000 tensors' worth; the largest models have 1,500.
-  private static let lengthLimit = 16 << 20
+  /// Some 16,000 tensors' worth; the largest models have 1,500.
+  private static let lengthLimit = 4 << 20
+  /// Of values on the stack, of remembered ones, and of containers.
+  private static let countLimit = 1 << 20
 
   /// - Parameter bytes: the pickle; must live as long as the machine.
   init(_ bytes: UnsafeRawBufferPointer, path: String) throws {
@@ -45,6 +47,9 @@ struct PickleMachine {
   /// What the pickle describes.
   mutating func run() throws -> PickleValue {
     while true {
+      guard max(stack.count, memo.count, sequences.count + maps.count) <= Self.countLimit else {
+        throw failure("its pickle makes too many values")
+      }
       let instruction = try next()
       if instruction == UInt8(ascii: ".") {
         guard stack.count == 1, marks.isEmpty else { throw failure("its pickle ends too early") }
