@@ -1,6 +1,6 @@
 # The two commands of the README, make demo and make test, and the steps they consist of.
 
-.PHONY: demo test build check format bench bootstrap interop
+.PHONY: demo test test-interop build check format bench bootstrap interop
 
 demo: build
 	scripts/demo
@@ -9,6 +9,10 @@ demo: build
 test: bootstrap check interop
 	swift build --build-tests
 	swift test --skip-build
+
+# What takes too long for every run: a recipe of one's own, copied, changed, built and run.
+test-interop: build
+	scripts/recipe-package
 
 build: bootstrap
 	swift build -c release
