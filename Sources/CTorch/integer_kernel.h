@@ -27,14 +27,6 @@ static Panel panel_at(uint8_t *memory, int64_t k, int64_t groups) {
       reinterpret_cast<float *>(sums + groups * kPanel)};
 }
 
-/// One row's codes as int8.
-static void unpack(const uint8_t *__restrict from, int8_t *__restrict to, int64_t k) {
-  for (int64_t i = 0; i < k / 2; i++) {
-    to[2 * i] = static_cast<int8_t>(static_cast<int>(from[i] & 15) - 8);
-    to[2 * i + 1] = static_cast<int8_t>(static_cast<int>(from[i] >> 4) - 8);
-  }
-}
-
 /// Outputs `first` ... of the weight; those beyond its last are zero.
 static void fill(const Panel &panel, const CodedWeight &w, int64_t first, int8_t *row) {
   const int64_t groups = w.k / w.group;
@@ -52,7 +44,7 @@ static void fill(const Panel &panel, const CodedWeight &w, int64_t first, int8_t
     const uint8_t *codes = w.codes + n * w.code_stride;
     const int8_t *from = reinterpret_cast<const int8_t *>(codes);
     if (w.is_packed()) {
-      unpack(codes, row, w.k);
+      unpack_nibbles(codes, row, w.k);
       from = row;
     }
     for (int64_t q = 0; q < w.k / 4; q++) __builtin_memcpy(quads + q * kPanel + lane, from + 4 * q, 4);

@@ -14,7 +14,7 @@ enum CompanionFiles {
   static func copy(from source: String, to folder: String) throws {
     for name in names where FileManager.default.fileExists(atPath: source + "/" + name) {
       let target = folder + "/" + name
-      try PartialPath.makeFolder((target as NSString).deletingLastPathComponent)
+      try PartialPath.makeFolder(target.parentFolder)
       let data: Data
       do {
         data = try Data(contentsOf: URL(fileURLWithPath: source + "/" + name))

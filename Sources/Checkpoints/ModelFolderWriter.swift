@@ -62,7 +62,7 @@ package final class ModelFolderWriter {
     companions = folder
     specifications = parameters
     partial = PartialPath.path(for: path)
-    try PartialPath.makeFolder((path as NSString).deletingLastPathComponent)
+    try PartialPath.makeFolder(path.parentFolder)
     PartialPath.removeAbandoned(for: path)
     try PartialPath.makeFolder(partial)
     do {

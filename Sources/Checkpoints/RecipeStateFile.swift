@@ -17,7 +17,7 @@ package enum RecipeStateFile {
     metadata: [String: String]
   ) throws -> SafetensorsWriter {
     let path = path(in: outputFolder)
-    try PartialPath.makeFolder((path as NSString).deletingLastPathComponent)
+    try PartialPath.makeFolder(path.parentFolder)
     var metadata = metadata
     metadata[formatKey] = format
     return try SafetensorsWriter(to: path, tensors, metadata: metadata)

@@ -44,7 +44,7 @@ package enum AtomicFile {
 
   /// A rename survives a power cut only once its folder is synced too.
   private static func syncFolder(of path: String) {
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = path.parentFolder
     let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY)
     if descriptor >= 0 {
       fsync(descriptor)

@@ -18,7 +18,7 @@ package struct DiskAccess: Sendable {
     var info = statvfs()
     // A folder that is not there yet will be on the disk of the nearest one that is.
     while statvfs(path, &info) != 0 {
-      let parent = (path as NSString).deletingLastPathComponent
+      let parent = path.parentFolder
       guard parent != path, !path.isEmpty else { return nil }
       path = parent.isEmpty ? "." : parent
     }

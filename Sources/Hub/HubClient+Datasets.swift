@@ -136,7 +136,7 @@ struct DatasetCache {
   }
 
   private func write(_ data: Data, to path: String) throws {
-    try DiskAccess.makeFolder((path as NSString).deletingLastPathComponent)
+    try DiskAccess.makeFolder(path.parentFolder)
     try AtomicFile.write(data, to: path)
   }
 

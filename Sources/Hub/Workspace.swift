@@ -104,7 +104,7 @@ final class Workspace: Sendable {
   /// - Throws: `TuneError` where a symbolic link in the folder would lead out of it.
   func place(of path: String) throws -> String {
     let target = folder + "/" + path
-    let parent = (target as NSString).deletingLastPathComponent
+    let parent = target.parentFolder
     try checkInside(parent)
     try DiskAccess.makeFolder(parent)
     var isFolder: ObjCBool = false
@@ -124,7 +124,7 @@ final class Workspace: Sendable {
       // A link to nothing would be followed by whoever makes folders.
       var info = stat()
       if lstat(existing, &info) == 0 { throw leadsOut(existing) }
-      existing = (existing as NSString).deletingLastPathComponent
+      existing = existing.parentFolder
     }
     let real = URL(filePath: existing).resolvingSymlinksInPath().path
     guard real == folder || real.hasPrefix(folder == "/" ? "/" : folder + "/") else {

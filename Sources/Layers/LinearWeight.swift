@@ -51,7 +51,13 @@ package enum LinearWeight: Sendable {
     }
     return tensor
   }
-  var roundsInput: Bool { if case .exact = self { false } else { true } }
+  /// Whether its input has to be rounded for it; codes round it themselves.
+  fileprivate var readsRoundedInput: Bool {
+    switch self {
+    case .exact, .coded: false
+    case .fakeQuantized, .quantized: true
+    }
+  }
   fileprivate var coded: (weight: CodedWeight, slopes: Tensor?)? {
     if case .coded(let weight, let slopes) = self { (weight, slopes) } else { nil }
   }
@@ -65,16 +71,16 @@ package func linear(_ x: Tensor, _ weights: LinearWeight..., valueIsRead: Bool =
     return x.linear(
       coded.map(\.weight.codes), leaves: coded.map(\.slopes), valueIsRead: valueIsRead)
   }
-  // Layers with one input have one width: all are coded or none.
-  precondition(coded.isEmpty, "coded and other weights for one input")
-  let rounded = weights.contains(where: \.roundsInput) ? TokenQuantization.fakeQuantize(x) : x
+  // A checkpoint may hold some of the layers plain.
+  let rounded = weights.contains(where: \.readsRoundedInput) ? TokenQuantization.fakeQuantize(x) : x
   return weights.map { weight in
     switch weight {
     case .exact(let tensor): valueIsRead ? x.linear(tensor) : x.unreadLinear(tensor)
     case .fakeQuantized(let tensor, let scheme):
       scheme.linear(rounded, fakeQuantizing: tensor, valueIsRead: valueIsRead)
     case .quantized(let codes): rounded.linear(codes.dequantize(x.dtype))
-    case .coded: preconditionFailure("handled above")
+    case .coded(let codes, let slopes):
+      x.linear([codes.codes], leaves: [slopes], valueIsRead: valueIsRead)[0]
     }
   }
 }

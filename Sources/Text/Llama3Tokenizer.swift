@@ -46,7 +46,7 @@ public final class Llama3Tokenizer: Tokenizer {
     }
     if let tokens = vocabulary.specialTokens { return (tokens, path) }
     if vocabulary.baseCount != SpecialTokens.llama3BaseCount {
-      let folder = (path as NSString).deletingLastPathComponent
+      let folder = path.parentFolder
       for place in ["tokenizer.json", "../tokenizer.json"] {
         let sibling = (folder as NSString).appendingPathComponent(place)
         if FileManager.default.fileExists(atPath: sibling) {

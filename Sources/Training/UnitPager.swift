@@ -107,7 +107,7 @@ private struct CodedUnits {
         parameters.map {
           [
             $0.shape[0],
-            scheme.codes($0)
+            scheme.fits($0)
               ? scheme.codedRowBytes(inputs: $0.shape[1])
               : $0.shape.dropFirst().reduce(dtype.byteCount, *),
           ]
@@ -122,7 +122,7 @@ private struct CodedUnits {
     for (unit, parameters) in parameters.enumerated() {
       let pieces = zip(shards[unit].pieces, exact[unit].pieces)
       for (parameter, (rows, numbers)) in zip(parameters, pieces) where rows.shape[0] > 0 {
-        guard scheme.codes(parameter) else {
+        guard scheme.fits(parameter) else {
           rows.copy(from: numbers.viewed(as: .uint8).reshape(rows.shape))
           continue
         }
@@ -134,7 +134,7 @@ private struct CodedUnits {
 
   func visit(_ unit: Int, _ whole: Whole) -> UnitVisit {
     let views = zip(parameters[unit], whole.tensors).map { parameter, rows in
-      guard scheme.codes(parameter) else {
+      guard scheme.fits(parameter) else {
         let leaf = rows.viewed(as: dtype).reshape(parameter.shape).leaf()
         return (leaf, LinearWeight.exact(leaf))
       }
@@ -144,21 +144,5 @@ private struct CodedUnits {
       return (leaf, .coded(codes, slopes: leaf))
     }
     return UnitVisit(leaves: views.map(\.0), weights: views.map(\.1))
-  }
-}
-
-extension QuantizationScheme {
-  fileprivate func codes(_ parameter: ParameterSpecification) -> Bool {
-    parameter.kind == .linear && fits(inputWidth: parameter.shape[1])
-  }
-}
-
-extension DecoderUnits {
-  /// The embedding's weight as the output head that it is too; nil where there is a head of its own.
-  fileprivate var tiedHead: ParameterSpecification? {
-    guard specification.head.output == nil else { return nil }
-    var head = specification.embedding
-    head.kind = .linear
-    return head
   }
 }

@@ -3,6 +3,7 @@
 // straight to the reducer. No hooks, no graph over the whole model.
 //
 // `B` batch, `T` tokens, `D` model width.
+import Checkpoints
 import Essentials
 import Layers
 import Sharding
@@ -36,6 +37,8 @@ package struct StepInput: Sendable {
 /// The units that a decoder's parameters are sharded in: embedding, blocks, head.
 package struct DecoderUnits: Sendable {
   package let specification: DecoderWeights<ParameterSpecification>
+  /// The embedding's weight as the output head that it is too; nil where there is a head of its own.
+  package let tiedHead: ParameterSpecification?
   package var blockCount: Int { specification.blocks.count }
   package var count: Int { blockCount + 2 }
   package static let embedding = 0
@@ -44,6 +47,7 @@ package struct DecoderUnits: Sendable {
 
   package init(_ configuration: DecoderConfiguration) {
     specification = configuration.specification
+    tiedHead = configuration.tiesEmbeddings ? configuration.headSpecification : nil
   }
   /// Each unit's parameters, in the order their tensors are handed about.
   package var parameters: [[ParameterSpecification]] {

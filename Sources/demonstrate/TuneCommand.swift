@@ -7,7 +7,7 @@ struct TuneCommand {
 
   init() throws {
     let own = Bundle.main.executablePath ?? CommandLine.arguments[0]
-    path = (own as NSString).deletingLastPathComponent + "/tune"
+    path = own.parentFolder + "/tune"
     guard FileManager.default.isExecutableFile(atPath: path) else {
       throw TuneError(
         .missingFile, "the tune command is not there", remedy: "Build it: make build",

@@ -54,6 +54,23 @@ import Training
     }
   }
 
+  /// A checkpoint may hold one of the layers with a common input plain.
+  @Test func layersOfOneInputMayDiffer() {
+    let scheme = QuantizationScheme(groupSize: 32)
+    let random = RandomGenerator(seed: 11)
+    let x = random.normal([5, 64])
+    let weights = (0..<3).map { _ in random.normal([24, 64]) }
+    let kinds: [LinearWeight] = [
+      .coded(scheme.code(weights[0]), slopes: nil), .exact(weights[1]),
+      .quantized(scheme.quantize(weights[2])),
+    ]
+    let together = linear(x, kinds[0], kinds[1], kinds[2])
+    for (kind, output) in zip(kinds, together) {
+      #expect(output.isEqual(to: linear(x, kind)[0]))
+    }
+    #expect(together[1].isEqual(to: x.linear(weights[1])))
+  }
+
   @Test func recipeWritesWhatTheCheckpointerReads() throws {
     let tiny = try TinyModel(tied: true)
     let configuration = try tiny.recipe(

@@ -69,7 +69,7 @@ extension TestHub {
     var entries: [JSON] = []
     var folders: Set<String> = []
     for (path, file) in repository.files.sorted(by: { $0.key < $1.key }) {
-      let folder = (path as NSString).deletingLastPathComponent
+      let folder = path.parentFolder
       if !folder.isEmpty, folders.insert(folder).inserted {
         entries.append([
           "type": "directory", "oid": .string(file.blob), "size": 0, "path": .string(folder),

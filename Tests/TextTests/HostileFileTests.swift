@@ -13,7 +13,7 @@ import Testing
   private func load(_ text: String, _ name: String) throws {
     let path = try Fixtures.write(text, name)
     defer {
-      try? FileManager.default.removeItem(atPath: (path as NSString).deletingLastPathComponent)
+      try? FileManager.default.removeItem(atPath: path.parentFolder)
     }
     let tokenizer = try Llama3Tokenizer(path: path)
     _ = tokenizer.decode(try tokenizer.encode("the rain \u{1F600} 123"))

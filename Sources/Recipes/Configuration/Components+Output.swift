@@ -61,7 +61,7 @@ extension Components {
       "should_load_recipe_state", at: [false],
       because: "Set resume_from_checkpoint of the recipe, not of its checkpointer."),
     .fixed(
-      "adapter_checkpoint", at: [.null], because: "There are no adapters here."),
+      "adapter_checkpoint", at: [.null], because: "Adapters are not trained by this version."),
   ]
 
   static let refusedCheckpointers = [

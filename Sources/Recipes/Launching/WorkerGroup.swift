@@ -157,7 +157,7 @@ package struct WorkerGroup {
   {
     let file = plan.logs?.file(for: stream, localRank: environment.localRank)
     if let file {
-      try makeFolder((file.path as NSString).deletingLastPathComponent)
+      try makeFolder(file.path.parentFolder)
       if !file.isAlsoShown { return .file(file.path) }
     }
     // Rank 0 has the terminal itself, where it can draw.

@@ -24,7 +24,7 @@ struct CheckpointSaver {
     }
     let path = resolved(source.path)
     let name = (path as NSString).lastPathComponent
-    guard (path as NSString).deletingLastPathComponent == resolved(outputFolder),
+    guard path.parentFolder == resolved(outputFolder),
       name.hasPrefix("epoch_") || name.hasPrefix("step_")
     else { return }
     throw checkpointer.error(
@@ -109,8 +109,8 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
       remedy: "Resume with that optimizer.")
   }
   // The folder stands beside recipe_state/.
-  let stateFolder = (existing as NSString).deletingLastPathComponent
-  let runFolder = (stateFolder as NSString).deletingLastPathComponent
+  let stateFolder = existing.parentFolder
+  let runFolder = stateFolder.parentFolder
   return SavedRun(
     state: state, file: file, weightsPath: runFolder + "/" + state.weightsFolder,
     naming: checkpointer.checkpointNaming)
