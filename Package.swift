@@ -58,6 +58,7 @@ let package = Package(
   name: "swift-tune",
   products: [
     .executable(name: "tune", targets: ["tune"]),
+    .executable(name: "tune-worker", targets: ["tune-worker"]),
     .library(name: "SwiftTune", targets: ["SwiftTune"]),
     .library(name: "Text", targets: ["Text"]),
   ],
@@ -91,15 +92,22 @@ let package = Package(
         "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text",
         "Essentials",
       ]),
+    // No floor above libtorch's: `tune` starts without loading it.
+    floor("RunConfiguration", ["Text", "Essentials", yams]),
     floor(
       "Recipes",
       [
-        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text", "Hub",
+        "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization", "Sharding",
+        "Tensors", "Text", "Hub",
         "Essentials", yams,
       ]),
-    floor("SwiftTune", ["Recipes", "Training", "Essentials"]),
+    floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
     .executableTarget(
-      name: "tune", dependencies: ["Recipes", "Hub", "Essentials", arguments], swiftSettings: swift),
+      name: "tune-worker", dependencies: ["Recipes", "RunConfiguration", "Essentials"],
+      swiftSettings: swift),
+    .executableTarget(
+      name: "tune", dependencies: ["RunConfiguration", "Hub", "Essentials", arguments],
+      swiftSettings: swift),
     .executableTarget(
       name: "benchmarks",
       dependencies: [
@@ -109,7 +117,8 @@ let package = Package(
     .executableTarget(
       name: "demonstrate",
       dependencies: [
-        "Recipes", "Training", "Checkpoints", "Layers", "Tensors", "Text", "Essentials",
+        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Text",
+        "Essentials",
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
@@ -131,17 +140,19 @@ let package = Package(
     tests(
       "InferenceTests",
       [
-        "Recipes", "Training", "Checkpoints", "Layers", "Quantization", "Tensors", "Text",
+        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
+        "Tensors", "Text",
         "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
-        "Recipes", "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors",
+        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
+        "Sharding", "Tensors",
         "Text", "Essentials",
       ]),
-    tests("ConfigurationTests", ["Recipes", "Essentials"]),
-    tests("TuneTests", ["tune", "Recipes", "TestHub", "Essentials"]),
+    tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
+    tests("TuneTests", ["tune", "tune-worker", "RunConfiguration", "TestHub", "Essentials"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -1,16 +1,10 @@
 // Which file of a model folder holds which tensors: taken from the checkpoint that was read, so that
 // what comes out has the same files as what went in, or made anew.
+import Essentials
 import Foundation
 import Layers
 import Quantization
 import Tensors
-
-/// The format of weight files.
-package enum WeightFormat: Sendable, Equatable {
-  case safetensors
-  /// torch.save's.
-  case torch
-}
 
 struct CheckpointLayout {
   /// File names and, in each, the parameters in their order.

@@ -1,10 +1,9 @@
 // How a checkpoint names its tensors and orders the rows that the rotary embedding turns: as Hugging
 // Face, as Meta's own files, as torchtune's.
+import Essentials
 import Layers
 
-package enum CheckpointNaming: Sendable, Equatable {
-  case huggingFace, meta, torchtune
-
+extension CheckpointNaming {
   private static let ends = [
     ("model.embed_tokens.weight", "tok_embeddings.weight", "tok_embeddings.weight"),
     ("model.norm.weight", "norm.weight", "norm.scale"),

@@ -3,11 +3,7 @@
 import Checkpoints
 import Essentials
 import Layers
-
-extension Section {
-  /// The builder of every size that a `model` section's component is or is an instance of.
-  package var modelFamily: ModelFamily? { (family ?? component).flatMap(ModelFamily.init) }
-}
+import RunConfiguration
 
 /// A `model` section as sizes and constants of the one decoder.
 package func decoderConfiguration(from model: Section) -> DecoderConfiguration {

@@ -3,6 +3,7 @@
 import Essentials
 import Foundation
 import Hub
+import RunConfiguration
 import Text
 
 package func tokenizer(from section: Section) throws -> any Tokenizer {

@@ -4,6 +4,7 @@
 import Essentials
 import Layers
 import Quantization
+import RunConfiguration
 import Tensors
 import Text
 

@@ -1,6 +1,7 @@
 // What a recipe says while it runs, on standard error as `LEVEL: message`; results go to standard
 // output. The configuration's `log_level` is the least severe level that is shown.
 import Essentials
+import RunConfiguration
 
 package struct RecipeLog: Sendable {
   package enum Level: String, Sendable, CaseIterable, Comparable {

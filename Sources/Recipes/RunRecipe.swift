@@ -1,6 +1,7 @@
 // From a checked configuration to the recipe that it is for. A worker of a distributed run and a
 // single process come through here alike.
 import Essentials
+import RunConfiguration
 
 package func runRecipe(
   _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment,

@@ -1,6 +1,7 @@
 // One process of a run: alone, or one of the workers that torchrun's variables describe.
 import Essentials
 import Foundation
+import RunConfiguration
 
 /// Runs a recipe as the worker that the environment describes.
 /// - Returns: the exit code of a worker whose error its launcher will show; nil when all went well.

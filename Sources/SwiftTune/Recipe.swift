@@ -3,6 +3,7 @@
 import Essentials
 import Foundation
 import Recipes
+import RunConfiguration
 import Training
 
 /// A recipe with changes of your own.

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import Layers
 import Recipes
+import RunConfiguration
 import Tensors
 import Text
 import Training

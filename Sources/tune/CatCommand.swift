@@ -2,7 +2,7 @@
 import ArgumentParser
 import Essentials
 import Foundation
-import Recipes
+import RunConfiguration
 
 struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

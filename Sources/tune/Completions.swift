@@ -3,7 +3,7 @@
 import ArgumentParser
 import Essentials
 import Foundation
-import Recipes
+import RunConfiguration
 
 extension CompletionKind {
   /// Built-in configurations, and the folders and YAML files of the path that is being typed.

@@ -4,7 +4,7 @@
 import ArgumentParser
 import Essentials
 import Foundation
-import Recipes
+import RunConfiguration
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -74,18 +74,15 @@ struct RunCommand: ParsableCommand {
         .usage, "\(recipe.rawValue) runs in one process and takes no torchrun options",
         remedy: "Give the recipe alone, or use a distributed one.")
     }
-    let load = {
-      try ValidatedConfiguration.load(recipe: recipe, config: config, overrides: call.overrides)
+    let program = try RecipeProgram.path()
+    guard !options.isEmpty else {
+      throw ExitCode(try RecipePackage.replaceProcess(with: program, arguments))
     }
-    if options.isEmpty {
-      if let code = try work(as: recipe, load) { throw ExitCode(code) }
-    } else {
-      let root = try load().root
-      if let refusal = recipe.refusal { throw refusal }
-      try launch(
-        Bundle.main.executablePath ?? CommandLine.arguments[0], ["run"] + arguments,
-        usesCUDA: root.string("device").hasPrefix("cuda"))
-    }
+    let root = try ValidatedConfiguration.load(
+      recipe: recipe, config: config, overrides: call.overrides
+    ).root
+    if let refusal = recipe.refusal { throw refusal }
+    try launch(program, arguments, usesCUDA: root.string("device").hasPrefix("cuda"))
   }
 
   /// Builds the package, and then it is started like a recipe of ours.

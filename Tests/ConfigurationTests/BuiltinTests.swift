@@ -4,7 +4,7 @@
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 struct BuiltinTests {
   @Test func valuesAreAsRecorded() throws {

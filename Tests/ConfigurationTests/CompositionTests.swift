@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 struct CompositionTests {
   struct Cases: Decodable {

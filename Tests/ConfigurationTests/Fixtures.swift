@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 enum Fixtures {
   static func path(_ name: String) throws -> String {

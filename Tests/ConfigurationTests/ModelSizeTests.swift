@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 @Suite struct ModelSizeTests {
   @Test func presetsAreTorchtunes() throws {

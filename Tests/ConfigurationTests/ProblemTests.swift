@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 struct ProblemTests {
   /// A configuration, overrides and the recipe; the file when the text is not a built-in one's.

@@ -3,7 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 struct ValidationTests {
   @Test(arguments: BuiltinConfiguration.all.map(\.name))

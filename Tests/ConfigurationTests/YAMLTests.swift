@@ -3,7 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Recipes
+@testable import RunConfiguration
 
 struct YAMLTests {
   struct Scalar: Decodable {

@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Quantization
 import Recipes
+import RunConfiguration
 import Tensors
 import Testing
 import Training

@@ -5,6 +5,7 @@ import Foundation
 import Layers
 import Quantization
 import Recipes
+import RunConfiguration
 import Tensors
 import Testing
 import Text

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import Layers
 import Quantization
+import RunConfiguration
 import Tensors
 import Testing
 import Training

@@ -3,6 +3,7 @@
 import Checkpoints
 import Foundation
 import Recipes
+import RunConfiguration
 import Tensors
 import Testing
 

@@ -1,6 +1,7 @@
 // Whether a tokenizer fits a model: by the ids that text and conversations become.
 import Essentials
 import Foundation
+import RunConfiguration
 import Testing
 import Text
 

@@ -4,6 +4,7 @@ import Checkpoints
 import Essentials
 import Foundation
 import Recipes
+import RunConfiguration
 import Tensors
 import Testing
 

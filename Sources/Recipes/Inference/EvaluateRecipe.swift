@@ -6,6 +6,7 @@
 // As in torchtune the text is encoded without BOS and the first token is predicted from BOS.
 import Essentials
 import Layers
+import RunConfiguration
 import Tensors
 import Text
 import Training

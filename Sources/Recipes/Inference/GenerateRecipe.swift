@@ -2,6 +2,7 @@
 // it comes; how fast it came and what memory it took, on standard error.
 import Essentials
 import Layers
+import RunConfiguration
 import Tensors
 import Text
 import Training

@@ -4,6 +4,7 @@
 import Checkpoints
 import Essentials
 import Foundation
+import RunConfiguration
 import Sharding
 import Tensors
 import Training

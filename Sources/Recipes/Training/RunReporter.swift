@@ -2,6 +2,7 @@
 // end. Metric names are torchtune's.
 import Essentials
 import Foundation
+import RunConfiguration
 import Sharding
 import Tensors
 import Training

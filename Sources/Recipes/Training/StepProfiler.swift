@@ -4,6 +4,7 @@
 // done. Warming up is waiting here: recording needs no warmth.
 import Essentials
 import Foundation
+import RunConfiguration
 import Sharding
 
 struct ProfilerSchedule: Equatable {

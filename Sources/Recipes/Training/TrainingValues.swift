@@ -1,5 +1,6 @@
 // From a training recipe's sections to the values of the loop: plan, optimizer, schedule.
 import Essentials
+import RunConfiguration
 import Tensors
 import Training
 

@@ -109,3 +109,8 @@ extension Components {
     ComponentDeclaration(.model, family.rawValue, summary, arguments: family.arguments)
   }
 }
+
+extension Section {
+  /// The builder of every size that a `model` section's component is or is an instance of.
+  package var modelFamily: ModelFamily? { (family ?? component).flatMap(ModelFamily.init) }
+}

@@ -1,6 +1,6 @@
 // What a checkpointer section says of files: their names, also from torchtune's short form for many
 // numbered ones, how they name tensors, and in which format a run writes them.
-import Checkpoints
+import Essentials
 
 extension Section {
   /// How the checkpointer's files name tensors.

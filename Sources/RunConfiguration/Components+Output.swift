@@ -1,6 +1,5 @@
 // Checkpointers, metric loggers and the profiler: where a run reads from and writes to.
-
-import Checkpoints
+import Essentials
 
 extension Components {
   static let checkpointers: [ComponentDeclaration] = [

@@ -1,0 +1,38 @@
+// `tune-worker`: one process of a built-in recipe. It is a program of its own, beside `tune`, because it
+// is linked with libtorch, whose loading alone takes longer than most commands of `tune` do. `tune run`
+// becomes it, or starts several of it; its arguments are the recipe and what that is called with.
+import Essentials
+import Foundation
+import Recipes
+import RunConfiguration
+
+@main
+enum Worker {
+  static func main() {
+    // A file size limit is then an error of the write, like a full disk, instead of the end.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      exit(try run(CommandLine.arguments.dropFirst()))
+    } catch {
+      StandardStreams.error("error: \(error)\n")
+      exit((error as? TuneError)?.exitCode ?? 1)
+    }
+  }
+
+  private static func run(_ words: ArraySlice<String>) throws -> Int32 {
+    guard let name = words.first else {
+      throw TuneError(.usage, "there is no recipe", remedy: "Recipes are started by `tune run`.")
+    }
+    let recipe = try RecipeName(commandLine: name)
+    let call = try RecipeArguments(words.dropFirst())
+    guard let config = call.config else {
+      throw TuneError(
+        .usage, "the recipe needs --config",
+        remedy: "`tune ls \(name)` lists its built-in configurations.")
+    }
+    let code = try work(as: recipe) {
+      try ValidatedConfiguration.load(recipe: recipe, config: config, overrides: call.overrides)
+    }
+    return code ?? 0
+  }
+}
