@@ -3,6 +3,8 @@
 add N                  seconds of a one-element add, mean of N
 tokenizer MODEL TEXTS  takes a tokenizer.model and a JSON list of texts: "ready", or why not
 encode                 seconds to encode all texts once
+linear DTYPE M K N     seconds of one linear layer without a bias, x [M, K] and weight [N, K]
+int_mm M K N           seconds of one product of int8 matrices to int32
 """
 
 import base64
@@ -48,7 +50,29 @@ def encode():
         encoding.encode_ordinary(text)
     return clock() - started
 
+cases = {}
 
+
+def timed(key, make, product):
+    if key not in cases:
+        cases[key] = make()
+    started = clock()
+    product(*cases[key])
+    return clock() - started
+
+
+def linear(dtype, m, k, n):
+    kind = getattr(torch, dtype)
+    make = lambda: (torch.randn(m, k).to(kind), (torch.randn(n, k) * 0.02).to(kind))
+    return timed(("linear", dtype, m, k, n), make, torch.nn.functional.linear)
+
+
+def int_mm(m, k, n):
+    codes = lambda *shape: torch.randint(-8, 8, shape, dtype=torch.int8)
+    return timed(("int_mm", m, k, n), lambda: (codes(m, k), codes(n, k).t()), torch._int_mm)
+
+
+torch.set_grad_enabled(False)
 print("ready", torch.__version__, flush=True)
 for line in sys.stdin:
     command, *rest = line.split()
@@ -58,5 +82,9 @@ for line in sys.stdin:
         print(tokenizer(*rest), flush=True)
     elif command == "encode":
         print(encode(), flush=True)
+    elif command == "linear":
+        print(linear(rest[0], *map(int, rest[1:])), flush=True)
+    elif command == "int_mm":
+        print(int_mm(*map(int, rest)), flush=True)
     else:
         sys.exit(__doc__)

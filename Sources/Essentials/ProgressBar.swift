@@ -33,7 +33,7 @@ package final class ProgressBar {
   }
 
   private let label: String
-  private let total: Int
+  private var total: Int
   private let unit: String
   private let display: Display
   private let started: Double
@@ -75,6 +75,12 @@ package final class ProgressBar {
       pace.update(time: now, done: done)
       display.write(plainLine(at: now) + "\n")
     }
+  }
+
+  /// For a task whose size is found as it goes: how much is done, and of how much.
+  package func move(to done: Int, of total: Int) {
+    self.total = max(0, total)
+    advance(by: max(0, done - self.done))
   }
 
   /// Prints something else on the terminal without a torn line; the bar comes back after it.

@@ -28,9 +28,14 @@ package final class Timeline: Sendable {
     /// Nanoseconds of the monotonic clock.
     package var start: UInt64
     package var end: UInt64
+    /// The dimensions of what it worked on; empty where it has no one shape, or none is recorded.
+    package var shape: [Int]
 
-    package init(_ name: String, on track: Track, from start: UInt64, to end: UInt64) {
+    package init(
+      _ name: String, on track: Track, from start: UInt64, to end: UInt64, shape: [Int] = []
+    ) {
       self.name = name
+      self.shape = shape
       self.track = track
       self.start = start
       self.end = end
@@ -40,7 +45,9 @@ package final class Timeline: Sendable {
   private let recording = Atomic<Bool>(false)
   private let spans = Mutex<[Span]>([])
 
-  package init() {}
+  private let recordsShapes: Bool
+
+  package init(recordsShapes: Bool = false) { self.recordsShapes = recordsShapes }
 
   /// Nanoseconds of the clock that spans are measured with.
   package static var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
@@ -56,17 +63,24 @@ package final class Timeline: Sendable {
     }
   }
   package func add(_ span: Span) {
-    if isRecording { spans.withLock { $0.append(span) } }
+    guard isRecording else { return }
+    var span = span
+    if !recordsShapes { span.shape = [] }
+    spans.withLock { $0.append(span) }
   }
 }
 
 extension Timeline? {
   /// Runs `body`, as a span of the work when it is recorded. A body that throws leaves no span.
-  package func span<R>(_ name: @autoclosure () -> String, _ body: () throws -> R) rethrows -> R {
+  package func span<R>(
+    _ name: @autoclosure () -> String, of shape: @autoclosure () -> [Int] = [],
+    _ body: () throws -> R
+  ) rethrows -> R {
     guard let self, self.isRecording else { return try body() }
+    let shape = shape()
     let start = Timeline.now
     let result = try body()
-    self.add(Timeline.Span(name(), on: .work, from: start, to: Timeline.now))
+    self.add(Timeline.Span(name(), on: .work, from: start, to: Timeline.now, shape: shape))
     return result
   }
 }
@@ -90,7 +104,9 @@ package enum ChromeTrace {
       let (start, end) = (microseconds(span.start), microseconds(max(span.start, span.end)))
       if span.track == .work {
         let duration = microseconds(max(span.start, span.end) - span.start)
-        events.append(#"{"ph":"X",\#(place),"ts":\#(start),"dur":\#(duration)}"#)
+        // Named as in torch's traces.
+        let shape = span.shape.isEmpty ? "" : #","args":{"Input Dims":[\#(span.shape)]}"#
+        events.append(#"{"ph":"X",\#(place),"ts":\#(start),"dur":\#(duration)\#(shape)}"#)
       } else {
         events.append(#"{"ph":"b",\#(place),"id":\#(index),"ts":\#(start)}"#)
         events.append(#"{"ph":"e",\#(place),"id":\#(index),"ts":\#(end)}"#)

@@ -129,9 +129,13 @@ extension Components {
         .optional("profile_memory", .bool, default: .bool(false), "Refused when traced"),
         .optional("with_stack", .bool, default: .bool(false), "Refused when traced"),
         .optional("with_flops", .bool, default: .bool(false), "Refused when traced"),
-        .nullable("cuda", .bool, "Refused at True when traced"),
+        .nullable(
+          "cuda", .bool,
+          "Nothing to trace without such a device; refused at True when traced on one"),
         .nullable("xpu", .bool, "Refused at True when traced"),
-        .nullable("record_shapes", .bool, "Refused at True when traced"),
+        .nullable(
+          "record_shapes", .bool,
+          "Whether spans of embedding, blocks and head hold the shape of their input; null is True"),
       ])
   ]
 }

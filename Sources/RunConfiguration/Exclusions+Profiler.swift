@@ -12,6 +12,13 @@ extension Exclusions {
         at: "cpu", "must be True: the trace consists of this process's spans",
         remedy: "Set it to True, or enabled to False.")
     }
+    // Where there is no such device its part of a trace is empty, and torchtune's own files ask for it.
+    if section.optionalBool("cuda") == true, root.string("device").hasPrefix("cuda") {
+      return section.error(
+        at: "cuda",
+        "cannot be True in a trace: what an accelerator does is not timed apart from the process that "
+          + "asks for it", remedy: "Set it to False, or remove it.")
+    }
     for (key, reason) in refusals where section.optionalBool(key) == true {
       return section.error(
         at: key, "cannot be True in a trace: \(reason)",
@@ -21,11 +28,9 @@ extension Exclusions {
   }
 
   private static let refusals = [
-    ("cuda", "what an accelerator does is not timed apart from the process that asks for it"),
     ("xpu", "there is no such device here"),
     ("profile_memory", "spans hold times and no allocations"),
     ("with_stack", "spans are named and have no Python stack"),
-    ("record_shapes", "spans stand for blocks, which have no one shape"),
     ("with_flops", "operations are not counted"),
   ]
 }

@@ -91,15 +91,15 @@ package final class Walker {
     try withGraph(false) {
       timeline.span("codes of the weights") { pager.see(numerics) }
       var visits: [Visit] = []
-      var x = try timeline.span("embedding") { try embed(input, pager) }
+      var x = try timeline.span("embedding", of: input.tokens.shape) { try embed(input, pager) }
       for layer in 0..<units.blockCount {
-        let visit = try timeline.span("forward \(layer)") {
+        let visit = try timeline.span("forward \(layer)", of: x.shape) {
           try visitForward(layer, x, input, pager)
         }
         x = visit.output
         visits.append(visit.visit)
       }
-      let head = try timeline.span("head") {
+      let head = try timeline.span("head", of: x.shape) {
         try visitHead(x, input, seed: seed, pager: pager)
       }
       try check(head.lossSum)
@@ -107,7 +107,7 @@ package final class Walker {
       var slope = head.slope
       for layer in (0..<units.blockCount).reversed() {
         let visit = visits.removeLast()
-        slope = try timeline.span("backward \(layer)") {
+        slope = try timeline.span("backward \(layer)", of: slope.shape) {
           try visitBackward(layer, visit, slope, input, pager, reducer)
         }
       }

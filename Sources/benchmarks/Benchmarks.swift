@@ -1,7 +1,8 @@
 // Measures, on this machine, what is worth knowing before anything is made faster: the bridge, the
-// fake-quantize passes, linear layers, whole training steps, the tokenizer. It prints one table each.
+// fake-quantize passes, linear layers and their products, whole training steps, answering, the tokenizer,
+// the start of a command. It prints one table each.
 //
-//   benchmarks [SECTION ...] [--cpu-time] [--python PYTHON --peer SCRIPT]
+//   benchmarks [SECTION ...] [--cpu-time] [--python PYTHON --peer SCRIPT] [--llama-python PYTHON --llama SCRIPT]
 //
 // What is compared runs in turns in the same minute, and medians are printed, because other work on
 // the machine disturbs single timings. Nothing here is a test: no number makes it fail.
@@ -22,8 +23,13 @@ enum Benchmarks {
       }
       let python = try option("--python", in: &arguments)
       let script = try option("--peer", in: &arguments)
+      let llamaPython = try option("--llama-python", in: &arguments)
+      let llamaScript = try option("--llama", in: &arguments)
       arguments.removeAll { $0 == Clock.cpuTimeOption }
-      try run(try sections(arguments), peer: peer(python: python, script: script))
+      let sections = try sections(arguments)
+      try run(
+        sections, peer: peer(python: python, script: script),
+        llama: sections.contains(.decoding) ? peer(python: llamaPython, script: llamaScript) : nil)
     } catch {
       StandardStreams.error("error: \(error)\n")
       exit((error as? TuneError)?.exitCode ?? 1)
@@ -31,7 +37,7 @@ enum Benchmarks {
   }
 
   private enum Section: String, CaseIterable {
-    case bridge, passes, linears, training, tokenizer
+    case bridge, passes, linears, products, training, wide, decoding, tokenizer, start
   }
 
   private static func sections(_ names: [String]) throws -> [Section] {
@@ -59,7 +65,7 @@ enum Benchmarks {
     return try AskedProcess(python, [script] + clock, greeting: "ready")
   }
 
-  private static func run(_ sections: [Section], peer: AskedProcess?) throws {
+  private static func run(_ sections: [Section], peer: AskedProcess?, llama: AskedProcess?) throws {
     StandardStreams.output(
       """
       \(Machine.processor), \(Devices.threads) threads, libtorch \(String(cString: ct_version()))
@@ -73,7 +79,11 @@ enum Benchmarks {
       case .bridge: try measureBridge(peer)
       case .passes: try measurePasses()
       case .linears: try measureLinears()
-      case .training: try measureTraining()
+      case .products: try measureIntegerProducts(peer)
+      case .training: try measureTraining(.small)
+      case .wide: try measureTraining(.wide)
+      case .decoding: try measureDecoding(llama)
+      case .start: try measureStarting()
       case .tokenizer: try measureTokenizer(peer)
       }
     }

@@ -11,10 +11,27 @@ import Training
 
 enum TrainingWorker {
   static let command = "training-worker"
-  static let sequenceLength = 256
-  static let configuration = DecoderConfiguration(
-    vocabularySize: 8192, layerCount: 8, headCount: 8, keyValueHeadCount: 4, width: 512,
-    hiddenWidth: 1536, maximumSequenceLength: sequenceLength)
+
+  /// What is trained.
+  enum Model: String {
+    case small, wide
+
+    var configuration: DecoderConfiguration {
+      switch self {
+      case .small:
+        DecoderConfiguration(
+          vocabularySize: 8192, layerCount: 8, headCount: 8, keyValueHeadCount: 4, width: 512,
+          hiddenWidth: 1536, maximumSequenceLength: 2048)
+      case .wide:
+        DecoderConfiguration(
+          vocabularySize: 8192, layerCount: 4, headCount: 32, keyValueHeadCount: 8, width: 2048,
+          hiddenWidth: 5632, maximumSequenceLength: 2048)
+      }
+    }
+    var batch: Batch {
+      self == .small ? Batch(rows: 4, width: 256) : Batch(rows: 4, width: 512)
+    }
+  }
 
   /// Of a step: samples, and tokens in each.
   struct Batch {
@@ -23,16 +40,14 @@ enum TrainingWorker {
     var tokens: Int { rows * width }
   }
 
-  /// - Parameter arguments: model folder, rows and width of a batch, dtype, `plain` or `qat`, `keep`
-  ///   or `recompute`.
+  /// - Parameter arguments: which model, its folder, dtype, `plain` or `qat`, `keep` or `recompute`.
   static func run(_ arguments: [String]) throws {
-    guard arguments.count >= 6, let rows = Int(arguments[1]), let width = Int(arguments[2]) else {
-      throw TuneError(.usage, "\(command) takes six words")
+    guard arguments.count >= 5, let model = Model(rawValue: arguments[0]) else {
+      throw TuneError(.usage, "\(command) takes five words, the first small or wide")
     }
     let loop = try makeLoop(
-      folder: arguments[0], Batch(rows: rows, width: width),
-      dtype: arguments[3] == "bf16" ? .bfloat16 : .float32,
-      fakeQuantizes: arguments[4] == "qat", policy: arguments[5] == "keep" ? .keep : .recompute)
+      model, folder: arguments[1], dtype: arguments[2] == "bf16" ? .bfloat16 : .float32,
+      fakeQuantizes: arguments[3] == "qat", policy: arguments[4] == "keep" ? .keep : .recompute)
     Devices.returnFreedMemory()
     Devices.resetPeakMemory(of: .cpu)
     StandardStreams.output("ready\n")
@@ -49,8 +64,9 @@ enum TrainingWorker {
   }
 
   private static func makeLoop(
-    folder: String, _ batch: Batch, dtype: DType, fakeQuantizes: Bool, policy: BlockPolicy
+    _ kind: Model, folder: String, dtype: DType, fakeQuantizes: Bool, policy: BlockPolicy
   ) throws -> TrainingLoop {
+    let (configuration, batch) = (kind.configuration, kind.batch)
     let model = try ShardedModel(
       configuration, from: ModelFolder(path: folder), dtype: dtype, on: .cpu, group: .single)
     let scheme = QuantizationScheme(groupSize: 256)
@@ -58,7 +74,8 @@ enum TrainingWorker {
       epochs: 1, blockPolicy: policy,
       fakeQuantization: fakeQuantizes ? FakeQuantizationPlan(scheme: scheme) : nil,
       schedule: .constant(2e-5))
-    let dataset = RandomTokens(count: 4096, width: batch.width)
+    let dataset = RandomTokens(
+      count: 4096, width: batch.width, vocabularySize: UInt32(configuration.vocabularySize))
     let stream = try BatchStream(
       dataset, sampler: DistributedSampler(count: dataset.count), batchSize: batch.rows, padID: 0)
     return try TrainingLoop(
@@ -71,11 +88,11 @@ enum TrainingWorker {
 private struct RandomTokens: TextDataset {
   let count: Int
   let width: Int
+  let vocabularySize: UInt32
   let isPacked = false
   func sample(at index: Int) -> Sample {
     var random = MersenneTwister(seed: UInt64(index))
-    let ids = UInt32(TrainingWorker.configuration.vocabularySize)
-    let tokens = (0..<width).map { _ in Int32(random.next32() % ids) }
+    let tokens = (0..<width).map { _ in Int32(random.next32() % vocabularySize) }
     return Sample(tokens: tokens, labels: tokens)
   }
 }

@@ -33,7 +33,11 @@ struct RecipePackage {
     }
     StandardStreams.error("Building \(name); the first time takes minutes.\n")
     let arguments = ["build", "-c", "release", "--package-path", folder, "--product", name]
-    let output = try Self.swift(arguments, showsOutput: verbose)
+    let bar = verbose ? nil : ProgressBar(label: "Building", total: 0, unit: "build steps")
+    let output = try Self.swift(arguments, showsOutput: verbose) { line in
+      if let (done, total) = Self.progress(line) { bar?.move(to: done, of: total) }
+    }
+    bar?.finish()
     guard output.code == 0 else {
       throw TuneError(
         .configuration, "the recipe does not build\n" + (verbose ? "" : output.text),
@@ -50,9 +54,19 @@ struct RecipePackage {
     return product
   }
 
-  private static func swift(_ arguments: [String], showsOutput: Bool) throws -> (
-    text: String, code: Int32
-  ) {
+  /// The numbers of a line of the build such as `[12/340] Compiling ...`.
+  static func progress(_ line: Substring) -> (done: Int, total: Int)? {
+    guard line.first == "[", let end = line.firstIndex(of: "]") else { return nil }
+    let numbers = line[line.index(after: line.startIndex)..<end].split(separator: "/")
+    guard numbers.count == 2, let done = Int(numbers[0]), let total = Int(numbers[1]), done >= 0,
+      total >= done
+    else { return nil }
+    return (done, total)
+  }
+
+  private static func swift(
+    _ arguments: [String], showsOutput: Bool, sawLine: (Substring) -> Void = { _ in }
+  ) throws -> (text: String, code: Int32) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["swift"] + arguments
@@ -65,14 +79,28 @@ struct RecipePackage {
       throw TuneError(.missingFile, "cannot start `swift`", cause: error)
     }
     if !showsOutput { try? pipe.fileHandleForWriting.close() }
-    let data = showsOutput ? Data() : (try pipe.fileHandleForReading.readToEnd() ?? Data())
+    let text = showsOutput ? "" : lines(pipe.fileHandleForReading, sawLine)
     process.waitUntilExit()
     if process.terminationStatus == 127 {
       throw TuneError(
         .missingFile, "there is no `swift` on the PATH",
         remedy: "A recipe of your own needs Swift 6.2 or later: https://swift.org/install")
     }
-    return (String(decoding: data, as: UTF8.self), process.terminationStatus)
+    return (text, process.terminationStatus)
+  }
+
+  /// All that is written there, each line handed out as it comes.
+  private static func lines(_ source: FileHandle, _ sawLine: (Substring) -> Void) -> String {
+    var (text, unfinished) = ("", Data())
+    while case let more = source.availableData, !more.isEmpty {
+      unfinished.append(more)
+      guard let end = unfinished.lastIndex(of: UInt8(ascii: "\n")) else { continue }
+      let whole = String(decoding: unfinished[...end], as: UTF8.self)
+      unfinished = Data(unfinished[(end + 1)...])
+      whole.split(separator: "\n").forEach(sawLine)
+      text += whole
+    }
+    return text + String(decoding: unfinished, as: UTF8.self)
   }
 
   /// The process goes on as the recipe's program; it returns only where that cannot be started.

@@ -61,6 +61,19 @@ import Testing
     }
   }
 
+  @Test func theSizeMayBeFoundOnTheWay() {
+    let screen = Screen()
+    let bar = ProgressBar(
+      label: "building", total: 0, unit: "files", display: screen.display(terminal: true))
+    for (done, total) in [(1, 2), (10, 200), (50, 200)] {
+      screen.time += 10
+      bar.move(to: done, of: total)
+    }
+    #expect(screen.line.hasPrefix("building  25 % "))
+    #expect(screen.line.contains("50/200 files"))
+    bar.finish()
+  }
+
   @Test func pipe() {
     let screen = Screen()
     let bar = ProgressBar(

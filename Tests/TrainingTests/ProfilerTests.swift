@@ -24,7 +24,7 @@ import Testing
         "max_steps_per_epoch=5", "profiler._component_=torchtune.training.setup_torch_profiler",
         "profiler.enabled=True", "profiler.output_dir=\(folder.path)/traces",
         "profiler.wait_steps=1", "profiler.warmup_steps=0", "profiler.active_steps=1",
-        "profiler.num_cycles=0",
+        "profiler.num_cycles=0", "profiler.cuda=True", "profiler.record_shapes=True",
       ])
       // The fifth step waits.
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/traces")
@@ -41,6 +41,11 @@ import Testing
       func start(_ name: String) -> Double { spans.first { $0.name == name }?.start ?? .nan }
       #expect(start("forward 0") < start("forward 1"))
       #expect(start("head") < start("backward 1"))
+      let shapes = Dictionary(grouping: spans, by: \.name).compactMapValues { $0.first?.shape }
+      #expect(shapes["forward 1"]?.count == 3)
+      #expect(shapes["forward 1"]?.last == 128)
+      #expect(shapes["forward 1"] == shapes["backward 1"])
+      #expect(shapes["data"] == [])
       #expect(start("backward 1") < start("backward 0"))
     }
   }
@@ -77,13 +82,15 @@ import Testing
     var name: String
     var start: Double
     var duration: Double
+    var shape: [Int]
   }
   private static func spans(_ path: String) throws -> [Span] {
     try #require(try JSON.load(path: path)["traceEvents"]?.array).compactMap { event in
       guard event["ph"]?.string == "X" else { return nil }
       return Span(
         name: try #require(event["name"]?.string), start: try #require(event["ts"]?.double),
-        duration: try #require(event["dur"]?.double))
+        duration: try #require(event["dur"]?.double),
+        shape: event["args"]?["Input Dims"]?.array?.first?.array?.compactMap(\.integer) ?? [])
     }
   }
 }

@@ -32,6 +32,15 @@ struct RecipePackageTests {
     }
   }
 
+  @Test func stepsOfABuildAreRead() {
+    #expect(RecipePackage.progress("[12/340] Compiling Text Vocabulary.swift")! == (12, 340))
+    for line in [
+      "Building for production...", "[x/3] Linking", "[3/2] Linking", "[3] a", "[1/2", "",
+    ] {
+      #expect(RecipePackage.progress(Substring(line)) == nil)
+    }
+  }
+
   @Test func namesAreThoseOfModules() {
     #expect(RecipePackage.name(of: "a/my_recipe2") == "my_recipe2")
     #expect(RecipePackage.name(of: "./x/") == "x")

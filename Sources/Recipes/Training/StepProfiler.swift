@@ -22,7 +22,7 @@ struct ProfilerSchedule: Equatable {
 }
 
 final class StepProfiler {
-  let timeline = Timeline()
+  let timeline: Timeline
   private let schedule: ProfilerSchedule
   private let folder: String
   private let rank: Int
@@ -34,6 +34,8 @@ final class StepProfiler {
     guard let section = root.optionalSection("profiler"), section.bool("enabled") else {
       return nil
     }
+    // True is torchtune's default.
+    timeline = Timeline(recordsShapes: section.optionalBool("record_shapes") ?? true)
     let cycles = section.optionalInt("num_cycles") ?? 1
     schedule = ProfilerSchedule(
       idleSteps: (section.optionalInt("wait_steps") ?? 5)

@@ -1,0 +1,30 @@
+// `tune` answers at once because it is not linked with libtorch; the program beside it, which runs recipes, is.
+import Foundation
+import Testing
+
+struct StartTests {
+  @Test func onlyTheWorkerIsLinkedWithLibtorch() throws {
+    let worker = Processes.tune.deletingLastPathComponent().appendingPathComponent("tune-worker")
+    let name = Data("libtorch_cpu.so".utf8)
+    #expect(try Data(contentsOf: Processes.tune, options: .alwaysMapped).range(of: name) == nil)
+    #expect(try Data(contentsOf: worker, options: .alwaysMapped).range(of: name) != nil)
+  }
+
+  @Test func tuneAloneSaysWhatIsMissing() throws {
+    try Processes.inFolder { folder in
+      let alone = URL(fileURLWithPath: folder + "/tune")
+      try FileManager.default.copyItem(at: Processes.tune, to: alone)
+      let process = Process()
+      process.executableURL = alone
+      process.arguments = ["run", "generate", "--config", "generation"]
+      let errors = Foundation.Pipe()
+      process.standardError = errors
+      try process.run()
+      let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 1)
+      #expect(said.contains("the program that runs recipes is not beside tune"))
+      #expect(said.contains("tune-worker"))
+    }
+  }
+}
