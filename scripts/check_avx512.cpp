@@ -65,9 +65,10 @@ struct Case {
   std::string description() const {
     char text[160];
     std::snprintf(
-        text, sizeof text, "%ld tokens, %ld outputs, %ld inputs in groups of %ld, %d bits, %s, %d",
-        m, n, k, group, bits, stored == Stored::float32 ? "fp32" : "bf16", which);
-    return text;
+        text, sizeof text, "%ld tokens, %ld outputs, %ld inputs in groups of %ld, %d bits, %s",
+        m, n, k, group, bits, stored == Stored::float32 ? "fp32" : "bf16");
+    if (contents != Contents::extremes) return text;
+    return text + (", extremes " + std::to_string(which));
   }
 };
 
