@@ -48,7 +48,9 @@ enum Exclusions {
     }
   }
 
-  private static let modelType = Exclusion("model_type names the model's own family") { root in
+  private static let modelType = Exclusion(
+    "model_type names the model's own family, or QWEN2 for Qwen 3"
+  ) { root in
     let section = root.section("checkpointer")
     guard let family = root.section("model").modelFamily,
       !family.modelTypes.contains(section.string("model_type"))
