@@ -20,6 +20,9 @@ package enum ModelFamily: String, Sendable, CaseIterable {
     case .qwen3: "QWEN3"
     }
   }
+  /// All that `model_type` may say: torchtune's files for Qwen 3 of 4B say QWEN2, and the names of
+  /// the weights are the same.
+  package var modelTypes: [String] { self == .qwen3 ? [modelType, "QWEN2"] : [modelType] }
   package var rescalesFrequencies: Bool { self == .llama31 || self == .llama32 }
   /// Whether `tie_word_embeddings` is one of its arguments; without it the head is never tied.
   package var mayTieEmbeddings: Bool { [.llama32, .qwen2, .qwen3].contains(self) }

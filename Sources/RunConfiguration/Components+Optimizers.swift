@@ -92,13 +92,24 @@ extension Components {
     ComponentDeclaration(
       .loss, "torchtune.modules.loss.CEWithChunkedOutputLoss", "Cross entropy in chunks",
       arguments: lossArguments),
+    ComponentDeclaration(
+      .loss, "torch.nn.CrossEntropyLoss", "Cross entropy, all tokens at once",
+      arguments: [
+        ignoredLabel,
+        .fixed("weight", at: [.null], because: "All tokens count alike."),
+        .fixed("reduction", at: ["mean"], because: "A step minimizes the mean over its tokens."),
+        .fixed("label_smoothing", at: [0.0], because: "Labels are not smoothed."),
+      ], preset: [("num_output_chunks", 1)]),
   ]
 
   private static let lossArguments: [KeyDeclaration] = [
     .optional(
       "num_output_chunks", .int(1...65_536), default: 8, "The chunks of the sequence"),
-    .fixed("ignore_index", at: [-100], because: "Datasets mask with -100."),
+    ignoredLabel,
   ]
+
+  private static let ignoredLabel = KeyDeclaration.fixed(
+    "ignore_index", at: [-100], because: "Datasets mask with -100.")
 
   private static let learningRate = KeyDeclaration.optional(
     "lr", .double(0...1e6), default: 1e-3, "The learning rate")

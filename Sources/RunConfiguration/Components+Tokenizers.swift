@@ -6,7 +6,7 @@ extension Components {
       .tokenizer, "torchtune.models.llama2.llama2_tokenizer",
       "The Llama 2 tokenizer from a SentencePiece tokenizer.model",
       arguments: [
-        .required("path", .string, "The tokenizer.model file"), longestSequence,
+        .required("path", .string, "The tokenizer.model file"), longestSequence, truncation,
         template(default: "torchtune.models.llama2.Llama2ChatTemplate"),
       ]),
     ComponentDeclaration(
@@ -14,7 +14,7 @@ extension Components {
       "The Llama 3 tokenizer from a tokenizer.model of tiktoken ranks",
       arguments: [
         .required("path", .string, "The tokenizer.model file"), specialTokens, longestSequence,
-        template(),
+        truncation, template(),
       ]),
     qwen("qwen2.qwen2_tokenizer", "Qwen 2"),
     qwen("qwen2_5.qwen2_5_tokenizer", "Qwen 2.5"),
@@ -35,12 +35,15 @@ extension Components {
         .required("path", .string, "The vocab.json or tokenizer.json file"),
         .nullable(
           "merges_file", .string, "The merges.txt of vocab.json; null with a tokenizer.json"),
-        specialTokens, longestSequence, template(),
+        specialTokens, longestSequence, truncation, template(),
       ])
   }
 
   private static let longestSequence = KeyDeclaration.nullable(
     "max_seq_len", .int(1...(1 << 30)), "Samples are cut to this many tokens")
+
+  private static let truncation = KeyDeclaration.fixed(
+    "truncation_type", at: ["right"], because: "Samples are cut at their end.")
 
   private static let specialTokens = KeyDeclaration.nullable(
     "special_tokens_path", .string, "A tokenizer.json or map whose special tokens to use")

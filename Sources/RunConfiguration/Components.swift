@@ -36,6 +36,9 @@ package enum Components {
     guard path.hasPrefix("torchtune.models.") else { return nil }
     let names = path.split(separator: ".")
     let family = names.count > 2 ? String(names[2]) : ""
+    if names.count > 3, names[3].contains("_moe") {
+      return "Mixtures of experts are not among the models here."
+    }
     return otherFamilies.contains(family)
       ? "The models here are Llama 2, 3, 3.1, 3.2 and 3.3, Qwen 2, 2.5 and 3." : nil
   }

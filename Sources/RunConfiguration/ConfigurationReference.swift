@@ -58,7 +58,7 @@ extension ValueType {
     case .int: "int"
     case .double: "float"
     case .string: "string"
-    case .choice(let words): words.joined(separator: " | ")
+    case .choice(let words, _): words.joined(separator: " | ")
     case .list(let element, _): "list of \(element.shortName)"
     case .mapOf(let element): "map of \(element.shortName)"
     case .map: "map"

@@ -48,14 +48,16 @@ enum Exclusions {
     }
   }
 
-  private static let modelType = Exclusion("model_type names the model's own family") { root in
+  private static let modelType = Exclusion(
+    "model_type names the model's own family, or QWEN2 for Qwen 3"
+  ) { root in
     let section = root.section("checkpointer")
-    guard let right = root.section("model").modelFamily?.modelType,
-      section.string("model_type") != right
+    guard let family = root.section("model").modelFamily,
+      !family.modelTypes.contains(section.string("model_type"))
     else { return nil }
     return section.error(
-      at: "model_type", "the model section is of the family \(right)",
-      remedy: "Set it to \(right), or choose another model.")
+      at: "model_type", "the model section is of the family \(family.modelType)",
+      remedy: "Set it to \(family.modelType), or choose another model.")
   }
 
   private static let checkpointFiles = Exclusion("checkpoint_files names at least one file") {

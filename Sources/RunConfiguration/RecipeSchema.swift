@@ -46,7 +46,10 @@ package enum RecipeSchema {
     .required("dtype", .string, "fp32 or bf16, of weights, gradients and optimizer state"),
     .nullable("seed", .int(0...Int.max), "Of all randomness; null draws one"),
     .optional(
-      "log_level", .choice(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]), default: "INFO",
+      "log_level",
+      .choice(
+        ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        synonyms: ["WARN": "WARNING", "FATAL": "CRITICAL"]), default: "INFO",
       "The least severe message that is printed"),
     .fixed(
       "cudnn_deterministic_mode", at: [.null],

@@ -11,7 +11,8 @@ package indirect enum ValueType: Sendable, Equatable {
   case double(ClosedRange<Double> = -.infinity ... .infinity)
   case string
   /// One of these words, in any case.
-  case choice([String])
+  /// One of some words, in any case. Synonyms stand for one of them.
+  case choice([String], synonyms: [String: String] = [:])
   case list(ValueType, count: Int? = nil)
   /// A map with keys of the user's choosing.
   case mapOf(ValueType)
@@ -149,7 +150,7 @@ extension ValueType: CustomStringConvertible {
     case .int(let range): return "an integer" + Self.bounds(range, .min, .max)
     case .double(let range): return "a number" + Self.bounds(range, -.infinity, .infinity)
     case .string: return "a string"
-    case .choice(let words): return words.count == 1 ? words[0] : "one of " + list(words)
+    case .choice(let words, _): return words.count == 1 ? words[0] : "one of " + list(words)
     case .list(let element, let count):
       return "a list of " + (count.map { "\($0) values, each " } ?? "values, each ")
         + element.description

@@ -18,6 +18,12 @@ enum TorchtuneOnly {
       "compile", at: [false, .null],
       because: "There is no compiler here: the kernels are fused already."),
     .fixed(
+      "enable_fp8_training", at: [false], because: "Weights and gradients are of the run's dtype."),
+    .fixed("fp8_recipe_name", at: [.null], because: "There is no fp8 training."),
+    .fixed(
+      "activation_offloading_use_streams", at: [false],
+      because: "Activations move in the stream that computes."),
+    .fixed(
       "custom_sharded_layers",
       at: [
         .null, ["tok_embeddings", "output"], ["output", "tok_embeddings"], ["tok_embeddings"],

@@ -19,7 +19,8 @@ extension ValueType {
       return range.contains(number) ? value : nil
     case (.double(let range), .string("inf")):
       return range.contains(.infinity) ? .double(.infinity) : nil
-    case (.choice(let words), .string(let word)):
+    case (.choice(let words, let synonyms), .string(let given)):
+      let word = synonyms[given.uppercased()] ?? given
       return words.first { $0.lowercased() == word.lowercased() }.map { .string($0) }
     default:
       return nil

@@ -109,6 +109,19 @@ struct ValidationTests {
     #expect(root.section("optimizer").int("block_size") == 256)
   }
 
+  /// What torchtune's main branch and older files say otherwise than release 0.6.1.
+  @Test func spellingsOfOtherReleasesAreRead() throws {
+    let root = try load(
+      "loss=torch.nn.CrossEntropyLoss", "log_level=warn", "enable_fp8_training=False",
+      "fp8_recipe_name=null", "activation_offloading_use_streams=False",
+      "tokenizer.truncation_type=right")
+    #expect(root.section("loss").component == "torch.nn.CrossEntropyLoss")
+    #expect(root.section("loss").int("num_output_chunks") == 1)
+    #expect(root.string("log_level") == "WARNING")
+    let qwen3 = try load("checkpointer.model_type=QWEN2", config: "qwen3/8B_qat_full")
+    #expect(qwen3.section("model").modelFamily == .qwen3)
+  }
+
   @Test func numberedCheckpointFilesExpand() throws {
     let root = try load(
       "checkpointer.checkpoint_files={filename_format: 'model-{}-of-{}.safetensors', "

@@ -18,8 +18,6 @@ package struct BuiltinConfiguration: Sendable {
     all.filter { $0.recipe == recipe }
   }
 
-  private static let qwen3: [BuiltinModel] = [.tinyQwen3, .smallQwen3, .middleQwen3, .largeQwen3]
-
   private static let full: [TrainingFile] =
     [
       TrainingFile(.llama2Of7B, .fullFinetuneSingleDevice, variant: "full_low_memory") {
@@ -41,10 +39,26 @@ package struct BuiltinConfiguration: Sendable {
       TrainingFile(.middleQwen25, .fullFinetuneSingleDevice) {
         $0.optimizer = .pagedAdamW(rate: "5e-6")
       },
-    ]
-    + qwen3.map { model in
-      TrainingFile(model, .fullFinetuneSingleDevice) { $0.optimizer = .pagedAdamW(rate: "5e-6") }
-    } + [
+      TrainingFile(.tinyQwen3, .fullFinetuneSingleDevice) {
+        $0.optimizer = .adamW(rate: "2e-5")
+        $0.stepsInBackward = false
+        $0.accumulationSteps = 8
+        $0.checkpointsActivations = false
+      },
+      TrainingFile(.smallQwen3, .fullFinetuneSingleDevice) {
+        $0.optimizer = .adamW(rate: "2e-5")
+        $0.stepsInBackward = false
+        $0.batchSize = 4
+        $0.checkpointsActivations = false
+      },
+      TrainingFile(.middleQwen3, .fullFinetuneSingleDevice) {
+        $0.optimizer = .adamW(rate: "2e-5")
+        $0.stepsInBackward = false
+      },
+      TrainingFile(.largeQwen3, .fullFinetuneSingleDevice) {
+        $0.optimizer = .pagedAdamW(rate: "5e-6")
+      },
+
       TrainingFile(.llama2Of7B, .fullFinetuneDistributed),
       TrainingFile(.llama3Of8B, .fullFinetuneDistributed) { $0.shardsEnds = true },
       TrainingFile(.llama31Of8B, .fullFinetuneDistributed) { $0.shardsEnds = true },
@@ -58,58 +72,51 @@ package struct BuiltinConfiguration: Sendable {
         $0.optimizer = .adamW(rate: "5e-6")
         $0.accumulationSteps = 8
       },
-    ]
-    + qwen3.map { model in
-      TrainingFile(model, .fullFinetuneDistributed) {
-        $0.optimizer = .adamW(rate: "5e-6")
-        $0.accumulationSteps = 8
-      }
-    }
+    ] + qwen3(.fullFinetuneDistributed)
 
-  private static let withAdapters: [BuiltinModel] =
+  /// Qwen 3 as a whole, sharded over processes, with and without quantization.
+  private static func qwen3(_ recipe: RecipeName) -> [TrainingFile] {
     [
-      .llama2Of7B, .llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B, .smallQwen25,
-      .middleQwen25,
-    ] + qwen3
+      TrainingFile(.tinyQwen3, recipe) {
+        $0.accumulationSteps = 8
+        $0.checkpointsActivations = false
+      },
+      TrainingFile(.smallQwen3, recipe) { $0.checkpointsActivations = false },
+    ]
+      + [.middleQwen3, .largeQwen3].map { model in
+        TrainingFile(model, recipe) {
+          $0.optimizer = .adamW(rate: "5e-6")
+          $0.accumulationSteps = 8
+        }
+      }
+  }
+
+  private static let withAdapters: [BuiltinModel] = [
+    .llama2Of7B, .llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B, .smallQwen25,
+    .middleQwen25, .tinyQwen3, .smallQwen3, .middleQwen3, .largeQwen3,
+  ]
 
   private static let adapters: [TrainingFile] =
-    withAdapters.map { model in
-      TrainingFile(model, .loraFinetuneSingleDevice) {
-        if model.builder == BuiltinModel.smallQwen25.builder {
-          $0.optimizer = .adamW(rate: "2e-3")
-        }
-      }
-    }
-    + (withAdapters + [.hugeQwen3]).map { model in
-      TrainingFile(model, .loraFinetuneDistributed) {
-        if model.builder == BuiltinModel.smallQwen25.builder {
-          $0.optimizer = .adamW(rate: "2e-5")
-        }
-      }
-    }
+    withAdapters.map { TrainingFile($0, .loraFinetuneSingleDevice) }
+    + (withAdapters + [.hugeQwen3]).map { TrainingFile($0, .loraFinetuneDistributed) }
 
   private static let quantizationAware: [TrainingFile] =
     [
-      TrainingFile(.llama2Of7B, .qatDistributed) { $0.validates = false },
+      TrainingFile(.llama2Of7B, .qatDistributed),
       TrainingFile(.llama3Of8B, .qatDistributed) { $0.shardsEnds = true },
       TrainingFile(.llama31Of8B, .qatDistributed) { $0.shardsEnds = true },
       TrainingFile(.llama32Of3B, .qatDistributed) {
         $0.accumulationSteps = 8
         $0.validationBatchSize = "8"
       },
+    ] + qwen3(.qatDistributed) + [
+      TrainingFile(.tinyLlama, .qatSingleDevice) { $0.batchSize = 1 },
+      TrainingFile(.smallQwen25, .qatSingleDevice) { $0.batchSize = 1 },
+      // torchtune's file names the folder of the full fine-tune.
+      TrainingFile(.middleQwen25, .qatSingleDevice) { $0.outputFolder = "full_single_device" },
     ]
-    + qwen3.map { model in
-      TrainingFile(model, .qatDistributed) {
-        $0.optimizer = .adamW(rate: "5e-6")
-        $0.accumulationSteps = 8
-      }
-    } + [
-      // Of Llama 2's family only by torchtune's name: no Llama 2 is that small.
-      TrainingFile(.llama32Of1B, .qatSingleDevice, named: "llama2/1B_qat_single_device"),
-      TrainingFile(.smallQwen25, .qatSingleDevice),
-      TrainingFile(.middleQwen25, .qatSingleDevice) { $0.optimizer = .adamW(rate: "5e-6") },
-    ]
-    + ([.llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B] + qwen3 + [.hugeQwen3]).map {
-      TrainingFile($0, .qatLoraFinetuneDistributed)
-    }
+    + [
+      BuiltinModel.llama3Of8B, .llama31Of8B, .llama32Of1B, .llama32Of3B, .tinyQwen3, .smallQwen3,
+      .middleQwen3, .largeQwen3, .hugeQwen3,
+    ].map { TrainingFile($0, .qatLoraFinetuneDistributed) }
 }

@@ -24,14 +24,19 @@ struct BuiltinModel: Sendable {
   let builder: String
   let repository: String
   let files: Files
-  let adapters: Adapters
+  var adapters = Adapters(rank: 8, alpha: 16)
+  /// The builder's arguments, where it is of a family and not of a size.
+  var arguments: [String] = []
+  /// The longest sequence; null leaves it to the model.
+  var longestSequence: Int?
 
   var modelType: String {
     switch family {
     case "llama2": "LLAMA2"
     case "llama3_2": "LLAMA3_2"
     case "qwen2_5": "QWEN2"
-    case "qwen3": "QWEN3"
+    // torchtune's files of this size: its weights have no head of their own.
+    case "qwen3": size == "4B" ? "QWEN2" : "QWEN3"
     default: "LLAMA3"
     }
   }
@@ -42,6 +47,14 @@ struct BuiltinModel: Sendable {
     family: "llama2", size: "7B", shortName: "llama2_7B", builder: "llama2.llama2_7b",
     repository: "meta-llama/Llama-2-7b-hf", files: .pickled(2),
     adapters: .init(rank: 8, alpha: 16, namesHead: true))
+  static let tinyLlama = BuiltinModel(
+    family: "llama2", size: "1B", shortName: "llama1b", builder: "llama2.llama2",
+    repository: "TinyLlama/TinyLlama_v1.1", files: .pickled(1),
+    arguments: [
+      "vocab_size: 32000", "num_layers: 22", "num_heads: 32", "num_kv_heads: 4",
+      "embed_dim: 2048", "max_seq_len: 2048", "intermediate_dim: 5632", "attn_dropout: 0.0",
+      "norm_eps: 1e-5",
+    ], longestSequence: 2048)
   static let llama3Of8B = BuiltinModel(
     family: "llama3", size: "8B", shortName: "llama3_8B", builder: "llama3.llama3_8b",
     repository: "meta-llama/Meta-Llama-3-8B-Instruct", files: .safetensors(4),
@@ -64,8 +77,10 @@ struct BuiltinModel: Sendable {
   static let tinyQwen3 = qwen3("0.6B", "0_6b_instruct", shards: 1, .init(rank: 32, alpha: 64))
   static let smallQwen3 = qwen3("1.7B", "1_7b_instruct", shards: 2, .init(rank: 32, alpha: 64))
   static let middleQwen3 = qwen3("4B", "4b_instruct", shards: 3, .init(rank: 8, alpha: 16))
-  static let largeQwen3 = qwen3("8B", "8b_instruct", shards: 5, .init(rank: 8, alpha: 16))
-  static let hugeQwen3 = qwen3("32B", "32b", shards: 17, .init(rank: 8, alpha: 16))
+  static let largeQwen3 = qwen3(
+    "8B", "8b_instruct", shards: 5, .init(rank: 8, alpha: 16, namesHead: true))
+  static let hugeQwen3 = qwen3(
+    "32B", "32b", shards: 17, .init(rank: 8, alpha: 16, namesHead: true))
 
   private static func qwen25(_ size: String, _ builder: String, shards: Int, _ adapters: Adapters)
     -> BuiltinModel
@@ -93,7 +108,7 @@ extension BuiltinModel {
         # The architecture
         model:
           _component_: torchtune.models.\(builder)
-
+        \(arguments.map { "  " + $0 + "\n" }.joined())
         """
     }
     let names = builder.split(separator: ".")
@@ -144,6 +159,7 @@ extension BuiltinModel {
         """
     case .safetensors(let count):
       return list((1...count).map { "model-\(padded($0))-of-\(padded(count)).safetensors" })
+    case .pickled(1): return list(["pytorch_model.bin"])
     case .pickled(let count):
       return list((1...count).map { "pytorch_model-\(padded($0))-of-\(padded(count)).bin" })
     }
@@ -172,7 +188,7 @@ extension BuiltinModel {
       # Text to token ids; max_seq_len cuts longer samples
       tokenizer:
       \(fields.map { "  " + $0 }.joined(separator: "\n"))
-        max_seq_len: null
+        max_seq_len: \(longestSequence.map(String.init) ?? "null")
 
       """
   }

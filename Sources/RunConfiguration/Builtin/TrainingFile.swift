@@ -10,12 +10,15 @@ struct TrainingFile {
 
   let model: BuiltinModel
   let recipe: RecipeName
-  /// Whether part of the data is held out to validate on, and the head's loss is taken in chunks.
-  var validates: Bool
+  /// Whether part of the data is held out to validate on.
+  let validates: Bool
   /// `qat_full` in `llama3/8B_qat_full`.
   let variant: String
-  private let otherName: String?
+  /// The last folder of `output_dir`.
+  var outputFolder: String
   var optimizer = Optimizer.adamW(rate: "2e-5")
+  /// `optimizer_in_bwd`; nil leaves the key out, as torchtune's older files for adapters do.
+  var stepsInBackward: Bool? = false
   /// Without one the learning rate is constant.
   var warmupSteps: Int?
   var batchSize: Int
@@ -28,24 +31,26 @@ struct TrainingFile {
 
   /// The file of a model and a recipe with the recipe's own habits, and `change`.
   init(
-    _ model: BuiltinModel, _ recipe: RecipeName, variant: String? = nil, named name: String? = nil,
+    _ model: BuiltinModel, _ recipe: RecipeName, variant: String? = nil,
     changing change: (inout TrainingFile) -> Void = { _ in }
   ) {
     self.model = model
     self.recipe = recipe
     self.variant = variant ?? recipe.variant
-    otherName = name
-    validates = recipe.isQAT && !recipe.trainsAdapters
+    outputFolder = self.variant
+    validates = recipe == .qatDistributed && model.family.hasPrefix("llama3")
     batchSize = model.family == "llama3_2" ? 4 : 2
     if recipe.trainsAdapters {
-      optimizer = .decayingAdamW(rate: "3e-4")
+      optimizer = Self.optimizerOfAdapters(of: model, recipe)
+      stepsInBackward = model.family == "qwen3" ? false : nil
       warmupSteps = 100
       accumulationSteps = 8
       checkpointsActivations =
         recipe == .loraFinetuneSingleDevice
         && Self.recomputingAdapters.contains(model.shortName)
-    } else if recipe == .fullFinetuneSingleDevice {
-      optimizer = .pagedAdamW8bit(rate: "2e-5")
+    } else if !recipe.isDistributed {
+      optimizer = recipe.isQAT ? .pagedAdamW(rate: "5e-6") : .pagedAdamW8bit(rate: "2e-5")
+      stepsInBackward = true
     }
     change(&self)
   }
@@ -61,7 +66,11 @@ struct TrainingFile {
       name: fullName, recipe: recipe, text: parts.compactMap { $0 }.joined(separator: "\n"))
   }
 
-  private var fullName: String { otherName ?? model.family + "/" + model.size + "_" + variant }
+  private var fullName: String { model.family + "/" + model.size + "_" + variant }
+  /// Whether torchtune wrote the file after its release 0.6.1, which has another loss.
+  private var isRecent: Bool {
+    validates || model.family == "qwen3" || recipe == .qatSingleDevice
+  }
 
   private var header: String {
     let launch = recipe.isDistributed ? "--nproc_per_node 4 " : ""
@@ -74,13 +83,13 @@ struct TrainingFile {
       #   tune run \(launch)\(recipe.rawValue) --config \(fullName)
 
       # Everything that a run leaves goes here. The system may empty /tmp: choose another place.
-      output_dir: /tmp/torchtune/\(model.shortName)/\(variant)
+      output_dir: /tmp/torchtune/\(model.shortName)/\(outputFolder)
 
       """
   }
 
   private var data: String {
-    let isCleaned = validates || recipe.trainsAdapters || model.isQwen
+    let isCleaned = isRecent || recipe.trainsAdapters || model.isQwen
     return """
       # What is trained on; packed: True fills sequences and is faster
       dataset:
@@ -144,7 +153,7 @@ struct TrainingFile {
 
       """
     }
-    let loss = validates ? "LinearCrossEntropyLoss" : "CEWithChunkedOutputLoss"
+    let loss = isRecent ? "LinearCrossEntropyLoss" : "CEWithChunkedOutputLoss"
     return """
       # What is minimized, and how
       optimizer:
@@ -153,16 +162,16 @@ struct TrainingFile {
       loss:
         _component_: torchtune.modules.loss.\(loss)
       clip_grad_norm: null
-      \(recipe.trainsAdapters ? "" : stepping)\
+      \(stepsInBackward.map(Self.stepping) ?? "")\
       compile: False
 
       """
   }
 
-  private var stepping: String {
+  private static func stepping(inBackward: Bool) -> String {
     """
     # True frees each gradient at once; it excludes accumulation and clipping
-    optimizer_in_bwd: \(recipe == .fullFinetuneSingleDevice ? "True" : "False")
+    optimizer_in_bwd: \(inBackward ? "True" : "False")
 
     """
   }
@@ -192,11 +201,13 @@ struct TrainingFile {
     """
   }
 
-  private var logsPeakMemory: Bool { model.shortName != "qwen2_5_3B" || recipe.isQAT }
+  private var logsPeakMemory: Bool {
+    model.shortName != "qwen2_5_3B" && recipe != .qatSingleDevice
+  }
 
-  /// torchtune's two oldest files for adapters wait a little longer.
+  /// Some of torchtune's files for adapters wait a little longer.
   private var profilerWarmup: Int {
-    recipe.trainsAdapters && ["llama2_7B", "qwen2_5_3B"].contains(model.shortName) ? 5 : 3
+    recipe.trainsAdapters && Self.waitingAdapters.contains(model.shortName) ? 5 : 3
   }
 
   private var profiler: String {
@@ -226,6 +237,21 @@ extension TrainingFile {
   fileprivate static let recomputingAdapters: Set<String> = [
     "llama2_7B", "llama3_8B", "llama3_1_8B", "llama3_2_3B", "qwen2_5_3B", "qwen3_4B", "qwen3_8B",
   ]
+  fileprivate static let waitingAdapters: Set<String> = [
+    "llama2_7B", "qwen2_5_3B", "qwen3_4B", "qwen3_8B", "qwen3_32B",
+  ]
+
+  fileprivate static func optimizerOfAdapters(of model: BuiltinModel, _ recipe: RecipeName)
+    -> Optimizer
+  {
+    let isAlone = recipe == .loraFinetuneSingleDevice
+    return switch model.shortName {
+    case "qwen2_5_1_5B": .adamW(rate: isAlone ? "2e-3" : "2e-5")
+    case "qwen3_0_6B": .decayingAdamW(rate: "1e-4")
+    case "qwen3_1_7B": .adamW(rate: isAlone ? "1e-4" : "2e-5")
+    default: .decayingAdamW(rate: "3e-4")
+    }
+  }
 }
 
 extension RecipeName {
