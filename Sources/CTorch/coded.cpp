@@ -1,6 +1,7 @@
 // Making codes and turning them back into numbers: parallel passes over rows, compiled for AVX-512,
 // AVX2 and the baseline and chosen at run time.
 #include "coded.h"
+#include "integer_vector.h"
 
 #include <ATen/ATen.h>
 
@@ -220,14 +221,29 @@ Tensor decoded_columns(
   return y;
 }
 
-Tensor multiply_codes(const TokenCodes &x, const WeightCodes &w, at::ScalarType dtype) {
-  TORCH_CHECK(x.codes.size(1) == w.inputs(), "the input is ", x.codes.size(1), " wide, the weight ", w.inputs());
-  Tensor y = at::empty({x.codes.size(0), w.codes.size(0)}, x.scales.options().dtype(dtype));
-  if (y.numel())
-    integer_product(
-        x.view(), w.view(), y.mutable_data_ptr(),
-        dtype == at::kFloat ? Stored::float32 : Stored::bfloat16, chosen_instruction_set());
-  return y;
+std::vector<Tensor> multiply_codes(
+    const TokenCodes &x, const std::vector<WeightCodes> &weights, at::ScalarType dtype) {
+  const InstructionSet set = chosen_instruction_set();
+  const Stored stored = dtype == at::kFloat ? Stored::float32 : Stored::bfloat16;
+  std::vector<Tensor> outputs;
+  std::vector<CodedWeight> views;
+  std::vector<void *> memory;
+  bool are_vector_products = true;
+  for (const WeightCodes &w : weights) {
+    TORCH_CHECK(x.codes.size(1) == w.inputs(), "the input is ", x.codes.size(1), " wide, the weight ", w.inputs());
+    outputs.push_back(at::empty({x.codes.size(0), w.codes.size(0)}, x.scales.options().dtype(dtype)));
+    views.push_back(w.view());
+    memory.push_back(outputs.back().mutable_data_ptr());
+    are_vector_products = are_vector_products && has_vector_product(x.view(), views.back(), set);
+  }
+  if (x.codes.size(0) == 0) return outputs;
+  if (are_vector_products && !weights.empty()) {
+    vector_products(x.view(), views.data(), memory.data(), static_cast<int>(views.size()), stored);
+    return outputs;
+  }
+  for (size_t i = 0; i < views.size(); i++)
+    if (outputs[i].numel()) integer_product(x.view(), views[i], memory[i], stored, set);
+  return outputs;
 }
 
 }  // namespace ct

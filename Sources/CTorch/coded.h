@@ -3,6 +3,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "integer_product.h"
 
 namespace ct {
@@ -38,7 +40,8 @@ at::Tensor decoded_columns(
 at::Tensor decoded_columns(
     const TokenCodes &x, int64_t from, int64_t count, at::ScalarType dtype, at::ScalarType stored);
 
-/// x times w transposed: [M, N] of `dtype`.
-at::Tensor multiply_codes(const TokenCodes &x, const WeightCodes &w, at::ScalarType dtype);
+/// x times each weight transposed: [M, N] of `dtype`. The weights are grouped alike.
+std::vector<at::Tensor> multiply_codes(
+    const TokenCodes &x, const std::vector<WeightCodes> &weights, at::ScalarType dtype);
 
 }  // namespace ct

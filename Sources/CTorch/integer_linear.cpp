@@ -65,11 +65,11 @@ struct LinearOfCodes : torch::autograd::Function<LinearOfCodes> {
 
   static variable_list multiplied(
       const Tensor &x, const TokenCodes &tokens, const std::vector<WeightCodes> &weights) {
-    variable_list outputs;
+    variable_list outputs = multiply_codes(tokens, weights, x.scalar_type());
     std::vector<int64_t> shape = x.sizes().vec();
-    for (const WeightCodes &w : weights) {
-      shape.back() = w.codes.size(0);
-      outputs.push_back(multiply_codes(tokens, w, x.scalar_type()).reshape(shape));
+    for (Tensor &output : outputs) {
+      shape.back() = output.size(1);
+      output = output.reshape(shape);
     }
     return outputs;
   }

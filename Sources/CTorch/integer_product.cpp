@@ -248,7 +248,7 @@ const char *name_of(InstructionSet set) {
 
 void integer_product(
     const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, InstructionSet set) {
-  if (has_vector_product(x, w, set)) return vector_product(x, w, y, stored);
+  if (has_vector_product(x, w, set)) return vector_products(x, &w, &y, 1, stored);
   const int64_t groups = w.k / w.group;
 #define RUN(name)                                                                                \
   in_parallel(                                                                                   \
