@@ -18,7 +18,7 @@ struct TrainingFolder: Sendable {
     defer { try? FileManager.default.removeItem(atPath: path) }
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     let folder = TrainingFolder(path: path)
-    try folder.write(folder.configuration, to: "train.yaml")
+    try folder.write(folder.freshConfiguration, to: "train.yaml")
     return try body(folder)
   }
 
@@ -71,7 +71,8 @@ struct TrainingFolder: Sendable {
       uniqueKeysWithValues: file.names.map { ($0, try file.tensor(named: $0)) })
   }
 
-  private var configuration: String {
+  /// The configuration that a new folder has.
+  var freshConfiguration: String {
     """
     output_dir: \(path)/out
     tokenizer:

@@ -8,7 +8,8 @@ struct TrainingRun {
 
   private static let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent()
-  private static func fixture(_ name: String) -> String {
+  /// A file or folder of any tests' fixtures.
+  static func fixture(_ name: String) -> String {
     tests.appendingPathComponent(name).path
   }
 
@@ -70,8 +71,10 @@ struct TrainingRun {
   }
 
   /// The recipe and its configuration, with changes; `output` is where it writes.
-  func recipe(_ overrides: [String] = [], output: String = "out") -> [String] {
-    ["qat_distributed", "--config", folder + "/train.yaml", "output_dir=\(folder)/\(output)"]
+  func recipe(
+    _ overrides: [String] = [], recipe: String = "qat_distributed", output: String = "out"
+  ) -> [String] {
+    [recipe, "--config", folder + "/train.yaml", "output_dir=\(folder)/\(output)"]
       + overrides
   }
 
