@@ -7,6 +7,7 @@ import Quantization
 import Recipes
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -26,7 +27,7 @@ import Training
       try folder.train(Self.run)
       let expected = try folder.losses()
       try folder.remove("out")
-      let nano = try ModelFolder(path: Golden.path("CheckpointsTests/Fixtures/nano"))
+      let nano = try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
       try writeModel(nano, to: folder.path + "/model", form)
       let run =
         Self.run + (form.isSafe ? [] : ["checkpointer.safe_serialization=False"]) + [

@@ -1,6 +1,7 @@
 // Datasets mixed by weight in a real run. With a learning rate of 0 a step's loss says which sample it
 // saw, so that the log shows what was drawn; and a run that stops within an epoch goes on exactly.
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct MixedDataTests {
@@ -59,7 +60,7 @@ import Testing
   @Test(arguments: streaming) func sharesAreTheWeights(_ streamed: [String]) throws {
     try TrainingFolder.with { folder in
       let names = try names(folder)
-      try folder.write(folder.freshConfiguration, to: "train.yaml")
+      try folder.write(nanoConfiguration(in: folder.path), to: "train.yaml")
       try write(folder, weights: ["a": 3, "b": 1], streamed: streamed)
       for shuffle in ["True", "False"] {
         try folder.train(Self.still + ["epochs=2", "shuffle=\(shuffle)"])

@@ -6,6 +6,7 @@ import Layers
 import Recipes
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import Text
 
@@ -112,7 +113,7 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
   private func writeTokenizer(to folder: String) throws {
     func copy(_ source: String, _ name: String) throws {
       try FileManager.default.copyItem(
-        atPath: Golden.path("TextTests/Fixtures/\(source)/\(name)"), toPath: folder + "/" + name)
+        atPath: fixturePath("TextTests/Fixtures/\(source)/\(name)"), toPath: folder + "/" + name)
     }
     switch modelType {
     case "LLAMA2": try copy("tokenizers", "tokenizer.model")
@@ -128,7 +129,7 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
 
   /// The tokenizer.json that goes with vocab.json and merges.txt, special tokens next to the others.
   private func qwenTokenizer() throws -> String {
-    let source = Golden.path("TextTests/Fixtures/tokenizers")
+    let source = fixturePath("TextTests/Fixtures/tokenizers")
     let vocabulary = try JSON.load(path: source + "/vocab.json")
     let merges = try String(contentsOfFile: source + "/merges.txt", encoding: .utf8)
       .split(separator: "\n").filter { !$0.hasPrefix("#version") }

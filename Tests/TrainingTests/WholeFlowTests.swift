@@ -8,6 +8,7 @@ import Quantization
 import Recipes
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import Text
 import Training
@@ -76,7 +77,7 @@ private struct Flow {
     dataset:
       _component_: torchtune.datasets.alpaca_dataset
       source: json
-      data_files: \(Golden.path("TrainingTests/Fixtures/alpaca.json"))
+      data_files: \(fixturePath("TrainingTests/Fixtures/alpaca.json"))
     epochs: 3
     max_steps_per_epoch: 1
 

@@ -2,11 +2,12 @@
 // (CheckpointsTests/Fixtures/torch): the losses are the same, and what comes out of Meta's files goes
 // on to codes, a perplexity and text.
 import Foundation
+import TestSupport
 import Testing
 
 struct CheckpointRunTests {
-  private static let torch = TrainingRun.fixture("CheckpointsTests/Fixtures/torch")
-  private static let letters = TrainingRun.fixture("TuneTests/Fixtures/letters.model")
+  private static let torch = fixturePath("CheckpointsTests/Fixtures/torch")
+  private static let letters = fixturePath("TuneTests/Fixtures/letters.model")
 
   /// A checkpointer, the folder and the files that it reads, and what it writes.
   private struct Form {

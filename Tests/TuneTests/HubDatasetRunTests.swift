@@ -2,6 +2,7 @@
 // read from the cache from then on, and without the hub when the environment says so.
 import Foundation
 import TestHub
+import TestSupport
 import Testing
 
 struct HubDatasetRunTests {
@@ -11,19 +12,25 @@ struct HubDatasetRunTests {
     - config_name: default
       data_files:
       - split: train
-        path: data/part-*.json
+        path: data/train-*
+      - split: test
+        path: data/test-*
     ---
     # Twenty instructions
     """
   private static func repository() throws -> HubRepository {
-    let records = try Data(
-      contentsOf: URL(fileURLWithPath: TrainingRun.fixture("TrainingTests/Fixtures/alpaca.json")))
-    return HubRepository(
-      "owner/instructions", isDataset: true,
-      [
-        "README.md": HubFile(card), "data/part-0.json": HubFile(records, isLarge: true),
-        "data/test.json": HubFile("[]"), "picture.png": .large(1000),
-      ])
+    var files = [
+      "README.md": HubFile(card), "data/test-00000-of-00001.parquet": .large(500),
+      "picture.png": .large(1000),
+    ]
+    for part in 0..<2 {
+      let name = "train-0000\(part)-of-00002.parquet"
+      files["data/" + name] = HubFile(
+        try Data(
+          contentsOf: URL(fileURLWithPath: fixturePath("TuneTests/Fixtures/" + name))),
+        isLarge: true)
+    }
+    return HubRepository("owner/instructions", isDataset: true, files)
   }
   private static let hubDataset = ["dataset.source=owner/instructions", "~dataset.data_files"]
 
@@ -57,8 +64,8 @@ struct HubDatasetRunTests {
 
         #expect(try await train("first") == expected)
         let content = hub.requests.filter(\.isContent)
-        #expect(content.count == 1)
-        #expect(!hub.requests.contains { $0.path.contains("test.json") })
+        #expect(content.count == 2)
+        #expect(!hub.requests.contains { $0.path.contains("test-0") })
         let before = hub.requests.count
         #expect(try await train("second") == expected)
         // What the revision is now; card and data are there.
@@ -82,8 +89,71 @@ struct HubDatasetRunTests {
           ["HOME": folder, "HF_HOME": folder + "/hub", "HF_ENDPOINT": hub.endpoint])
         #expect(result.exitCode == 0, "\(result.stderr)")
         #expect(try run.losses().count == 2)
-        #expect(hub.requests.count { $0.isContent } == 1)
+        #expect(hub.requests.count { $0.isContent } == 2)
         #expect(run.exists("hub/hub/datasets--owner--instructions"))
+      }
+    }
+  }
+
+  @Test func whatTheHubDoesNotHaveIsNamed() async throws {
+    try await Processes.inFolderAwaiting { folder in
+      let run = try TrainingRun(in: folder)
+      try await TestHub.serving([try Self.repository()]) { hub in
+        func refusal(_ overrides: [String]) async throws -> String {
+          let result = try await tune(
+            run.recipe(Self.hubDataset + overrides), in: folder,
+            ["HOME": folder, "HF_ENDPOINT": hub.endpoint])
+          #expect(result.exitCode == 1 && !run.exists("out/epoch_0"))
+          return result.stderr
+        }
+        let missing = try await refusal(["dataset.source=owner/nothing"])
+        #expect(missing.contains("owner/nothing") && missing.contains("HF_TOKEN"), "\(missing)")
+        let split = try await refusal(["dataset.split=validation"])
+        #expect(split.contains("'validation'") && split.contains("test, train"), "\(split)")
+        let revision = try await refusal(["dataset.revision=v9"])
+        #expect(revision.contains("v9"), "\(revision)")
+      }
+    }
+  }
+
+  /// The first steps of the README: model and data from the hub, then a run.
+  @Test func aDownloadedModelTrains() async throws {
+    try await Processes.inFolderAwaiting { folder in
+      let run = try TrainingRun(in: folder)
+      let local = try await tune(
+        run.recipe(["max_steps_per_epoch=2"], output: "local"), in: folder, [:])
+      #expect(local.exitCode == 0, "\(local.stderr)")
+      func file(_ name: String, isLarge: Bool = false) throws -> HubFile {
+        HubFile(
+          try Data(contentsOf: URL(fileURLWithPath: fixturePath(name))), isLarge: isLarge)
+      }
+      let tokenizer = "TextTests/Fixtures/tokenizer_tiny/"
+      let model = HubRepository(
+        "owner/nano",
+        [
+          "config.json": try file("CheckpointsTests/Fixtures/nano/config.json"),
+          "model.safetensors": try file(
+            "CheckpointsTests/Fixtures/nano/model.safetensors", isLarge: true),
+          "tokenizer.json": try file(tokenizer + "tokenizer.json"),
+          "original/tokenizer.model": try file(tokenizer + "tokenizer.model"),
+        ])
+      try await TestHub.serving([model, try Self.repository()]) { hub in
+        let environment = ["HOME": folder, "HF_ENDPOINT": hub.endpoint]
+        let download = try await Processes.run(
+          ["download", "owner/nano", "--output-dir", folder + "/nano"], in: folder,
+          environment: environment)
+        #expect(download.exitCode == 0, "\(download.stderr)")
+        let own = [
+          "checkpointer.checkpoint_dir=\(folder)/nano",
+          "tokenizer.path=\(folder)/nano/original/tokenizer.model",
+          "tokenizer.special_tokens_path=\(folder)/nano/tokenizer.json", "max_steps_per_epoch=2",
+        ]
+        let result = try await tune(run.recipe(Self.hubDataset + own), in: folder, environment)
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        #expect(try run.losses() == run.losses("local"))
+        for name in ["config.json", "tokenizer.json", "original/tokenizer.model"] {
+          #expect(run.exists("out/epoch_0/" + name), "\(name)")
+        }
       }
     }
   }
