@@ -108,6 +108,18 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
     defer { try? FileManager.default.removeItem(atPath: plain) }
     try writeModel(ModelFolder(path: plain), to: path, form)
     try writeTokenizer(to: path)
+    if form.naming == .meta { try writeParameters(to: path) }
+  }
+
+  /// As Meta has it beside the weights; Llama 2's leaves the vocabulary to the tokenizer.
+  private func writeParameters(to folder: String) throws {
+    var json: JSONObject = [
+      "dim": .integer(decoder.width), "multiple_of": 256, "n_heads": .integer(decoder.headCount),
+      "n_kv_heads": .integer(pairs), "n_layers": .integer(decoder.layerCount), "norm_eps": 1e-5,
+      "vocab_size": .integer(modelType == "LLAMA2" ? -1 : vocabulary),
+    ]
+    if modelType == "LLAMA3" { json["rope_theta"] = .number(base) }
+    try AtomicFile.write(Data(JSON.object(json).text().utf8), to: folder + "/params.json")
   }
 
   private func writeTokenizer(to folder: String) throws {
