@@ -78,6 +78,45 @@ struct HubDatasetRunTests {
     }
   }
 
+  /// The same from a folder that lies here as the hub has it.
+  @Test func partsOfItAreTrainedAndValidatedOn() async throws {
+    try await Processes.inFolderAwaiting { folder in
+      let run = try TrainingRun(in: folder)
+      let repository = try Self.repository()
+      for (name, file) in repository.files {
+        let path = URL(fileURLWithPath: folder + "/copy/" + name)
+        try FileManager.default.createDirectory(
+          at: path.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(file.bytes).write(to: path)
+      }
+      func metrics(_ source: String, _ environment: [String: String], _ output: String)
+        async throws -> [String]
+      {
+        let result = try await tune(
+          run.recipe(
+            [
+              "dataset.source=\(source)", "~dataset.data_files", "dataset.split=train[:70%]",
+              "dataset_val._component_=torchtune.datasets.alpaca_dataset",
+              "dataset_val.source=\(source)", "dataset_val.split=train[70%:]",
+              "run_val_every_n_steps=3", "batch_size_val=1", "shuffle=True",
+              "max_steps_per_epoch=null",
+            ], output: output), in: folder, environment)
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        let log = try String(
+          contentsOfFile: "\(folder)/\(output)/logs/log.txt", encoding: .utf8)
+        return log.split { $0.isWhitespace }.map(String.init).filter { $0.contains("loss:") }
+      }
+      let local = try await metrics(folder + "/copy", [:], "local")
+      #expect(local.count { $0.hasPrefix("loss:") } == 7)
+      #expect(local.count { $0.hasPrefix("val_loss:") } == 2)
+      try await TestHub.serving([repository]) { hub in
+        let environment = ["HOME": folder, "HF_ENDPOINT": hub.endpoint]
+        let fetched = try await metrics("owner/instructions", environment, "hub")
+        #expect(fetched == local)
+      }
+    }
+  }
+
   @Test func severalWorkersFetchItOnce() async throws {
     try await Processes.inFolderAwaiting { folder in
       let run = try TrainingRun(in: folder)
