@@ -96,4 +96,22 @@ import Testing
       try folder.expectResumedEquals(run, ranks: ranks, last: "epoch_1", steps: 12...16)
     }
   }
+
+  /// The same samples a step, whichever process makes them; only sums round differently.
+  @Test(arguments: streaming) func anotherNumberOfProcessesGoesOn(_ streamed: [String]) throws {
+    try TrainingFolder.with { folder in
+      try write(folder, weights: ["a": 3, "b": 1], streamed: streamed)
+      let run = ["optimizer.lr=0.0", "shuffle=True", "epochs=2", "save_every_n_steps=11"]
+      try folder.train(run + ["batch_size=2"])
+      let whole = try folder.losses()
+      try folder.remove("out/epoch_1")
+      try folder.remove("out/logs")
+      try folder.train(
+        run + ["batch_size=1", "resume_from_checkpoint=True"], ranks: 2)
+      let resumed = try folder.losses()
+      #expect(resumed.keys.sorted() == Array(12...16))
+      for (step, loss) in resumed { #expect(abs(loss - (whole[step] ?? 0)) < 1e-5, "\(step)") }
+      #expect(Set(whole.values).count > 12)
+    }
+  }
 }
