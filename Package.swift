@@ -129,6 +129,9 @@ let package = Package(
       dependencies: [
         "Essentials", crypto, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ] + nio, path: "Tests/TestHub", swiftSettings: swift),
+    .target(
+      name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
+      swiftSettings: swift),
     .testTarget(
       name: "HubTests", dependencies: ["Hub", "TestHub", "Essentials"], swiftSettings: swift),
     tests(
@@ -148,11 +151,12 @@ let package = Package(
       "TrainingTests",
       [
         "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Sharding", "Tensors",
-        "Text", "Essentials",
+        "Sharding", "Tensors", "Text", "TestSupport", "Essentials",
       ]),
     tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
-    tests("TuneTests", ["tune", "tune-worker", "RunConfiguration", "TestHub", "Essentials"]),
+    tests(
+      "TuneTests",
+      ["tune", "tune-worker", "RunConfiguration", "TestHub", "TestSupport", "Essentials"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

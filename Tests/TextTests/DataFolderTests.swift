@@ -173,6 +173,10 @@ import Testing
     source.dataDir = "sub"
     #expect(try source.hubPatterns(card: card).contains("sub/*.txt"))
     source.dataFiles = ["train": ["x.json"], "test": ["y.json"]]
+    #expect(try source.hubPatterns(card: card) == ["sub/x.json"])
+    source.split = "test[:1]+train"
     #expect(try source.hubPatterns(card: card) == ["sub/x.json", "sub/y.json"])
+    source.split = "other"
+    #expect(try tuneError { _ = try source.hubPatterns(card: card) }.location.key == "split")
   }
 }

@@ -7,6 +7,7 @@ import Quantization
 import Recipes
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -15,34 +16,10 @@ import Training
 @Suite struct CheckpointFormatTests {
   private static let run = ["epochs=1", "max_steps_per_epoch=3", "save_every_n_steps=2"]
 
-  /// A checkpointer, how its files name tensors, what it reads and what it writes.
-  struct Form: Sendable {
-    var checkpointer: String
-    var naming: CheckpointNaming
-    var overrides: [String] = []
-    var written: [String]
-  }
-  static let forms = [
-    Form(
-      checkpointer: "HF", naming: .huggingFace,
-      overrides: ["checkpointer.safe_serialization=False"],
-      written: ["model-00001-of-00001.bin", "pytorch_model.bin.index.json"]),
-    Form(checkpointer: "HF", naming: .huggingFace, written: ["model.safetensors"]),
-    Form(checkpointer: "Meta", naming: .meta, written: ["model-00001-of-00001.bin"]),
-    Form(checkpointer: "TorchTune", naming: .torchtune, written: ["model-00001-of-00001.bin"]),
+  /// Torch files of Hugging Face become either; the others stay what they are.
+  static let forms: [CheckpointForm] = [
+    .bin, .binToSafetensors, .meta, .torchtune,
   ]
-
-  /// The golden model as a torch file.
-  private static func writeModel(_ path: String, _ naming: CheckpointNaming) throws {
-    let nano = try ModelFolder(path: Golden.path("CheckpointsTests/Fixtures/nano"))
-    let parameters = nano.configuration.decoder.specification.all
-    let writer = try ModelFolderWriter(
-      to: path, CheckpointLayout(of: parameters, like: nano, as: .torch), parameters,
-      StorageRule(dtype: .float32, quantization: nil), nano.configuration, companionsFrom: nil,
-      as: .torch, naming: naming)
-    for parameter in parameters { try writer.write(nano.whole(parameter), for: parameter) }
-    try writer.finish()
-  }
 
   @Test(arguments: forms.indices) func trainsAndGoesOn(which: Int) throws {
     let form = Self.forms[which]
@@ -50,14 +27,13 @@ import Training
       try folder.train(Self.run)
       let expected = try folder.losses()
       try folder.remove("out")
-      try Self.writeModel(folder.path + "/model", form.naming)
-      // Meta's and torchtune's folders have no config.json.
-      if form.naming != .huggingFace { try folder.remove("model/config.json") }
+      let nano = try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
+      try writeModel(nano, to: folder.path + "/model", form)
       let run =
-        Self.run + form.overrides + [
+        Self.run + (form.isSafe ? [] : ["checkpointer.safe_serialization=False"]) + [
           "checkpointer._component_=torchtune.training.FullModel\(form.checkpointer)Checkpointer",
           "checkpointer.checkpoint_dir=\(folder.path)/model",
-          "checkpointer.checkpoint_files=[model-00001-of-00001.bin]",
+          "checkpointer.checkpoint_files=[\(form.file)]",
         ]
       try folder.train(run)
       #expect(try folder.losses() == expected)
@@ -75,7 +51,7 @@ import Training
     }
   }
 
-  private func weights(_ folder: TrainingFolder, _ form: Form) throws -> [Tensor] {
+  private func weights(_ folder: TrainingFolder, _ form: CheckpointForm) throws -> [Tensor] {
     let files = form.naming == .huggingFace ? nil : form.written
     let saved = try ModelFolder(
       path: folder.path + "/out/epoch_0", files: files, naming: form.naming)

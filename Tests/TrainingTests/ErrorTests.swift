@@ -7,6 +7,7 @@ import Layers
 import Quantization
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -28,7 +29,7 @@ private struct Case: Sendable {
 /// The golden model, copied to `model`, where tests break it.
 private func copyModel(_ folder: TrainingFolder) throws {
   try FileManager.default.copyItem(
-    atPath: Golden.path("CheckpointsTests/Fixtures/nano"), toPath: folder.path + "/model")
+    atPath: fixturePath("CheckpointsTests/Fixtures/nano"), toPath: folder.path + "/model")
 }
 private func weights(_ folder: TrainingFolder) -> URL {
   URL(fileURLWithPath: folder.path + "/model/model.safetensors")
@@ -130,7 +131,7 @@ private let records: [Case] = [
   Case(
     name: "the tokenizer is another model's",
     overrides: [
-      "tokenizer.path=\(Golden.path("TextTests/Fixtures/tokenizer_small/tokenizer.model"))",
+      "tokenizer.path=\(fixturePath("TextTests/Fixtures/tokenizer_small/tokenizer.model"))",
       "tokenizer.special_tokens_path=null",
     ]),
 ]
@@ -169,12 +170,12 @@ private let resumes: [Case] = [
     var text = ""
     for one in checkpoints + keys + records + resumes { text += try answer(to: one) }
     if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
-      let path = Golden.path("TrainingTests/Fixtures/errors.txt")
+      let path = fixturePath("TrainingTests/Fixtures/errors.txt")
       try text.write(toFile: path, atomically: true, encoding: .utf8)
       Issue.record("recorded")
     }
     let recorded = try String(
-      contentsOfFile: Golden.path("TrainingTests/Fixtures/errors.txt"), encoding: .utf8)
+      contentsOfFile: fixturePath("TrainingTests/Fixtures/errors.txt"), encoding: .utf8)
     #expect(text == recorded)
   }
 
@@ -223,7 +224,7 @@ private let resumes: [Case] = [
       #expect(error?.exitCode == 1)
       let description = (error?.description ?? "none").replacingOccurrences(
         of: folder.path, with: "DIR"
-      ).replacingOccurrences(of: Golden.tests.path, with: "TESTS")
+      ).replacingOccurrences(of: testsFolder, with: "TESTS")
       return "# \(one.name)\n\(description)\n\n"
     }
   }

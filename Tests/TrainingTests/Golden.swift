@@ -6,19 +6,16 @@ import Layers
 import Quantization
 import Sharding
 import Tensors
+import TestSupport
 import Text
 import Training
 
 enum Golden {
-  static let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-  static func path(_ name: String) -> String { tests.appendingPathComponent(name).path }
-
   static func tensors() throws -> SafetensorsFile {
-    try SafetensorsFile(path: path("WalkTests/Fixtures/nano.safetensors"))
+    try SafetensorsFile(path: fixturePath("WalkTests/Fixtures/nano.safetensors"))
   }
   static func model() throws -> ModelFolder {
-    try ModelFolder(path: path("CheckpointsTests/Fixtures/nano"))
+    try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
   }
 
   struct Run: Decodable {
@@ -31,7 +28,7 @@ enum Golden {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     let data = try Data(
-      contentsOf: URL(fileURLWithPath: path("WalkTests/Fixtures/nano_train.json")))
+      contentsOf: URL(fileURLWithPath: fixturePath("WalkTests/Fixtures/nano_train.json")))
     return try decoder.decode(File.self, from: data).train
   }
 

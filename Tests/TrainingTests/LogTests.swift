@@ -5,9 +5,10 @@ import Foundation
 import Recipes
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 
-private let dataset = Golden.path("TrainingTests/Fixtures/alpaca.json")
+private let dataset = fixturePath("TrainingTests/Fixtures/alpaca.json")
 
 @Suite struct LogTests {
   @Test func metricsHaveTheReferencesNames() throws {

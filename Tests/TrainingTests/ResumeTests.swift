@@ -40,7 +40,7 @@ private let schedule = [
       try folder.train(run)
       let whole = try folder.losses()
       #expect(whole.keys.sorted() == Array(1...10))
-      try expectResumedEquals(folder, run, last: "epoch_1", steps: 8...10)
+      try folder.expectResumedEquals(run, last: "epoch_1", steps: 8...10)
     }
   }
 
@@ -48,7 +48,7 @@ private let schedule = [
     try TrainingFolder.with { folder in
       let run = schedule + ["epochs=3", "max_steps_per_epoch=3", "shuffle=True"]
       try folder.train(run)
-      try expectResumedEquals(folder, run, last: "epoch_2", steps: 7...9)
+      try folder.expectResumedEquals(run, last: "epoch_2", steps: 7...9)
     }
   }
 
@@ -59,28 +59,7 @@ private let schedule = [
           "epochs=1", "gradient_accumulation_steps=2", "clip_grad_norm=0.5", "save_every_n_steps=3",
         ]
       try folder.train(run)
-      try expectResumedEquals(folder, run, last: "epoch_0", steps: 4...5)
-    }
-  }
-
-  /// Takes away the last epoch's folder, resumes and compares.
-  private func expectResumedEquals(
-    _ folder: TrainingFolder, _ run: [String], last: String, steps: ClosedRange<Int>
-  ) throws {
-    try folder.copy("out", to: "whole")
-    try folder.remove("out/\(last)")
-    try folder.remove("out/logs")
-    try folder.train(run + ["resume_from_checkpoint=True"])
-    let (whole, resumed) = (try folder.log("whole"), try folder.log())
-    #expect(resumed.map(\.step) == Array(steps))
-    for line in resumed {
-      let other = try #require(whole.first { $0.step == line.step })
-      for metric in ["loss", "lr", "grad_norm"] { #expect(line[metric] == other[metric]) }
-    }
-    let (mine, other) = (try folder.model("out/\(last)"), try folder.model("whole/\(last)"))
-    #expect(mine.count == 21 && mine.keys == other.keys)
-    for (name, tensor) in mine {
-      #expect(try tensor.isEqual(to: #require(other[name])), "\(name)")
+      try folder.expectResumedEquals(run, last: "epoch_0", steps: 4...5)
     }
   }
 
@@ -121,6 +100,29 @@ private let schedule = [
       try folder.remove("out/logs")
       try folder.train(["epochs=1", "resume_from_checkpoint=True"], ranks: 2)
       #expect(try folder.log().map(\.step) == [7, 8])
+    }
+  }
+}
+
+extension TrainingFolder {
+  /// Takes away the last epoch's folder, resumes and compares.
+  func expectResumedEquals(
+    _ run: [String], ranks: Int = 1, last: String, steps: ClosedRange<Int>
+  ) throws {
+    try copy("out", to: "whole")
+    try remove("out/\(last)")
+    try remove("out/logs")
+    try train(run + ["resume_from_checkpoint=True"], ranks: ranks)
+    let (whole, resumed) = (try log("whole"), try log())
+    #expect(resumed.map(\.step) == Array(steps))
+    for line in resumed {
+      let other = try #require(whole.first { $0.step == line.step })
+      for metric in ["loss", "lr", "grad_norm"] { #expect(line[metric] == other[metric]) }
+    }
+    let (mine, other) = (try model("out/\(last)"), try model("whole/\(last)"))
+    #expect(mine.count == 21 && mine.keys == other.keys)
+    for (name, tensor) in mine {
+      #expect(try tensor.isEqual(to: #require(other[name])), "\(name)")
     }
   }
 }

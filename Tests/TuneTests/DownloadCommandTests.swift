@@ -12,34 +12,18 @@ struct DownloadCommandTests {
       "model.safetensors": .large(300_000),
     ])
 
-  /// Runs the command off the threads that the hub's answers need.
   private func tune(
     _ arguments: [String], _ hub: TestHub, in folder: String, _ environment: [String: String] = [:]
   ) async throws -> Processes.Result {
     let own = [
       "HOME": folder, "HF_ENDPOINT": hub.endpoint, "KAGGLE_API_ENDPOINT": hub.endpoint,
     ]
-    let all = own.merging(environment) { $1 }
-    return try await withCheckedThrowingContinuation { continuation in
-      Thread.detachNewThread {
-        continuation.resume(
-          with: Result {
-            try Processes.run(["download"] + arguments, in: folder, environment: all)
-          })
-      }
-    }
-  }
-
-  private func inFolder(_ body: (String) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("tune-tests-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try await body(folder)
+    return try await Processes.run(
+      ["download"] + arguments, in: folder, environment: own.merging(environment) { $1 })
   }
 
   @Test func aModelArrivesAndIsListed() async throws {
-    try await inFolder { folder in
+    try await Processes.inFolderAwaiting { folder in
       try await TestHub.serving([Self.repository]) { hub in
         let out = folder + "/out"
         let result = try await tune(
@@ -69,7 +53,7 @@ struct DownloadCommandTests {
   @Test func errorsSayWhatToDo() async throws {
     var gated = Self.repository
     gated.access = .gated
-    try await inFolder { folder in
+    try await Processes.inFolderAwaiting { folder in
       try await TestHub.serving([gated]) { hub in
         let out = ["--output-dir", folder + "/out"]
         let error = try await tune([gated.id] + out, hub, in: folder)
@@ -98,7 +82,7 @@ struct DownloadCommandTests {
       guard $0.isContent else { return nil }
       return $0.earlier == 0 ? .cut(after: 100_000) : .silence
     }
-    try await inFolder { folder in
+    try await Processes.inFolderAwaiting { folder in
       let out = folder + "/out"
       try await TestHub.serving([Self.repository], misbehaving: misbehaving) { hub in
         let (process, _, errors) = try Processes.start(
@@ -127,7 +111,7 @@ struct DownloadCommandTests {
   }
 
   @Test func aFileThatMayNotGrowIsAnError() async throws {
-    try await inFolder { folder in
+    try await Processes.inFolderAwaiting { folder in
       try await TestHub.serving([Self.repository]) { hub in
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
@@ -153,7 +137,7 @@ struct DownloadCommandTests {
   @Test func aDatasetAndAKaggleModelArrive() async throws {
     let dataset = HubRepository("owner/data", isDataset: true, ["a.jsonl": HubFile("{}\n")])
     let handle = "metaresearch/llama/pytorch/1b"
-    try await inFolder { folder in
+    try await Processes.inFolderAwaiting { folder in
       try await TestHub.serving([dataset], archives: [handle + "/1": HubFile("no archive")]) {
         hub in
         let result = try await tune(

@@ -43,6 +43,18 @@ enum Processes {
       stderr: String(decoding: errors, as: UTF8.self), exitCode: process.terminationStatus)
   }
 
+  /// The same off the threads that a hub's answers need.
+  static func run(
+    _ arguments: [String], in folder: String, environment: [String: String]
+  ) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread {
+        continuation.resume(
+          with: Swift.Result { try run(arguments, in: folder, environment: environment) })
+      }
+    }
+  }
+
   /// Whether a process is there and no zombie.
   static func isAlive(_ pid: pid_t) -> Bool {
     guard kill(pid, 0) == 0 else { return false }
@@ -72,12 +84,21 @@ enum Processes {
     return false
   }
 
-  static func inFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+  static func inFolder<R>(_ body: (String) throws -> R) throws -> R {
+    let folder = try newFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try body(folder)
+  }
+  static func inFolderAwaiting<R>(_ body: (String) async throws -> R) async throws -> R {
+    let folder = try newFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try await body(folder)
+  }
+  private static func newFolder() throws -> String {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("tune-tests-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
+    return folder
   }
 }

@@ -1,6 +1,7 @@
 // Training by real processes: launched here, over two nodes, by another's launcher; what it computes,
 // and how it ends when a worker or the disk fails.
 import Foundation
+import TestSupport
 import Testing
 
 @Suite(.serialized) struct TrainingRunTests {

@@ -13,12 +13,15 @@ struct DataFiles {
   /// - Throws: `TuneError` when there is no such split.
   func paths(of split: String) throws -> [String] {
     guard let paths = bySplit[split] else {
-      throw TuneError(
-        .configuration, "there is no split '\(split)'",
-        remedy: "Known splits: \(bySplit.keys.sorted().joined(separator: ", ")).",
-        at: .init(key: "split"))
+      throw Self.unknownSplit(split, known: bySplit.keys)
     }
     return paths
+  }
+
+  static func unknownSplit(_ split: String, known: some Sequence<String>) -> TuneError {
+    TuneError(
+      .configuration, "there is no split '\(split)'",
+      remedy: "Known splits: \(known.sorted().joined(separator: ", ")).", at: .init(key: "split"))
   }
 }
 

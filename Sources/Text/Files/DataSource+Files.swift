@@ -51,7 +51,7 @@ extension DataSource {
       name.map { (folder as NSString).appendingPathComponent($0) } ?? folder
     }
     if !dataFiles.isEmpty {
-      let paths = try expand(dataFiles, in: below(dataDir))
+      let paths = try expand(present(dataFiles), in: below(dataDir))
       return DataFiles(kind: try commonKind(of: paths), bySplit: paths, source: self)
     }
     let card = try DatasetCard(folder: folder)
@@ -62,7 +62,7 @@ extension DataSource {
       guard let listed = configuration.dataFiles else {
         return try completed.files(listedIn: place, only: nil)
       }
-      let paths = try expand(listed, in: place)
+      let paths = try expand(present(listed), in: place)
       return DataFiles(kind: try commonKind(of: paths), bySplit: paths, source: completed)
     }
     if let name, dataDir == nil, name != "default" {
@@ -77,6 +77,21 @@ extension DataSource {
       return try files(listedIn: below(name), only: nil)
     }
     return try files(listedIn: below(dataDir), only: nil)
+  }
+
+  /// Of a dataset of the hub only the files that are wanted have been fetched.
+  private func present(_ files: [String: [String]]) throws -> [String: [String]] {
+    resolvedFolder == nil ? files : try wanted(files)
+  }
+
+  /// The files of the splits that are to be read.
+  /// - Throws: `TuneError` when there is no such split.
+  private func wanted(_ files: [String: [String]]) throws -> [String: [String]] {
+    let names = Set(try SplitSelection(split).parts.map(\.name))
+    if let other = names.filter({ files[$0] == nil }).min() {
+      throw DataFiles.unknownSplit(other, known: files.keys)
+    }
+    return files.filter { names.contains($0.key) }
   }
 
   private func files(listedIn folder: String, only wanted: Kind?) throws -> DataFiles {
@@ -160,7 +175,7 @@ extension DataSource {
 
   /// Which files of the hub's dataset are needed, as patterns whose `*` matches slashes too.
   /// - Parameter card: the text of its README.md; nil when it has none.
-  /// - Throws: `TuneError` for a broken card, and for a configuration that it does not list.
+  /// - Throws: `TuneError` for a broken card, a configuration that it does not list, or a split.
   package func hubPatterns(card: String?) throws -> [String] {
     func below(_ folder: String?, _ patterns: [String]) -> [String] {
       guard let folder, !folder.isEmpty, folder != "." else { return patterns }
@@ -170,13 +185,13 @@ extension DataSource {
     let all = kinds.flatMap { kind in
       ["*.\(kind)"] + DataFolder.packedExtensions.map { "*.\(kind).\($0)" }
     }
-    if !dataFiles.isEmpty { return below(dataDir, dataFiles.values.joined().sorted()) }
+    if !dataFiles.isEmpty { return below(dataDir, try wanted(dataFiles).values.joined().sorted()) }
     if dataDir != nil { return below(dataDir, all) }
     let parsed = try DatasetCard(text: card ?? "", file: "\(source)/README.md")
     guard let configuration = try parsed.configuration(named: name) else {
       return all
     }
-    let listed = configuration.dataFiles.map { $0.values.joined().sorted() } ?? all
+    let listed = try configuration.dataFiles.map { try wanted($0).values.joined().sorted() } ?? all
     return below(configuration.dataDir, listed)
   }
 }
