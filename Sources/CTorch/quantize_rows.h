@@ -1,6 +1,7 @@
 // The quantization formulas for one row or one group, sixteen numbers at a time in vectors of the
-// compiler's, which it makes of what the processor has; the rest of a row number by number. `T` is the tensor's own element type (float, BFloat): `round_to<T>` rounds
-// after an operation exactly where the reference, working in T, does.
+// compiler's, which it makes of what the processor has; the rest of a row number by number. `T` is the
+// tensor's own element type (float, BFloat): `round_to<T>` rounds after an operation exactly where the
+// reference, working in T, does.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -59,6 +60,7 @@ typedef float Lanes __attribute__((ext_vector_type(16)));
 typedef int32_t IntegerLanes __attribute__((ext_vector_type(16)));
 typedef uint32_t BitLanes __attribute__((ext_vector_type(16)));
 typedef uint16_t HalfLanes __attribute__((ext_vector_type(16)));
+typedef int16_t ShortLanes __attribute__((ext_vector_type(16)));
 typedef uint8_t ByteLanes __attribute__((ext_vector_type(16)));
 typedef int8_t SignedByteLanes __attribute__((ext_vector_type(16)));
 
@@ -153,9 +155,11 @@ struct RowScale {
   float scale, zero_point;
 };
 
-/// Asymmetric int8 of a row: its scale and zero point.
-template <class T>
-CT_INLINE RowScale row_scale(const T *__restrict x, int64_t n) {
+/// The smallest and the largest number of a row and 0, both NaN where one of them is.
+struct Extent {
+  float low, high;
+};
+CT_INLINE Extent extent(const float *__restrict x, int64_t n) {
   Lanes lows = 0.0f, highs = 0.0f, nans = 0.0f;
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
@@ -171,13 +175,48 @@ CT_INLINE RowScale row_scale(const T *__restrict x, int64_t n) {
     nan += nans[l];
   }
   for (; i < n; i++) {
-    float v = widen(x[i]);
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+    nan = x[i] != x[i] ? x[i] : nan;
+  }
+  return {low + nan, high + nan};
+}
+/// As integers, without being widened: with the other bits of negative numbers turned round, bfloat16's
+/// bits stand in the order of the numbers, and NaNs beyond the infinities at both ends.
+CT_INLINE Extent extent(const BFloat *__restrict x, int64_t n) {
+  ShortLanes lows = 0, highs = 0;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    ShortLanes v;
+    __builtin_memcpy(&v, x + i, sizeof v);
+    v ^= (v >> 15) & 0x7fff;
+    lows = __builtin_elementwise_min(lows, v);
+    highs = __builtin_elementwise_max(highs, v);
+  }
+  int16_t low = 0, high = 0;
+  const auto take = [&](int16_t v) CT_INLINE_LAMBDA {
     low = v < low ? v : low;
     high = v > high ? v : high;
-    nan = v != v ? v : nan;
+  };
+  for (int l = 0; l < kLanes; l++) take(lows[l]), take(highs[l]);
+  for (; i < n; i++) {
+    const auto v = static_cast<int16_t>(x[i].bits);
+    take(static_cast<int16_t>(v ^ ((v >> 15) & 0x7fff)));
   }
-  low += nan;
-  high += nan;
+  const auto number = [](int16_t v) CT_INLINE_LAMBDA {
+    return widen(BFloat{static_cast<uint16_t>(v ^ ((v >> 15) & 0x7fff))});
+  };
+  // Infinities of both signs are numbers; a NaN at one end is handed on to the other.
+  constexpr int16_t kInfinity = 0x7f80;
+  if (high > kInfinity) return {number(high), number(high)};
+  if (low < ~kInfinity) return {number(low), number(low)};
+  return {number(low), number(high)};
+}
+
+/// Asymmetric int8 of a row: its scale and zero point.
+template <class T>
+CT_INLINE RowScale row_scale(const T *__restrict x, int64_t n) {
+  const auto [low, high] = extent(x, n);
   float scale = round_to<T>(round_to<T>(high - low) / 255.0f);
   scale = scale < kLeastScale ? kLeastScale : scale;
   float at_low = round_to<T>(low / scale), at_high = round_to<T>(high / scale);
@@ -226,9 +265,8 @@ CT_INLINE void code_row(
   *offset = s.zero_point == s.zero_point ? static_cast<int32_t>(s.zero_point) + 128 : 0;
 }
 
-/// Symmetric codes of a group: `half` is 2^(bits-1); S is the dtype that holds the scale.
-template <class T, class S>
-CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
+/// The largest magnitude of a group; NaN where one of its numbers is.
+CT_INLINE float largest_magnitude(const float *__restrict w, int64_t n) {
   Lanes most = 0.0f, nans = 0.0f;
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
@@ -242,11 +280,34 @@ CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
     nan += nans[l];
   }
   for (; i < n; i++) {
-    float v = __builtin_fabsf(widen(w[i]));
+    float v = __builtin_fabsf(w[i]);
     largest = v > largest ? v : largest;
     nan = v != v ? v : nan;
   }
-  largest += nan;
+  return largest + nan;
+}
+/// Without its sign a bfloat16's bits stand in the order of magnitudes, NaNs last.
+CT_INLINE float largest_magnitude(const BFloat *__restrict w, int64_t n) {
+  HalfLanes most = 0;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    HalfLanes v;
+    __builtin_memcpy(&v, w + i, sizeof v);
+    most = __builtin_elementwise_max(most, v & 0x7fff);
+  }
+  uint16_t largest = 0;
+  for (int l = 0; l < kLanes; l++) largest = most[l] > largest ? most[l] : largest;
+  for (; i < n; i++) {
+    const auto v = static_cast<uint16_t>(w[i].bits & 0x7fff);
+    largest = v > largest ? v : largest;
+  }
+  return widen(BFloat{largest});
+}
+
+/// Symmetric codes of a group: `half` is 2^(bits-1); S is the dtype that holds the scale.
+template <class T, class S>
+CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
+  const float largest = largest_magnitude(w, n);
   float scale = round_to<T>(largest / (half - 0.5f));
   scale = scale < kLeastScale ? kLeastScale : scale;
   return round_to<S>(scale);
