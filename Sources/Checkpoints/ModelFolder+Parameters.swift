@@ -34,6 +34,9 @@ extension ModelFolder {
       rows, of: specification.name, inOrder: rowOrder(of: specification))
   }
 
+  /// Gives back the memory of what was read; it is read from the files again where it is needed.
+  package func releasePages() { files.forEach { $0.releasePages() } }
+
   /// A linear layer's codes and scales; nil where the folder holds its weight plain.
   package func quantized(_ specification: ParameterSpecification) throws -> QuantizedWeight? {
     try quantized(specification, rows: 0..<specification.shape[0])

@@ -23,6 +23,7 @@ final class RenamedWeights: WeightFile {
   func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
     try file.rows(rows, of: own[name] ?? name)
   }
+  func releasePages() { file.releasePages() }
 }
 
 /// `consolidated.00.pth`, `consolidated.01.pth`, ...: a model cut for as many devices.
@@ -36,6 +37,7 @@ final class JoinedShards: WeightFile {
   var names: [String] { shards[0].names }
   var metadata: [String: String] { [:] }
   var byteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }
+  func releasePages() { shards.forEach { $0.releasePages() } }
 
   /// - Parameter shards: at least one, in the order of their numbers, under Hugging Face's names.
   /// - Throws: `TuneError` `.checkpointMismatch` when they are not parts of one model.

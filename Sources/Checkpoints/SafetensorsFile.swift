@@ -24,6 +24,7 @@ package final class SafetensorsFile: WeightFile {
   }
 
   package var byteCount: Int { mapped.count }
+  func releasePages() { mapped.releasePages() }
   package func contains(_ name: String) -> Bool { positions[name] != nil }
   package func shape(of name: String) -> [Int]? { entry(name)?.shape }
   /// nil also for a type that tensors here cannot have.

@@ -24,6 +24,8 @@ protocol WeightFile: AnyObject, Sendable {
   func tensor(named name: String) throws -> Tensor
   /// Some of the rows (the first dimension), likewise.
   func rows(_ rows: Range<Int>, of name: String) throws -> Tensor
+  /// Gives back mapped memory that was read; tensors over it stay valid.
+  func releasePages()
 }
 
 extension MappedFile {

@@ -40,6 +40,12 @@ package final class MappedFile: @unchecked Sendable {
 
   deinit { if let base { munmap(base, count) } }
 
+  /// Gives the pages back; what is read later comes from the file again. What has been read and copied
+  /// would else count as this process's memory, and make that of others scarce.
+  package func releasePages() {
+    if let base { madvise(base, count, MADV_DONTNEED) }
+  }
+
   /// Valid while this object lives.
   package var bytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: base, count: count)

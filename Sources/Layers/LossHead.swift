@@ -5,9 +5,15 @@ import Quantization
 import Tensors
 
 package struct LossHead: Sendable {
-  /// Chunks that the labelled tokens are split into; torchtune's `num_output_chunks`.
+  /// Chunks that the labelled tokens are split into, torchtune's `num_output_chunks`; fewer where one
+  /// would have less than `leastRows`.
   package var chunkCount: Int
-  package init(chunkCount: Int = 8) { self.chunkCount = max(1, chunkCount) }
+  /// A product of few rows is slow, and their logits take no memory to speak of.
+  package var leastRows: Int
+  package init(chunkCount: Int = 8, leastRows: Int = 512) {
+    self.chunkCount = max(1, chunkCount)
+    self.leastRows = leastRows
+  }
 
   /// The slopes of the loss at the head's input and at the output weight.
   package struct Slopes {
@@ -75,9 +81,8 @@ package struct LossHead: Sendable {
   private func forChunks(
     _ rows: Int, vocabulary: Int, _ body: (_ start: Int, _ count: Int) -> Void
   ) {
-    let wanted = (rows + chunkCount - 1) / max(1, chunkCount)
-    let size = min(wanted, max(1, Self.mostLogits / vocabulary))
-    guard size > 0 else { return }
+    let wanted = max((rows + chunkCount - 1) / chunkCount, leastRows)
+    let size = max(1, min(wanted, Self.mostLogits / vocabulary))
     for start in stride(from: 0, to: rows, by: size).reversed() {
       body(start, min(size, rows - start))
     }

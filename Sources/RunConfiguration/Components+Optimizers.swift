@@ -104,7 +104,8 @@ extension Components {
 
   private static let lossArguments: [KeyDeclaration] = [
     .optional(
-      "num_output_chunks", .int(1...65_536), default: 8, "The chunks of the sequence"),
+      "num_output_chunks", .int(1...65_536), default: 8,
+      "The chunks of the sequence; fewer where one would have less than 512 tokens"),
     ignoredLabel,
   ]
 

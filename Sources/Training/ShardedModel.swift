@@ -29,6 +29,7 @@ package struct ShardedModel {
         let rows = piece.ownedRows(rank: group.rank)
         if !rows.isEmpty { target.copy(from: try folder.rows(parameter, rows)) }
       }
+      folder.releasePages()
       return shard
     }
   }

@@ -92,7 +92,7 @@ func walk(
   let reducer = GradientReducer(layouts: shards.map(\.layout), group: group) { unit, gradient in
     found[unit] = gradient
   }
-  let walker = Walker(toy.decoder, policy: policy)
+  let walker = Walker(toy.decoder, policy: policy, lossHead: LossHead(leastRows: 1))
   let sum = try walker.forwardBackward(input, numerics, seed: seed, pager: pager, reducer: reducer)
   var all: [Tensor] = []
   for unit in 0..<toy.units.count {

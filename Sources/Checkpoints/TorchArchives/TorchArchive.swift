@@ -10,6 +10,7 @@ final class TorchArchive: WeightFile {
   let names: [String]
   var metadata: [String: String] { [:] }
   var byteCount: Int { mapped.count }
+  func releasePages() { mapped.releasePages() }
   private let tensors: [String: Place]
   private let mapped: MappedFile
 
