@@ -35,7 +35,7 @@ extension ModelFolder {
   }
 
   /// Gives back the memory of what was read; it is read from the files again where it is needed.
-  package func releasePages() { files.forEach { $0.releasePages() } }
+  package func releasePages() { for file in files { file.releasePages() } }
 
   /// A linear layer's codes and scales; nil where the folder holds its weight plain.
   package func quantized(_ specification: ParameterSpecification) throws -> QuantizedWeight? {

@@ -37,7 +37,7 @@ final class JoinedShards: WeightFile {
   var names: [String] { shards[0].names }
   var metadata: [String: String] { [:] }
   var byteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }
-  func releasePages() { shards.forEach { $0.releasePages() } }
+  func releasePages() { for shard in shards { shard.releasePages() } }
 
   /// - Parameter shards: at least one, in the order of their numbers, under Hugging Face's names.
   /// - Throws: `TuneError` `.checkpointMismatch` when they are not parts of one model.
