@@ -220,14 +220,15 @@ void vector_products(
   split.reserve(static_cast<size_t>(x.m));
   for (int64_t m = 0; m < x.m; m++)
     split.emplace_back(x.codes + m * weights[0].k, x.offsets[m], weights[0]);
-  // Threads take pieces as they come to them: memory does not serve all of them equally fast.
-  const int64_t rows = ((1 << 16) / weights[0].k + kRows) / kRows * kRows;
+  // Threads take pieces as they come to them: memory does not serve all of them equally fast. Longer
+  // pieces lose less of what was asked for ahead, whose last rows another thread takes.
+  const int64_t rows = ((1 << 18) / weights[0].k + kRows) / kRows * kRows;
   int64_t pieces = 0;
   for (int i = 0; i < count; i++) pieces += (weights[i].n + rows - 1) / rows;
   std::atomic<int64_t> next{0};
-  // A thread is worth a few of them.
+  // A single piece is not worth a second thread.
   constexpr int64_t kMostThreads = 256;
-  parallel_for(0, kMostThreads, pieces * x.m < 8 ? kMostThreads : 1, [&](int64_t, int64_t) {
+  parallel_for(0, kMostThreads, pieces < 2 ? kMostThreads : 1, [&](int64_t, int64_t) {
     std::vector<float> memory(static_cast<size_t>(x.m * kRows));
     for (int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;) {
       int i = 0;

@@ -60,8 +60,9 @@ extension HubClient {
     _ selection: FileSelection = FileSelection(allowing: HubClient.dataFiles),
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> String {
-    let settings = try HubSettings(environment: environment)
-    return try blocking {
+    var settings = try HubSettings(environment: environment)
+    settings.takesOptions = false
+    return try blocking { [settings] in
       try await use(settings) {
         try await $0.folder(forDataset: id, revision: revision, selection)
       }

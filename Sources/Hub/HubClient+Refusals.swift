@@ -20,7 +20,7 @@ extension HubClient {
       return error(
         "the \(kind) '\(repository.id)' is gated: its owner wants its terms accepted",
         settings.token == nil
-          ? "Accept them on \(page), then give your token: --hf-token, or HF_TOKEN. Tokens: "
+          ? "Accept them on \(page), then give your token in \(settings.tokenPlaces). Tokens: "
             + "https://huggingface.co/settings/tokens"
           : "Accept them on \(page) with the account of your token, and check that the token may "
             + "read gated repositories.")
@@ -36,7 +36,8 @@ extension HubClient {
       return error(
         "the hub does not know the token that was sent",
         "It may have expired: make a new one at https://huggingface.co/settings/tokens. It comes "
-          + "from --hf-token, HF_TOKEN, HUGGING_FACE_HUB_TOKEN or the file `hf auth login` wrote.")
+          + "from \(settings.tokenPlaces), HUGGING_FACE_HUB_TOKEN or the file `hf auth login` wrote."
+      )
     case ("RepoNotFound", _), (_, 401), (_, 404):
       return error(
         "there is no \(kind) '\(repository.id)' on the Hugging Face Hub, or it is private",
@@ -45,7 +46,7 @@ extension HubClient {
       return error(
         "the hub forbids access to '\(repository.id)'",
         settings.token == nil
-          ? "Give a token with --hf-token, or in HF_TOKEN." : "Check what your token may read.")
+          ? "Give a token in \(settings.tokenPlaces)." : "Check what your token may read.")
     default:
       return error(
         "the hub refuses with status \(response.status)",
@@ -57,8 +58,15 @@ extension HubClient {
     let other = repository.kind == .model ? "dataset" : "model"
     let access =
       settings.token == nil
-      ? "For a private one give a token: --hf-token, or HF_TOKEN."
+      ? "For a private one give a token in \(settings.tokenPlaces)."
       : "Check that your token may read it."
-    return "Check the spelling; a \(other) needs --repo-type \(other). \(access)"
+    let spelling =
+      settings.takesOptions
+      ? "Check the spelling; a \(other) needs --repo-type \(other)." : "Check the spelling."
+    return "\(spelling) \(access)"
   }
+}
+
+extension HubSettings {
+  fileprivate var tokenPlaces: String { takesOptions ? "--hf-token or HF_TOKEN" : "HF_TOKEN" }
 }

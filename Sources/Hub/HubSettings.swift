@@ -8,6 +8,8 @@ package struct HubSettings: Sendable {
   /// Without a slash at the end.
   package var endpoint: URL
   package var token: String?
+  /// Whether whoever reads the errors gave options, as to `tune download`; a recipe's are variables only.
+  package var takesOptions = true
   package var isOffline: Bool
   /// The cache that huggingface_hub also uses: `datasets--owner--name/snapshots/...`.
   package var cacheFolder: String

@@ -1,8 +1,9 @@
 // Measures, on this machine, what is worth knowing before anything is made faster: the bridge, the
-// fake-quantize passes, linear layers and their products, whole training steps, answering, the tokenizer,
-// the start of a command. It prints one table each.
+// fake-quantize passes, linear layers and their products, whole training steps, answering, the
+// tokenizer, the start of a command. It prints one table each.
 //
-//   benchmarks [SECTION ...] [--cpu-time] [--python PYTHON --peer SCRIPT] [--llama-python PYTHON --llama SCRIPT]
+//   benchmarks [SECTION ...] [--cpu-time] [--python PYTHON --peer SCRIPT]
+//              [--llama-python PYTHON --llama SCRIPT]
 //
 // What is compared runs in turns in the same minute, and medians are printed, because other work on
 // the machine disturbs single timings. Nothing here is a test: no number makes it fail.

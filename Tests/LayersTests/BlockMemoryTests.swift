@@ -1,5 +1,6 @@
-// The arena of large CPU tensors: blocks do not overlap, whoever takes them, and no more is held than
-// was in use at once. Other tests use it at the same time: only what holds always is expected.
+// The arena of large CPU tensors: blocks do not overlap, whoever takes them, and at most a sixteenth more
+// is held than was in use at once. Other tests use it at the same time: only what holds always is
+// expected.
 import Dispatch
 import Essentials
 import Tensors
@@ -8,7 +9,7 @@ import Testing
 @Suite struct BlockMemoryTests {
   init() { Devices.configureProcess() }
 
-  @Test func blocksDoNotOverlapAndNoMoreIsHeldThanWasUsed() {
+  @Test func blocksDoNotOverlapAndLittleMoreIsHeldThanWasUsed() {
     DispatchQueue.concurrentPerform(iterations: 3) { thread in
       var random = MersenneTwister(seed: UInt64(thread))
       var held: [(tensor: Tensor, mark: Double)] = []
@@ -23,7 +24,7 @@ import Testing
           held.append((.full([count], mark), mark))
         }
         let memory = Devices.blockMemory
-        #expect(memory.inUse + memory.idle <= memory.mostInUse)
+        #expect(memory.inUse + memory.idle <= memory.mostInUse * 17 / 16)
       }
       for (tensor, mark) in held {
         #expect(tensor.amax(along: 0).item == mark && tensor.amin(along: 0).item == mark)

@@ -147,6 +147,8 @@ struct HubDatasetRunTests {
         }
         let missing = try await refusal(["dataset.source=owner/nothing"])
         #expect(missing.contains("owner/nothing") && missing.contains("HF_TOKEN"), "\(missing)")
+        // Options of `tune download` are none of `tune run`'s.
+        #expect(!missing.contains("--hf-token") && !missing.contains("--repo-type"), "\(missing)")
         let split = try await refusal(["dataset.split=validation"])
         #expect(split.contains("'validation'") && split.contains("test, train"), "\(split)")
         let revision = try await refusal(["dataset.revision=v9"])
