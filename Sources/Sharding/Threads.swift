@@ -4,7 +4,7 @@ import Synchronization
 
 /// Runs `body(0)` ... `body(count - 1)` on threads of their own and waits for all; throws the first
 /// error in rank order.
-func runThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
+package func runThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
   let errors = Mutex([Int: any Error]())
   let done = DispatchGroup()
   for rank in 0..<count {

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import Recipes
 import RunConfiguration
+import Sharding
 import Tensors
 import TestSupport
 import Testing
@@ -47,7 +48,7 @@ struct TrainingFolder: Sendable {
       overrides: ["log_level=CRITICAL"] + overrides)
     guard ranks > 1 else { return try runTraining(configuration, .single) }
     let port = try freePort()
-    try onThreads(ranks) { rank in
+    try runThreads(ranks) { rank in
       try runTraining(
         configuration,
         WorkerEnvironment(

@@ -1,24 +1,6 @@
-// Ranks of a recipe as threads, and a port for ranks to meet on.
+// A port for ranks to meet on.
 import Essentials
 import Foundation
-import Synchronization
-
-/// Runs `body` for each rank and throws the first rank's error.
-package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
-  let errors = Mutex([Int: any Error]())
-  let done = DispatchGroup()
-  for rank in 0..<count {
-    done.enter()
-    let thread = Thread {
-      do { try body(rank) } catch { errors.withLock { $0[rank] = error } }
-      done.leave()
-    }
-    thread.stackSize = 16 << 20
-    thread.start()
-  }
-  done.wait()
-  if let first = errors.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
-}
 
 /// A port of loopback that nobody listens on now.
 package func freePort() throws -> Int {
