@@ -17,7 +17,7 @@ test-interop: build
 build: bootstrap
 	swift build -c release
 
-# The reference and llama.cpp are fetched and built once; the table of whole runs takes an hour or more.
+# The reference and llama.cpp are fetched and built once; the table of whole runs takes about two hours.
 bench: build
 	scripts/bench-peer
 	scripts/bench

@@ -8,10 +8,12 @@
                          processes x threads
     --sequences N...     256 512
     --rounds N           runs of each contender, in turns (2)
-    --steps N            steps timed in a run, after two that are not (5)
-    --slow-steps N       the same where the processor has no bf16 products (1, after one); the
-                         reference takes minutes for each
+    --steps N            steps timed in a run, after two that are not (3)
     --batch N            samples a process (2)
+    --slow-steps N       timed steps of the reference in a run, after one that is not (5), in bf16 on
+                         a processor without products for it, which take it up to a minute a step
+    --slow-batch N       samples a process there, for both sides (1)
+    --slow-rounds N      runs of each contender there (1)
     --overlap            instead: one traced run of two processes, and the share of its collectives
                          that compute hides
 
@@ -125,6 +127,14 @@ class Run:
             time.sleep(0.01)
 
 
+def is_slow(row):
+    return row[0] == "bf16" and not has_bf16_products()
+
+
+def batch(options, row):
+    return options.slow_batch if is_slow(row) else options.batch
+
+
 def contender(options, side, qat, row, sequence, folder, extra=()):
     """The command and environment of one run."""
     dtype, saving, processes = row
@@ -134,7 +144,8 @@ def contender(options, side, qat, row, sequence, folder, extra=()):
     with open(path, "w") as file:
         file.write(configuration(
             folder=folder, peer=os.path.abspath(options.peer), qat=qat, dtype=dtype,
-            checkpointing=saving == "checkpointing", sequence=sequence, batch=options.batch,
+            checkpointing=saving == "checkpointing", sequence=sequence,
+            batch=batch(options, row),
         ))  # fmt: skip
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), HF_HUB_OFFLINE="1")
     environment["HF_DATASETS_CACHE"] = os.path.abspath(options.peer) + "/cache"
@@ -150,8 +161,10 @@ def contender(options, side, qat, row, sequence, folder, extra=()):
 
 
 def measure(options, side, qat, row, sequence):
-    slow = row[0] == "bf16" and not has_bf16_products()
+    slow = is_slow(row)
     warm, steps = (1, options.slow_steps) if slow and side == "reference" else (2, options.steps)
+    if slow and side == "ours":
+        steps = max(steps, options.slow_steps)
     folder = tempfile.mkdtemp(prefix="bench-steps-")
     try:
         command, environment, ranks = contender(options, side, qat, row, sequence, folder)
@@ -176,8 +189,8 @@ HEADER = (
 )
 
 
-def show(row, sequence, figures):
-    label = f"{row[0]} {row[1]} {row[2]} T={sequence}"
+def show(row, sequence, samples, figures):
+    label = f"{row[0]} {row[1]} {row[2]} {samples} x {sequence}"
     for qat in (False, True):
         ours, theirs = figures[("ours", qat)], figures.get(("reference", qat))
         text = f"{label:<34}{'QAT' if qat else 'plain':<9}|{ours.rate:7.0f}"
@@ -224,7 +237,9 @@ def options():
     parser.add_argument("--tune", default=".build/release/tune")
     parser.add_argument("--rows", nargs="*", default=[])
     parser.add_argument("--sequences", nargs="*", type=int, default=[256, 512])
-    for name, default in (("rounds", 2), ("steps", 5), ("slow-steps", 1), ("batch", 2)):
+    defaults = {"rounds": 2, "steps": 3, "batch": 2}
+    defaults |= {"slow-rounds": 1, "slow-steps": 5, "slow-batch": 1}
+    for name, default in defaults.items():
         parser.add_argument("--" + name, type=int, default=default)
     parser.add_argument("--overlap", action="store_true")
     return parser.parse_args()
@@ -247,14 +262,16 @@ def main():
             continue
         for sequence in o.sequences:
             runs = {}
-            for _, qat, side in itertools.product(range(o.rounds), (False, True), sides):
+            rounds = o.slow_rounds if is_slow(row) else o.rounds
+            for _, qat, side in itertools.product(range(rounds), (False, True), sides):
                 runs.setdefault((side, qat), []).append(measure(o, side, qat, row, sequence))
-            tokens = int(row[2].split("x")[0]) * o.batch * sequence
-            show(row, sequence, {key: Figures(values, tokens) for key, values in runs.items()})
+            samples = batch(o, row)
+            tokens = int(row[2].split("x")[0]) * samples * sequence
+            show(row, sequence, samples, {key: Figures(values, tokens) for key, values in runs.items()})
     if not has_bf16_products():
         print(
-            "No bf16 products in this processor: the reference's bf16 rows are of "
-            f"{o.slow_steps} steps a run after one."
+            "No bf16 products in this processor, so the reference takes up to a minute a step in "
+            f"bf16: those rows have {o.slow_batch} sample a process and {o.slow_rounds} run a side."
         )
 
 

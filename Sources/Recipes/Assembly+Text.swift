@@ -134,19 +134,17 @@ private func source(from section: Section) throws -> DataSource {
     }
     return source
   }
-  source.resolvedFolder = try folder(of: repository, source, section)
+  source.resolvedFolder = try folder(
+    of: repository, source, revision: section.optionalString("revision") ?? "main")
   return source
 }
 
 /// The dataset's card first, which says where its splits are, then the files that the split needs.
-private func folder(of repository: String, _ source: DataSource, _ section: Section) throws
-  -> String
-{
+func folder(of repository: String, _ source: DataSource, revision: String) throws -> String {
   let card = "README.md"
   func folder(_ patterns: [String]) throws -> String {
     try HubClient.folder(
-      forDataset: repository, revision: section.optionalString("revision") ?? "main",
-      FileSelection(allowing: patterns))
+      forDataset: repository, revision: revision, FileSelection(allowing: patterns))
   }
   var text: String?
   do {

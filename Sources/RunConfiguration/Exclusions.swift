@@ -9,13 +9,13 @@ enum Exclusions {
     if recipe != .quantize { rules.append(promptTemplate) }
     if recipe.isTraining {
       rules.append(profiler)
-      rules += [offloading, steppingInBackward, validation]
+      rules += [offloading, shardOffloading, steppingInBackward, validation]
       rules +=
         ["dataset", "dataset_val"].flatMap(dataRules) + [sequenceLength, momentum, rounding]
     }
     if recipe.isQAT { rules.append(qatNeedsItsQuantizer) }
     if recipe == .eleutherEval || recipe == .generate { rules.append(noQATQuantizer) }
-    if recipe == .eleutherEval { rules += [tasks, someText] }
+    if recipe == .eleutherEval { rules += evaluation }
     rules.append(groupSize)
     return rules
   }
@@ -110,6 +110,15 @@ enum Exclusions {
         remedy: "Set both to True.")
   }
 
+  private static let shardOffloading = Exclusion("fsdp_cpu_offload needs device cuda") { root in
+    guard root.bool("fsdp_cpu_offload"), !root.string("device").hasPrefix("cuda") else {
+      return nil
+    }
+    return root.error(
+      at: "fsdp_cpu_offload", "needs device cuda: a CPU's memory is host memory",
+      remedy: "Set it to False.")
+  }
+
   private static let steppingInBackward = Exclusion(
     "optimizer_in_bwd excludes gradient_accumulation_steps above 1 and clip_grad_norm"
   ) { root in
@@ -175,25 +184,6 @@ enum Exclusions {
     return quantizer.error(
       at: "_component_", "'\(quantizer.component ?? "")' is for training",
       remedy: "Use the quantizer of the same name without QAT.")
-  }
-
-  private static let tasks = Exclusion("the only task is wikitext") { root in
-    let tasks = root.strings("tasks")
-    guard let other = tasks.first(where: { $0 != "wikitext" }) else {
-      return tasks.isEmpty ? root.error(at: "tasks", "names no task") : nil
-    }
-    return root.error(
-      at: "tasks", "the task '\(other)' is not supported",
-      remedy: "Use wikitext: word and byte perplexity on the text of text_files.")
-  }
-
-  private static let someText = Exclusion("wikitext needs text_files or text_file") { root in
-    guard root.strings("text_files").isEmpty, root.optionalString("text_file") == nil else {
-      return nil
-    }
-    return root.error(
-      at: "text_files", "names no file to measure on",
-      remedy: "Give local text: text_files=[wiki.test.raw].")
   }
 
   private static let groupSize = Exclusion("the group size divides some layer") { root in

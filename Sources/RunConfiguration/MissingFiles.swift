@@ -37,6 +37,11 @@ extension ValidatedConfiguration {
     }
     if recipe == .eleutherEval {
       for file in root.textFiles() { check(file, root, "text_files") }
+      // Others may be datasets of the Hub.
+      for path in (root.stringMap("task_data") ?? [:]).values.sorted()
+      where path.hasPrefix("/") || path.hasPrefix(".") {
+        check(path, root, "task_data")
+      }
     }
     return problems
   }

@@ -21,7 +21,7 @@ extension RecipeName {
       case (false, false, true): self = .fullFinetuneSingleDevice
       case (false, false, false): self = .fullFinetuneDistributed
       }
-    } else if !keys.isDisjoint(with: ["tasks", "text_files", "text_file"]) {
+    } else if !keys.isDisjoint(with: ["tasks", "text_files", "text_file", "task_data"]) {
       self = .eleutherEval
     } else if !keys.isDisjoint(with: ["prompt", "max_new_tokens"]) {
       self = .generate

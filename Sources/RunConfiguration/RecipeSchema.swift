@@ -29,7 +29,7 @@ package enum RecipeSchema {
     case .qatLoraFinetuneDistributed:
       "Quantization-aware fine-tuning of adapters, sharded over processes"
     case .quantize: "Quantize a checkpoint and write it packed"
-    case .eleutherEval: "Measure the perplexity of a model on text"
+    case .eleutherEval: "Measure a model on tasks of lm-evaluation-harness"
     case .generate: "Generate text from a prompt"
     }
   }
@@ -113,6 +113,10 @@ package enum RecipeSchema {
     .optional(
       "enable_activation_offloading", .bool, default: false,
       "Move the inputs of blocks to host memory between forward and backward pass"),
+    .optional(
+      "fsdp_cpu_offload", .bool, default: false,
+      "Keep weights, gradients and optimizer state in host memory, and step there; the device holds "
+        + "the units that are being computed"),
   ]
 
   private static let reporting: [KeyDeclaration] = [
@@ -134,16 +138,25 @@ package enum RecipeSchema {
   private static let evaluation: [KeyDeclaration] = [
     .required("tokenizer", .component(.tokenizer), "Text to token ids"),
     postTrainingQuantizer,
-    .required("tasks", .list(.string), "What to measure: wikitext, perplexity on text_files"),
-    .nullable("limit", steps, "Use this many documents only"),
+    .required(
+      "tasks", .list(.string),
+      "What to measure, by lm-evaluation-harness's names: "
+        + EvaluationTask.names.joined(separator: ", ")),
+    .nullable("limit", steps, "Use this many documents or questions of a task only"),
     .optional(
       "max_seq_length", .int(2...Int.max), default: 4096, "The longest window of tokens"),
     .optional("batch_size", steps, default: 8, "Windows computed together"),
     .optional(
       "enable_kv_cache", .bool, default: true,
-      "Keep keys and values while generating; perplexity generates nothing"),
-    .optional("text_files", .list(.string), default: [], "Local text to measure on"),
+      "Keep keys and values while generating; none of the tasks generates"),
+    .optional(
+      "text_files", .list(.string), default: [],
+      "Local text for wikitext, in place of its dataset"),
     .nullable("text_file", .string, "One more file for text_files"),
+    .nullable(
+      "task_data", .mapOf(.string),
+      "By the name of a task, where its dataset is: a local folder or file, or another dataset of "
+        + "the Hub"),
     .fixed(
       "include_path", at: [.null], because: "Task definitions are not read from files."),
     .fixed(

@@ -37,6 +37,8 @@ package struct KeyDeclaration: Sendable, Equatable {
   /// A key of torchtune's that does nothing here: accepted at these values, which change nothing,
   /// and otherwise refused with the reason.
   package let onlyAt: [ConfigurationValue]?
+  /// Values of such a key that ask for what is so in any case: accepted, with a warning.
+  package let needless: [ConfigurationValue]
   /// What the key does; for a refused one the reason, a full sentence.
   package let summary: String
 
@@ -60,20 +62,24 @@ package struct KeyDeclaration: Sendable, Equatable {
 
   /// A key that must keep the first of `values` or one that means the same.
   package static func fixed(
-    _ name: String, at values: [ConfigurationValue], because reason: String
+    _ name: String, at values: [ConfigurationValue], orNeedless needless: [ConfigurationValue] = [],
+    because reason: String
   ) -> Self {
-    Self(name, .string, .defaultsTo(values[0]), isNullable: true, onlyAt: values, reason)
+    Self(
+      name, .string, .defaultsTo(values[0]), isNullable: true, onlyAt: values, needless: needless,
+      reason)
   }
 
   private init(
     _ name: String, _ type: ValueType, _ presence: Presence, isNullable: Bool,
-    onlyAt: [ConfigurationValue]?, _ summary: String
+    onlyAt: [ConfigurationValue]?, needless: [ConfigurationValue] = [], _ summary: String
   ) {
     self.name = name
     self.type = type
     self.presence = presence
     self.isNullable = isNullable
     self.onlyAt = onlyAt
+    self.needless = needless
     self.summary = summary
   }
 }

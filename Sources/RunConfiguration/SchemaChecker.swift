@@ -5,6 +5,8 @@ import Essentials
 
 struct SchemaChecker {
   private(set) var problems: [TuneError] = []
+  /// What is no mistake and does nothing.
+  private(set) var remarks: [TuneError] = []
 
   mutating func check(
     _ map: ConfigurationMap, keys: [KeyDeclaration], path: String = "",
@@ -75,7 +77,12 @@ struct SchemaChecker {
     _ entry: ConfigurationMap.Entry, _ key: KeyDeclaration, _ name: String
   ) -> (node: ConfigurationNode?, section: Section?, list: [Section]?) {
     if let allowed = key.onlyAt {
-      if !allowed.contains(where: { $0.means(entry.node.value) }) {
+      if key.needless.contains(where: { $0.means(entry.node.value) }) {
+        remarks.append(
+          TuneError(
+            .configuration, "does nothing here. " + key.summary,
+            at: entry.keyOrigin.location(of: name)))
+      } else if !allowed.contains(where: { $0.means(entry.node.value) }) {
         report(
           "is not supported at \(YAMLWriter.inline(entry.node.value))", name, entry.keyOrigin,
           remedy: key.summary + " Remove the key, or set it to \(YAMLWriter.inline(allowed[0])).")

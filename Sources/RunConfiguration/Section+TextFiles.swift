@@ -1,4 +1,4 @@
-// The text that an evaluation measures on, under either of its keys.
+// The text that the task wikitext measures on, under either of its keys.
 
 extension Section {
   /// `text_files`, and `text_file` where that is given.

@@ -15,7 +15,7 @@ enum TorchtuneOnly {
 
   static let training: [KeyDeclaration] = [
     .fixed(
-      "compile", at: [false, .null],
+      "compile", at: [false, .null], orNeedless: [true],
       because: "There is no compiler here: the kernels are fused already."),
     .fixed(
       "enable_fp8_training", at: [false], because: "Weights and gradients are of the run's dtype."),
@@ -31,8 +31,6 @@ enum TorchtuneOnly {
       ],
       because: "Embedding and output head are always sharding units of their own; other layers "
         + "belong to their block."),
-    .fixed(
-      "fsdp_cpu_offload", at: [false], because: "Shards stay on the device they train on."),
     .fixed(
       "fsdp_reshard_after_forward", at: [true],
       because: "A weight is whole only while its block is computed."),

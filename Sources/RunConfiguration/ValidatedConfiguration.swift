@@ -6,6 +6,8 @@ import Foundation
 package struct ValidatedConfiguration: Sendable {
   package let recipe: RecipeName
   package let root: Section
+  /// Keys that are accepted and do nothing: warnings.
+  package let remarks: [TuneError]
   /// As composed from file and overrides, interpolations resolved; without defaults.
   private let composed: ConfigurationMap
 
@@ -40,6 +42,7 @@ package struct ValidatedConfiguration: Sendable {
     if let problem = TuneError(configurationProblems: problems) { throw problem }
     self.recipe = recipe
     self.root = root
+    self.remarks = checker.remarks
     self.composed = composed
   }
 

@@ -91,9 +91,11 @@ extension ConfigurationValue {
       a.count == b.count && zip(a, b).allSatisfy { $0.value.means($1.value) }
     case (.map(let a), .map(let b)):
       a.keys == b.keys && a.entries.allSatisfy { b[$0.key]?.value.means($0.node.value) == true }
-    // Switches by name that are all off are off.
-    case (.bool(false), .map(let map)): map.entries.allSatisfy { $0.node.value == .bool(false) }
-    case (.map, .bool(false)): other.means(self)
+    // Switches by name are off when all of them are, and on when one is.
+    case (.bool(let isOn), .map(let map)):
+      map.entries.contains { $0.node.value == .bool(true) } == isOn
+        && map.entries.allSatisfy { [.bool(true), .bool(false)].contains($0.node.value) }
+    case (.map, .bool): other.means(self)
     default: self == other
     }
   }

@@ -5,23 +5,25 @@ import Tensors
 package final class GradientReducer {
   private let group: ProcessGroup
   private let layouts: [ShardLayout]
+  private let home: ShardHome
   private var flight: ReduceFlight?
   /// Called with a unit's summed gradient shard, in the order the units were handed in.
   private let retire: (_ unit: Int, _ gradient: Tensor) throws -> Void
 
   package init(
-    layouts: [ShardLayout], group: ProcessGroup,
+    layouts: [ShardLayout], group: ProcessGroup, home: ShardHome = .device,
     retire: @escaping (_ unit: Int, _ gradient: Tensor) throws -> Void
   ) {
     self.layouts = layouts
     self.group = group
+    self.home = home
     self.retire = retire
   }
 
   /// Starts the reduction of unit `index`, then waits for the one before and retires it.
   package func reduce(_ index: Int, _ gradients: [Tensor]) throws {
     let layout = layouts[index]
-    let whole = layout.scatterOrder(gradients)
+    let whole = home.returned(layout.scatterOrder(gradients))
     let next: ReduceFlight
     if group.worldSize == 1 {
       next = ReduceFlight(index, nil, whole)

@@ -1,5 +1,6 @@
 // The weight pager: a unit's weights are whole only while someone visits it, and the next unit's
-// all-gather is in flight meanwhile. At most two units are whole at a time.
+// all-gather is in flight meanwhile. At most two units are whole at a time. Shards may lie in host
+// memory: they are gathered there, and what is whole goes to the device.
 import Tensors
 
 /// Whole weights of one unit during a visit. When the value dies they are resharded.
@@ -11,14 +12,16 @@ package struct Whole: Sendable {
 package final class WeightPager {
   private let shards: [Shard]
   private let group: ProcessGroup
+  private let home: ShardHome
   private var flights: [Int: Flight] = [:]
   private var kept: [Int: KeptUnit] = [:]
   /// Units that are whole or in flight now, and the most there ever were.
   package private(set) var mostWholeUnits = 0
 
-  package init(_ shards: [Shard], group: ProcessGroup) {
+  package init(_ shards: [Shard], group: ProcessGroup, home: ShardHome = .device) {
     self.shards = shards
     self.group = group
+    self.home = home
   }
 
   /// The whole weights of unit `index`; the all-gather of unit `next` is started.
@@ -26,7 +29,7 @@ package final class WeightPager {
     let flight = try flights.removeValue(forKey: index) ?? start(index)
     if let next { try fetch(next) }
     mostWholeUnits = max(mostWholeUnits, flights.count + 1)
-    let gathered = try flight.land()
+    let gathered = home.visited(try flight.land())
     let wholes = shards[index].layout.wholes(of: gathered)
     return Whole(tensors: wholes.map { $0.dtype.isFloatingPoint ? $0.leaf() : $0 })
   }
@@ -39,7 +42,7 @@ package final class WeightPager {
   /// tensors, but `release` frees the memory under them and `refill` brings it back.
   package func takeKept(_ index: Int, thenFetch next: Int? = nil) throws -> Whole {
     let whole = try take(index, thenFetch: next)
-    if group.worldSize > 1 { kept[index] = KeptUnit(whole.tensors) }
+    if group.worldSize > 1 || home != .device { kept[index] = KeptUnit(whole.tensors) }
     return whole
   }
   package func release(_ index: Int) { kept[index]?.release() }
@@ -60,6 +63,22 @@ package final class WeightPager {
     let buffer = Tensor.empty([group.worldSize * shard.count], shard.dtype, on: shard.device)
     return Flight(try group.allGather(into: buffer, from: shard, label: "\(index)"), buffer)
   }
+}
+
+/// Where shards lie while no one visits their unit (`fsdp_cpu_offload`).
+package enum ShardHome: Sendable, Equatable {
+  /// Where they are computed with.
+  case device
+  /// In host memory, with gradients and optimizer state; a visit copies to this device.
+  case host(Device)
+
+  /// Gathered weights where the visit computes with them; its own copy of what is at home elsewhere.
+  func visited(_ gathered: Tensor) -> Tensor {
+    guard case .host(let device) = self else { return gathered }
+    return device == .cpu ? gathered.clone() : gathered.to(device)
+  }
+  /// Gradients, where they are reduced.
+  func returned(_ gradients: Tensor) -> Tensor { self == .device ? gradients : gradients.to(.cpu) }
 }
 
 /// An all-gather under way. A class, so that it can wait in a dictionary.
@@ -88,7 +107,8 @@ private struct KeptUnit {
   func release() { for alias in aliases { alias.resizeStorage(bytes: 0) } }
   func refill(from fresh: [Tensor]) {
     for (index, alias) in aliases.enumerated() {
-      alias.resizeStorage(bytes: bytes[index])
+      // Pieces of one process's unit are views of one storage, which is remade once.
+      if alias.storageByteCount != bytes[index] { alias.resizeStorage(bytes: bytes[index]) }
       alias.copy(from: fresh[index].detach())
     }
   }

@@ -51,7 +51,7 @@ enum LongText {
   }
 }
 
-/// What Python's `str.isspace` and `str.strip` take for a space.
+/// What Python's `str.isspace`, `str.strip` and `\s` take for a space.
 func isPythonSpace(_ scalar: UInt32) -> Bool {
   switch scalar {
   case 0x20, 0x09...0x0D, 0x1C...0x1F, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F,
@@ -61,9 +61,13 @@ func isPythonSpace(_ scalar: UInt32) -> Bool {
   }
 }
 
+extension Unicode.Scalar {
+  package var isPythonSpace: Bool { Text.isPythonSpace(value) }
+}
+
 extension String {
   /// Without the spaces at both ends, as Python's `str.strip` removes them.
-  var strippedLikePython: String {
+  package var strippedLikePython: String {
     let scalars = unicodeScalars
     guard let first = scalars.firstIndex(where: { !isPythonSpace($0.value) }),
       let last = scalars.lastIndex(where: { !isPythonSpace($0.value) })

@@ -10,20 +10,22 @@ package struct ShardedModel {
   package let configuration: DecoderConfiguration
   package let units: DecoderUnits
   package let group: ProcessGroup
-  /// One a unit, in `dtype` on the device.
+  package let home: ShardHome
+  /// One a unit, in `dtype` on the device, or in host memory where that is their home.
   package let shards: [Shard]
 
   /// Reads this rank's rows of every parameter; nothing else of the files is touched.
   package init(
     _ configuration: DecoderConfiguration, from folder: ModelFolder, dtype: DType,
-    on device: Device, group: ProcessGroup
+    on device: Device, group: ProcessGroup, home: ShardHome = .device
   ) throws {
+    self.home = home
     self.configuration = configuration
     self.group = group
     units = DecoderUnits(configuration)
     let layouts = units.layouts(worldSize: group.worldSize)
     shards = try zip(layouts, units.parameters).map { layout, parameters in
-      let flat = Tensor.zeros([layout.count], dtype, on: device)
+      let flat = Tensor.zeros([layout.count], dtype, on: home == .device ? device : .cpu)
       let shard = Shard(layout: layout, rank: group.rank, flat: flat)
       for ((piece, target), parameter) in zip(zip(layout.pieces, shard.pieces), parameters) {
         let rows = piece.ownedRows(rank: group.rank)

@@ -18,6 +18,7 @@ package final class UnitPager {
   private let shards: [Shard]
   private let units: DecoderUnits
   private let group: ProcessGroup
+  private let home: ShardHome
   private let exact: WeightPager
   private var coded: CodedUnits?
   private var codesAreStale = true
@@ -27,17 +28,20 @@ package final class UnitPager {
     max(exact.mostWholeUnits, coded?.pager.mostWholeUnits ?? 0)
   }
 
-  package init(_ shards: [Shard], _ units: DecoderUnits, group: ProcessGroup) {
+  package init(
+    _ shards: [Shard], _ units: DecoderUnits, group: ProcessGroup, home: ShardHome = .device
+  ) {
     self.shards = shards
     self.units = units
     self.group = group
-    exact = WeightPager(shards, group: group)
+    self.home = home
+    exact = WeightPager(shards, group: group, home: home)
   }
 
   /// Sees the weights in this way from now on.
   package func see(_ numerics: LinearNumerics) {
     self.numerics = numerics
-    guard let scheme = numerics.scheme, numerics.usesIntegers(on: shards[0].flat.device) else {
+    guard let scheme = numerics.scheme, numerics.usesIntegers(on: device) else {
       coded = nil
       return
     }
@@ -47,6 +51,10 @@ package final class UnitPager {
     }
     if codesAreStale { coded?.code(shards) }
     codesAreStale = false
+  }
+
+  private var device: Device {
+    if case .host(let device) = home { device } else { shards[0].flat.device }
   }
 
   /// The embedding's weight as it is; the gathering of unit `next` is started.

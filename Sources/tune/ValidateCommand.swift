@@ -36,7 +36,7 @@ struct ValidateCommand: ParsableCommand {
   func run() throws {
     let checked = try ValidatedConfiguration.load(
       recipe: try chosenRecipe(), config: config, overrides: overrides)
-    for problem in checked.missingFiles() { Console.printWarning(problem) }
+    for problem in checked.remarks + checked.missingFiles() { Console.printWarning(problem) }
     if let refusal = checked.recipe.refusal { Console.printWarning(refusal) }
     print("Config is well-formed!")
   }

@@ -68,9 +68,6 @@ struct BuiltinTests {
         "run_val_every_n_steps": .null, "batch_size_val": .string("${batch_size}"),
         "loss._component_": .string("torchtune.modules.loss.LinearCrossEntropyLoss"),
       ]) { _, new in new }
-    case "eleuther_evaluation":
-      differences["tasks"] = .list([.string("wikitext")])
-      differences["text_files"] = .list([.string("/tmp/wikitext-2-raw/wiki.test.raw")])
     default: break
     }
     return differences

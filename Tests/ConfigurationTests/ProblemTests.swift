@@ -116,17 +116,25 @@ struct ProblemTests {
   ]
 
   private static let other: [Case] = [
-    changed("compile=True"), changed("compile={model: True}"), changed("tensor_parallel_dim=2"),
+    changed("compile=max-autotune"), changed("compile={model: 1}"),
+    changed("tensor_parallel_dim=2"),
     changed("context_parallel_dim=2"), changed("data_parallel_replicate_dim=2"),
-    changed("data_parallel_shard_dim=2"), changed("fsdp_cpu_offload=True"),
+    changed("data_parallel_shard_dim=2"), changed("fsdp_cpu_offload=True", "device=cpu"),
     changed("fsdp_reshard_after_forward=False"), changed("ac_mode=selective"),
     changed("custom_sharded_layers=[layers.0]"), changed("collate_fn=my.function"),
     changed("enable_async_checkpointing=True"), changed("resize_token_embeddings=True"),
     changed("batch_size=x", "epochs=y", "quantizer.groupsize=z"),
     Case(config: "llama3/8B_qat_ful"), Case(config: "/nonexistent/x.yaml"),
     Case(
-      recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["tasks=[hellaswag]"]),
-    Case(recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["~text_files"]),
+      recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["tasks=[helaswag]"]),
+    Case(recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["tasks=[mmlu]"]),
+    Case(recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["tasks=[]"]),
+    Case(recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["text_files=[a.txt]"]),
+    Case(
+      recipe: .eleutherEval, config: "eleuther_evaluation", overrides: ["task_data={hellaswag: a}"]),
+    Case(
+      recipe: .eleutherEval, config: "eleuther_evaluation",
+      overrides: ["tasks=[wikitext]", "task_data={wikitext: a}", "text_file=b"]),
     Case(
       recipe: .generate, config: "generation",
       overrides: [

@@ -175,6 +175,21 @@ struct ValidationTests {
     _ = try load("compile={model: False, loss: False}", "custom_sharded_layers=[output]")
   }
 
+  @Test func whatIsNeedlessIsRemarked() throws {
+    func remarks(_ override: String) throws -> [TuneError] {
+      try ValidatedConfiguration.load(
+        recipe: .qatDistributed, config: "llama3/8B_qat_full", overrides: [override],
+        environment: [:]
+      ).remarks
+    }
+    for value in ["True", "{model: True, loss: False}"] {
+      let found = try remarks("compile=\(value)")
+      #expect(found.count == 1 && found.first?.location.key == "compile")
+    }
+    #expect(try remarks("compile=False").isEmpty)
+    #expect(try remarks("fsdp_cpu_offload=True").isEmpty)
+  }
+
   @Test func effectiveTextValidatesToTheSame() throws {
     let first = try ValidatedConfiguration.load(
       recipe: .qatDistributed, config: "llama3/8B_qat_full", overrides: ["seed=3"],

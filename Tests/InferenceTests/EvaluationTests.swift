@@ -97,7 +97,7 @@ import Training
     #expect(abs(likelihood.bytePerplexity - 2.225540928492468) < 1e-12)
     #expect(abs(likelihood.bitsPerByte - 1.1541560327111708) < 1e-12)
     #expect(
-      EvaluationTable.text(of: likelihood) == """
+      EvaluationTable.text(of: [TaskResult(likelihood)]) == """
         | Tasks  |Version|Filter|n-shot|    Metric     |   | Value  |   |Stderr|
         |--------|------:|------|-----:|---------------|---|-------:|---|------|
         |wikitext|      2|none  |     0|bits_per_byte  |↓  |  1.1542|±  |   N/A|

@@ -84,13 +84,13 @@ struct Toy {
 /// The walk on `rows` of the batch; whole gradients, gathered, in the order of `weights.all`.
 func walk(
   _ toy: Toy, _ input: StepInput, _ numerics: LinearNumerics, seed: Double, policy: BlockPolicy,
-  group: ProcessGroup = .single
+  group: ProcessGroup = .single, home: ShardHome = .device
 ) throws -> (loss: Double, gradients: [Tensor], mostWholeUnits: Int) {
   let shards = toy.shards(rank: group.rank, worldSize: group.worldSize)
-  let pager = UnitPager(shards, toy.units, group: group)
+  let pager = UnitPager(shards, toy.units, group: group, home: home)
   var found: [Int: Tensor] = [:]
-  let reducer = GradientReducer(layouts: shards.map(\.layout), group: group) { unit, gradient in
-    found[unit] = gradient
+  let reducer = GradientReducer(layouts: shards.map(\.layout), group: group, home: home) {
+    found[$0] = $1
   }
   let walker = Walker(toy.decoder, policy: policy, lossHead: LossHead(leastRows: 1))
   let sum = try walker.forwardBackward(input, numerics, seed: seed, pager: pager, reducer: reducer)

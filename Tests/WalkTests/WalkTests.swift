@@ -34,6 +34,30 @@ private let simulated = LinearNumerics.simulated(QuantizationScheme(groupSize: 3
     }
   }
 
+  /// Shards in host memory: the CPU stands for a device that is another than the host.
+  @Test(arguments: [1, 2], [BlockPolicy.recompute, .keep])
+  func shardsAtTheHostChangeNothing(worldSize: Int, policy: BlockPolicy) throws {
+    for numerics in [LinearNumerics.exact, fakeQuantized, simulated] {
+      for tied in [false, true] {
+        try ProcessGroup.inProcess(worldSize: worldSize) { group in
+          let toy = Toy(tied: tied)
+          let input = toy.input(rows: group.rank..<group.rank + 1)
+          let (there, here) = try (
+            walk(toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group),
+            walk(
+              toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group, home: .host(.cpu))
+          )
+          #expect(here.loss == there.loss)
+          #expect(here.mostWholeUnits <= max(2, there.mostWholeUnits))
+          for (index, (ours, theirs)) in zip(here.gradients, there.gradients).enumerated() {
+            #expect(
+              ours.isEqual(to: theirs), "gradient \(index), tied \(tied), \(numerics), \(policy)")
+          }
+        }
+      }
+    }
+  }
+
   @Test func packedRowsAttendWithinTheirSamples() throws {
     let toy = Toy(tied: false)
     // One row of two samples equals the two samples in rows of their own.

@@ -1,9 +1,10 @@
-// `tune run eleuther_eval`: word perplexity, byte perplexity and bits a byte of local text, as
-// EleutherAI's lm-evaluation-harness computes its wikitext task, of float and quantized models.
+// `tune run eleuther_eval`: tasks of EleutherAI's lm-evaluation-harness, as it computes them, of
+// float and quantized models: the perplexities of wikitext, and questions by multiple choice.
 //
-// A document is a page of a WikiText file (`wiki.test.raw`, recognized by its first heading and
-// cleaned as the harness does), a record of a JSON lines file, or the whole of any other file.
-// As in torchtune the text is encoded without BOS and the first token is predicted from BOS.
+// wikitext measures on its dataset or on local text. A document is then a page of a WikiText file
+// (`wiki.test.raw`, recognized by its first heading and cleaned as the harness does), a record of a
+// JSON lines file, or the whole of any other file. As in torchtune text is encoded without BOS,
+// and the first token of a document is predicted from BOS.
 import Essentials
 import Layers
 import RunConfiguration
@@ -14,51 +15,116 @@ import Training
 package func runEvaluate(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
   throws
 {
-  let likelihood = try measureLikelihood(configuration, environment)
-  RecipeLog(configuration.root).info(
-    "\(likelihood.documents) documents of \(likelihood.words) words, \(likelihood.bytes) bytes and "
-      + "\(likelihood.tokens) tokens; log likelihood \(decimal(likelihood.logLikelihood, 4)), "
-      + "perplexity by token \(decimal(likelihood.tokenPerplexity, 4))")
-  StandardStreams.output(EvaluationTable.text(of: likelihood))
+  let results = try EvaluationRun(configuration, environment).results()
+  StandardStreams.output(EvaluationTable.text(of: results))
 }
 
+/// The likelihood of the text that a configuration's task wikitext is measured on.
 package func measureLikelihood(
   _ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment
 ) throws -> Likelihood {
-  try refuseSeveralProcesses(.eleutherEval, environment)
-  Devices.configureProcess()
-  let root = configuration.root
-  let log = RecipeLog(root)
-  // The text first: it is quickly read, and its faults should not wait for the weights.
-  let documents = try locatingErrors(in: root) {
-    try EvaluationDocument.load(root.textFiles(), limit: root.optionalInt("limit"))
-  }
-  let tokenizer = try tokenizer(from: root.section("tokenizer"))
-  let decoder = decoderConfiguration(from: root.section("model"))
-  try check(tokenizer, fits: decoder, root.section("tokenizer"))
-  let length = windowLength(root, decoder.maximumSequenceLength, log)
-  try locatingErrors(in: root) {
-    try Evaluation.check(windowLength: length, positions: decoder.maximumSequenceLength)
-  }
-  let tokens = try documents.map { try tokenizer.encode($0.text) }
-  let model = try inferenceModel(from: root, log: log)
+  try EvaluationRun(configuration, environment).likelihood()
+}
 
-  let evaluation = try Evaluation(
-    model, windowLength: length, batchSize: root.int("batch_size"))
-  let total = tokens.reduce(0) { $0 + $1.count }
-  let bar = ProgressBar(label: "evaluating", total: total, unit: "tokens")
-  defer { bar.finish() }
-  let sums = try withGraph(false) {
-    try evaluation.logLikelihoods(of: tokens, prefix: tokenizer.bosID) { bar.advance(by: $0) }
+package struct EvaluationRun {
+  private let log: RecipeLog
+  private let data: [EvaluationTask: TaskData]
+  private let tokenizer: any Tokenizer
+  private let evaluation: Evaluation
+
+  /// Reads the data of all tasks, then the model.
+  package init(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
+    try refuseSeveralProcesses(.eleutherEval, environment)
+    Devices.configureProcess()
+    let root = configuration.root
+    log = RecipeLog(root)
+    // The data first: it is quickly read, and its faults should not wait for the weights.
+    data = try locatingErrors(in: root) {
+      try Dictionary(
+        uniqueKeysWithValues: root.evaluationTasks().map { ($0, try TaskData(of: $0, root)) })
+    }
+    tokenizer = try Recipes.tokenizer(from: root.section("tokenizer"))
+    let decoder = decoderConfiguration(from: root.section("model"))
+    try check(tokenizer, fits: decoder, root.section("tokenizer"))
+    let length = windowLength(root, decoder.maximumSequenceLength, log)
+    try locatingErrors(in: root) {
+      try Evaluation.check(windowLength: length, positions: decoder.maximumSequenceLength)
+    }
+    let model = try inferenceModel(from: root, log: log)
+    evaluation = try Evaluation(
+      model, windowLength: length, batchSize: root.int("batch_size"))
   }
-  var sum = Likelihood()
-  for (document, (tokens, logLikelihood)) in zip(documents, zip(tokens, sums)) {
-    sum.add(
-      Likelihood(
-        logLikelihood: logLikelihood, words: document.words, bytes: document.bytes,
-        tokens: tokens.count, documents: 1))
+
+  /// One a task, in the order of their names.
+  package func results() throws -> [TaskResult] {
+    try data.sorted { $0.key.rawValue < $1.key.rawValue }.map { task, data in
+      switch data {
+      case .documents(let documents):
+        let likelihood = try likelihood(of: documents)
+        log.info(
+          "\(likelihood.documents) documents of \(likelihood.words) words, \(likelihood.bytes) "
+            + "bytes and \(likelihood.tokens) tokens; log likelihood "
+            + "\(decimal(likelihood.logLikelihood, 4)), perplexity by token "
+            + decimal(likelihood.tokenPerplexity, 4))
+        return TaskResult(likelihood)
+      case .questions(let questions):
+        log.info(
+          "\(questions.count) questions with \(questions.reduce(0) { $0 + $1.choices.count }) "
+            + "answers of \(task.rawValue)")
+        return TaskResult(task, try scores(of: questions, task))
+      }
+    }
   }
-  return sum
+
+  func likelihood() throws -> Likelihood {
+    guard case .documents(let documents)? = data[.wikitext] else {
+      preconditionFailure("wikitext is none of the tasks")
+    }
+    return try likelihood(of: documents)
+  }
+
+  private func likelihood(of documents: [EvaluationDocument]) throws -> Likelihood {
+    let tokens = try documents.map { try tokenizer.encode($0.text) }
+    let total = tokens.reduce(0) { $0 + $1.count }
+    let bar = ProgressBar(label: "evaluating", total: total, unit: "tokens")
+    defer { bar.finish() }
+    let sums = try withGraph(false) {
+      try evaluation.logLikelihoods(of: tokens, prefix: tokenizer.bosID) { bar.advance(by: $0) }
+    }
+    var sum = Likelihood()
+    for (document, (tokens, logLikelihood)) in zip(documents, zip(tokens, sums)) {
+      sum.add(
+        Likelihood(
+          logLikelihood: logLikelihood, words: document.words, bytes: document.bytes,
+          tokens: tokens.count, documents: 1))
+    }
+    return sum
+  }
+
+  private func scores(of questions: [ChoiceQuestion], _ task: EvaluationTask) throws -> [(
+    metric: ChoiceMetric, score: MeanScore
+  )] {
+    let windows = try questions.map {
+      try $0.windows(tokenizer, length: evaluation.windowLength)
+    }
+    let owners = windows.enumerated().flatMap { index, windows in windows.map { _ in index } }
+    let bar = ProgressBar(label: task.rawValue, total: owners.count, unit: "answers")
+    defer { bar.finish() }
+    let values = try withGraph(false) {
+      try evaluation.logLikelihoods(
+        ofWindows: windows.flatMap(\.self),
+        naming: { "an answer to question \(owners[$0] + 1) of \(task.rawValue)" },
+        scored: { windows, _ in bar.advance(by: windows) })
+    }
+    var rest = values[...]
+    let likelihoods = windows.map { windows in
+      defer { rest = rest.dropFirst(windows.count) }
+      return Array(rest.prefix(windows.count))
+    }
+    return task.metrics.map { metric in
+      (metric, MeanScore(of: zip(questions, likelihoods).map(metric.value)))
+    }
+  }
 }
 
 /// `max_seq_length`; where it is only the default, no more than the model sees.

@@ -1,20 +1,58 @@
-// The result of an evaluation as the Markdown table that lm-evaluation-harness prints, so that what
+// The results of an evaluation as the Markdown table that lm-evaluation-harness prints, so that what
 // reads one reads the other.
+import RunConfiguration
 import Training
 
-package enum EvaluationTable {
-  package static func text(of likelihood: Likelihood) -> String {
-    let metrics = [
+/// What a task gave.
+package struct TaskResult: Sendable {
+  package struct Metric: Sendable {
+    package var name: String
+    package var value: Double
+    package var isBetterHigher: Bool
+    /// Nil where it is not known.
+    package var standardError: Double?
+  }
+  package var task: EvaluationTask
+  /// In the order of their names.
+  package var metrics: [Metric]
+
+  package init(_ likelihood: Likelihood) {
+    task = .wikitext
+    metrics = [
       ("bits_per_byte", likelihood.bitsPerByte), ("byte_perplexity", likelihood.bytePerplexity),
       ("word_perplexity", likelihood.wordPerplexity),
-    ]
+    ].map { Metric(name: $0, value: $1, isBetterHigher: false) }
+  }
+
+  package init(_ task: EvaluationTask, _ scores: [(metric: ChoiceMetric, score: MeanScore)]) {
+    self.task = task
+    metrics = scores.map { metric, score in
+      Metric(
+        name: metric.name, value: score.mean, isBetterHigher: true,
+        standardError: score.standardError)
+    }
+  }
+}
+
+package enum EvaluationTable {
+  package static func text(of results: [TaskResult]) -> String {
     var rows = [header]
-    for (index, (name, value)) in metrics.enumerated() {
-      let task = index == 0 ? ["wikitext", "2"] : ["", ""]
-      rows.append(task + ["none", "0", name, "↓", decimal(value, 4), "±", "   N/A"])
+    for result in results {
+      for (index, metric) in result.metrics.enumerated() {
+        let task = index == 0 ? [result.task.rawValue, "\(result.task.version)"] : ["", ""]
+        rows.append(
+          task + [
+            "none", "0", metric.name, metric.isBetterHigher ? "↑" : "↓", decimal(metric.value, 4),
+            "±", metric.standardError.map { decimal($0, 4) } ?? "   N/A",
+          ])
+      }
+    }
+    var isNumeric = numeric
+    isNumeric[header.count - 1] = results.allSatisfy {
+      $0.metrics.allSatisfy { $0.standardError != nil }
     }
     let widths = header.indices.map { column in max(3, rows.map { $0[column].count }.max() ?? 3) }
-    let rule = zip(widths, numeric).map { width, isNumeric in
+    let rule = zip(widths, isNumeric).map { width, isNumeric in
       String(repeating: "-", count: width - (isNumeric ? 1 : 0)) + (isNumeric ? ":" : "")
     }
     let lines =
@@ -22,7 +60,7 @@ package enum EvaluationTable {
       + rows.dropFirst().map { row in
         row.indices.map { column in
           let space = String(repeating: " ", count: widths[column] - row[column].count)
-          return numeric[column] ? space + row[column] : row[column] + space
+          return isNumeric[column] ? space + row[column] : row[column] + space
         }
       }
     return lines.map { "|" + $0.joined(separator: "|") + "|\n" }.joined()
@@ -31,7 +69,7 @@ package enum EvaluationTable {
   private static let header = [
     "Tasks", "Version", "Filter", "n-shot", "Metric", "", "Value", "", "Stderr",
   ]
-  /// Right-aligned columns.
+  /// Right-aligned columns; the last is one where it holds nothing but numbers.
   private static let numeric = [false, true, false, true, false, false, true, false, false]
 
   private static func centered(_ text: String, _ width: Int) -> String {

@@ -37,6 +37,7 @@ private func train(
 ) throws {
   let root = c.root
   let log = RecipeLog(root, rank: environment.rank)
+  for remark in c.remarks { log.warning(remark.description) }
 
   // Everything that can be wrong with files is found here, before any weight is read.
   let configuration = decoderConfiguration(from: root.section("model"))
@@ -53,7 +54,8 @@ private func train(
   let weights = try saved.map { try $0.weights() } ?? source
   try weights.check(against: configuration)
   let model = try ShardedModel(
-    configuration, from: weights, dtype: dtype(from: root), on: device, group: group)
+    configuration, from: weights, dtype: dtype(from: root), on: device, group: group,
+    home: root.bool("fsdp_cpu_offload") ? .host(device) : .device)
   let optimizer = optimizer(from: root.section("optimizer"), seed: seed)
   let saver = CheckpointSaver(
     outputFolder: checkpointer.string("output_dir"), source: source,

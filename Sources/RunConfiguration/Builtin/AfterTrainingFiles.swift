@@ -1,5 +1,4 @@
-// The configurations of what follows training: quantization, evaluation and generation. torchtune's
-// measure truthfulness, which is not built here; ours measures perplexity on local text.
+// The configurations of what follows training: quantization, evaluation and generation.
 
 extension BuiltinConfiguration {
   static let afterTraining: [BuiltinConfiguration] = [
@@ -16,9 +15,9 @@ extension BuiltinConfiguration {
       "eleuther_evaluation", .eleutherEval, output: "./",
       """
       \(model.tokenizerText)
-      # Perplexity by word and byte, as the wikitext task has it, on local text
-      tasks: ["wikitext"]
-      text_files: ["/tmp/wikitext-2-raw/wiki.test.raw"]
+      # Truthfulness, by multiple choice. For perplexity on text of yours:
+      #   tasks=[wikitext] text_files=[FILE]
+      tasks: ["truthfulqa_mc2"]
       limit: null
       max_seq_length: 4096
       batch_size: 8

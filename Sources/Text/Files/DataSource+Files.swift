@@ -173,6 +173,13 @@ extension DataSource {
     return source
   }
 
+  /// Whether the source is one file of this machine.
+  package var isFile: Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: source, isDirectory: &isFolder)
+      && !isFolder.boolValue
+  }
+
   /// Which files of the hub's dataset are needed, as patterns whose `*` matches slashes too.
   /// - Parameter card: the text of its README.md; nil when it has none.
   /// - Throws: `TuneError` for a broken card, a configuration that it does not list, or a split.

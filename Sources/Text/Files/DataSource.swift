@@ -70,6 +70,13 @@ package struct DataSource: Sendable, Equatable {
     return selected
   }
 
+  /// The first `limit` records that `split` selects, or all.
+  /// - Throws: as a dataset of them would.
+  package func firstRecords(_ limit: Int?) throws -> [Record] {
+    let all = try records()
+    return try (0..<min(all.count, limit ?? .max)).map(all.record)
+  }
+
   /// The same records, to be read in their order. They are counted now, and not kept.
   func streamedRecords() throws -> StreamedRecords {
     guard shuffleBufferSize > 0 else {

@@ -27,7 +27,7 @@ extension Record {
     return list
   }
 
-  func failure(_ message: String, remedy: String? = nil) -> TuneError {
+  package func failure(_ message: String, remedy: String? = nil) -> TuneError {
     TuneError(.data, "record \(number): \(message)", remedy: remedy, at: place)
   }
 

@@ -2,8 +2,8 @@
 import Essentials
 
 /// One record and where it came from.
-struct Record {
-  let fields: JSONObject
+package struct Record {
+  package let fields: JSONObject
   let file: String
   /// From 1, within its file.
   let number: Int

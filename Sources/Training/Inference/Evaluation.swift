@@ -103,30 +103,48 @@ package struct Evaluation: Sendable {
   package func logLikelihoods(
     of documents: [[Int32]], prefix: Int32, scored: (_ tokens: Int) -> Void = { _ in }
   ) throws -> [Double] {
-    var windows: [(document: Int, window: RollingWindow)] = []
+    var windows: [RollingWindow] = []
+    var owners: [Int] = []
     for (index, tokens) in documents.enumerated() {
-      windows += RollingWindow.windows(of: tokens, prefix: prefix, length: windowLength)
-        .map { (index, $0) }
+      let found = RollingWindow.windows(of: tokens, prefix: prefix, length: windowLength)
+      windows += found
+      owners += found.map { _ in index }
     }
+    let values = try logLikelihoods(
+      ofWindows: windows, naming: { "document \(owners[$0] + 1)" },
+      scored: { _, tokens in scored(tokens) })
+    return zip(owners, values).reduce(into: [Double](repeating: 0, count: documents.count)) {
+      $0[$1.0] += $1.1
+    }
+  }
+
+  /// The log likelihood of each window's targets.
+  /// - Parameters:
+  ///   - name: what a window belongs to, for the message when its likelihood is not a number.
+  ///   - scored: called after each batch with how many windows and tokens it scored.
+  package func logLikelihoods(
+    ofWindows windows: [RollingWindow], naming name: (Int) -> String,
+    scored: (_ windows: Int, _ tokens: Int) -> Void = { _, _ in }
+  ) throws -> [Double] {
     // Windows of like length share a batch, the longest first: a batch that does not fit into
     // memory fails at the start.
-    windows.sort {
-      ($0.window.input.count, $1.document) > ($1.window.input.count, $0.document)
+    let order = windows.indices.sorted {
+      (windows[$0].input.count, $1) > (windows[$1].input.count, $0)
     }
-    var sums = [Double](repeating: 0, count: documents.count)
-    for start in stride(from: 0, to: windows.count, by: batchSize) {
-      let batch = windows[start..<min(start + batchSize, windows.count)]
-      for (value, entry) in zip(logLikelihoods(of: batch.map(\.window)), batch) {
+    var values = [Double](repeating: 0, count: windows.count)
+    for start in stride(from: 0, to: order.count, by: batchSize) {
+      let batch = order[start..<min(start + batchSize, order.count)]
+      for (value, index) in zip(logLikelihoods(of: batch.map { windows[$0] }), batch) {
         guard value.isFinite else {
           throw TuneError(
-            .nonFinite, "the model's likelihood of document \(entry.document + 1) is not a number",
+            .nonFinite, "the model's likelihood of \(name(index)) is not a number",
             remedy: "The training that wrote the checkpoint may have diverged.")
         }
-        sums[entry.document] += value
+        values[index] = value
       }
-      scored(batch.reduce(0) { $0 + $1.window.targets.count })
+      scored(batch.count, batch.reduce(0) { $0 + windows[$1].targets.count })
     }
-    return sums
+    return values
   }
 
   /// Of windows of any lengths; the shorter ones are filled on the right, where no token looks.

@@ -2,6 +2,7 @@
 // with the corpus's tokenization undone, both as lm-evaluation-harness has them. Its numbers can be
 // compared only when these steps are the same, slips included.
 import Foundation
+import Text
 
 package enum WikitextPages {
   /// Whether a text is a WikiText file: it starts with a page's heading, ` = Title = `.
@@ -86,7 +87,7 @@ package enum WikitextPages {
 extension String {
   /// Left to right over Unicode scalars, as Python's `str.replace`; a `Character` would hide a
   /// space that a combining mark follows.
-  fileprivate func replacing(_ old: String, _ new: String) -> String {
+  func replacing(_ old: String, _ new: String) -> String {
     let (pattern, replacement) = (Array(old.utf8), Array(new.utf8))
     let source = Array(utf8)
     guard source.count >= pattern.count else { return self }
@@ -107,13 +108,6 @@ extension String {
     return String(decoding: result, as: UTF8.self)
   }
 
-  fileprivate var strippedLikePython: String {
-    var rest = unicodeScalars[...]
-    while let first = rest.first, first.isPythonSpace { rest.removeFirst() }
-    while let last = rest.last, last.isPythonSpace { rest.removeLast() }
-    return String(rest)
-  }
-
   /// `len(re.split(r"\s+", text))`: the stretches between white space, also empty ones at the ends.
   package var pythonWordCount: Int {
     var (count, inSpace) = (1, false)
@@ -123,17 +117,5 @@ extension String {
       inSpace = isSpace
     }
     return count
-  }
-}
-
-extension Unicode.Scalar {
-  /// Python's `str.isspace`, which `\s` follows.
-  fileprivate var isPythonSpace: Bool {
-    switch value {
-    case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F,
-      0x205F, 0x3000:
-      true
-    default: false
-    }
   }
 }
