@@ -144,7 +144,7 @@ let package = Package(
       "InferenceTests",
       [
         "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Tensors", "Text",
+        "Tensors", "Text", "TestSupport",
         "Essentials",
       ]),
     tests(

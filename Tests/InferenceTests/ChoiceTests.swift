@@ -1,10 +1,13 @@
 // Multiple-choice tasks against lm-evaluation-harness: what it asks about a record, its scores of given
 // likelihoods and its table; the windows by hand; and whole recipes.
+import Checkpoints
 import Essentials
 import Foundation
+import Layers
 import Quantization
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import Text
 import Training
@@ -151,6 +154,36 @@ import Training
         let expected = MeanScore(of: zip(questions, likelihoods).map(metric.value)).mean
         #expect(measured.name == metric.name)
         #expect(abs(measured.value - expected) < (isQuantized ? 0.05 : 1e-4), "\(result.task)")
+      }
+    }
+  }
+
+  /// The golden model of the checkpoints' tests, as torchtune reads it; windows that hold all of a
+  /// question, and shorter ones.
+  @Test(arguments: [512, 128])
+  func likelihoodsOfTorchtune(length: Int) throws {
+    let tiny = try TinyModel()
+    let tokenizer = try Llama3Tokenizer(
+      path: fixturePath("TextTests/Fixtures/tokenizer_tiny/tokenizer.model"))
+    let folder = try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
+    let configuration = DecoderConfiguration(
+      vocabularySize: 1056, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 128,
+      hiddenWidth: 256, maximumSequenceLength: 512)
+    let evaluation = try Evaluation(
+      InferenceModel(loading: folder, configuration, dtype: .float32, on: .cpu),
+      windowLength: length, batchSize: 4)
+    let fixtures = try #require(Bundle.module.resourceURL)
+    let recorded = try JSON.load(
+      path: fixtures.appendingPathComponent("Fixtures/likelihoods.json").path)
+    for task in Self.choiceTasks {
+      let expected = try #require(recorded["\(length)"]?[task.rawValue]?.array).compactMap(\.double)
+      let windows = try Self.questions(task, tiny).flatMap {
+        try $0.windows(tokenizer, length: length)
+      }
+      let values = try evaluation.logLikelihoods(ofWindows: windows, naming: { "\($0)" })
+      #expect(values.count == expected.count)
+      for (value, expected) in zip(values, expected) {
+        #expect(abs(value - expected) <= 1e-5 * abs(expected), "\(task)")
       }
     }
   }
