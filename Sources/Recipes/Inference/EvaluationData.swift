@@ -59,8 +59,10 @@ private func naming<R>(_ task: EvaluationTask, _ root: Section, _ body: () throw
       isGiven
       ? "The task \(task.rawValue) needs a copy of \(task.dataset.repository), or its "
         + "\(task.dataset.split) file."
-      : [error.remedy, "A copy of the dataset can be given: task_data={\(task.rawValue): FOLDER}."]
-        .compactMap(\.self).joined(separator: " ")
+      : [
+        error.remedy,
+        "A copy of \(task.dataset.repository) can be given: task_data={\(task.rawValue): FOLDER}.",
+      ].compactMap(\.self).joined(separator: " ")
     throw error
   }
 }
