@@ -188,6 +188,15 @@ import Training
     }
   }
 
+  /// Before any weight is read, with the line of the configuration.
+  @Test func anAnswerThatFitsNoWindow() throws {
+    let tiny = try TinyModel()
+    let configuration = try Self.configuration([.hellaSwag], tiny, "max_seq_length: 2")
+    try FileManager.default.removeItem(atPath: tiny.model)
+    let error = tuneError { _ = try EvaluationRun(configuration, .single) }
+    #expect(error?.location.key == "max_seq_length" && error?.location.line != nil)
+  }
+
   @Test func recordsThatAreNone() throws {
     let tiny = try TinyModel()
     func refusal(_ task: EvaluationTask, _ record: String) throws -> String {

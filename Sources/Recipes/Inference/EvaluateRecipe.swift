@@ -31,6 +31,8 @@ package struct EvaluationRun {
   private let data: [EvaluationTask: TaskData]
   private let tokenizer: any Tokenizer
   private let evaluation: Evaluation
+  /// The answers of each question in tokens.
+  private let windows: [EvaluationTask: [[RollingWindow]]]
 
   /// Reads the data of all tasks, then the model.
   package init(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
@@ -47,8 +49,13 @@ package struct EvaluationRun {
     let decoder = decoderConfiguration(from: root.section("model"))
     try check(tokenizer, fits: decoder, root.section("tokenizer"))
     let length = windowLength(root, decoder.maximumSequenceLength, log)
-    try locatingErrors(in: root) {
+    let (tokenizer, data) = (tokenizer, data)
+    windows = try locatingErrors(in: root) {
       try Evaluation.check(windowLength: length, positions: decoder.maximumSequenceLength)
+      return try data.compactMapValues { data in
+        guard case .questions(let questions) = data else { return nil }
+        return try questions.map { try $0.windows(tokenizer, length: length) }
+      }
     }
     let model = try inferenceModel(from: root, log: log)
     evaluation = try Evaluation(
@@ -104,9 +111,7 @@ package struct EvaluationRun {
   private func scores(of questions: [ChoiceQuestion], _ task: EvaluationTask) throws -> [(
     metric: ChoiceMetric, score: MeanScore
   )] {
-    let windows = try questions.map {
-      try $0.windows(tokenizer, length: evaluation.windowLength)
-    }
+    let windows = windows[task] ?? []
     let owners = windows.enumerated().flatMap { index, windows in windows.map { _ in index } }
     let bar = ProgressBar(label: task.rawValue, total: owners.count, unit: "answers")
     defer { bar.finish() }
