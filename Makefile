@@ -1,6 +1,6 @@
 # The two commands of the README, make demo and make test, and the steps they consist of.
 
-.PHONY: demo test test-interop build check format bench bootstrap interop
+.PHONY: demo test smoke test-interop build check format bench bootstrap interop
 
 demo: build
 	scripts/demo
@@ -9,6 +9,12 @@ demo: build
 test: bootstrap check interop
 	swift build --build-tests
 	swift test --skip-build
+	scripts/laws
+
+# The laws alone, with the kernels of every instruction set that this processor has.
+smoke: bootstrap
+	swift build --build-tests
+	scripts/laws
 
 # What takes too long for every run: a recipe of one's own, copied, changed, built and run.
 test-interop: build

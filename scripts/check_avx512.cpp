@@ -22,12 +22,14 @@ namespace emulated {
 struct CodedTokens;
 struct CodedWeight;
 enum class Stored;
-enum class InstructionSet;
+enum class InstructionSet : int32_t;
 void integer_product(
     const CodedTokens &, const CodedWeight &, void *, Stored, InstructionSet);
 // Few tokens would be multiplied by the AVX2 kernel of integer_vector.cpp: here they are not.
 bool has_vector_product(const CodedTokens &, const CodedWeight &, InstructionSet) { return false; }
-void vector_product(const CodedTokens &, const CodedWeight &, void *, Stored) { std::abort(); }
+void vector_products(const CodedTokens &, const CodedWeight *, void *const *, int, Stored) {
+  std::abort();
+}
 }  // namespace emulated
 
 namespace ct {
@@ -236,7 +238,7 @@ struct Kind {
     cases++, beside_avx2++;
     outputs += c.m * c.n;
     const Bits found =
-        ::outputs(o, c.stored, [&](void *y) { vector_product(o.x, o.w, y, c.stored); });
+        ::outputs(o, c.stored, [&](void *y) { vector_products(o.x, &o.w, &y, 1, c.stored); });
     compare(c, found, of_emulation(o, c.stored), "the emulated AVX-512 version");
   }
 

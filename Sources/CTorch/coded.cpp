@@ -13,68 +13,45 @@ using at::Tensor;
 
 namespace ct {
 
-#define CODING(T)                                                                                 \
-  CLONES static void code_rows_##T(                                                               \
-      const T *x, uint8_t *u, float *s, int32_t *o, int64_t rows, int64_t n) {                    \
-    for (int64_t r = 0; r < rows; r++) code_row(x + r * n, u + r * n, s + r, o + r, n);           \
-  }
-CODING(float)
-CODING(BFloat)
-
-#define WEIGHT_CODING(T, S)                                                                       \
-  CLONES static void code_weight_row_##T##_##S(                                                   \
-      const T *w, int8_t *q, uint8_t *packed, float *s, int64_t groups, int64_t group,            \
-      float half) {                                                                               \
-    quantize_groups<T, S>(w, q, s, groups, group, half);                                          \
-    if (packed) pack_nibbles(q, packed, groups *group);                                           \
-  }
-WEIGHT_CODING(float, float)
-WEIGHT_CODING(float, BFloat)
-WEIGHT_CODING(float, HalfPrecision)
-WEIGHT_CODING(BFloat, float)
-WEIGHT_CODING(BFloat, BFloat)
-WEIGHT_CODING(BFloat, HalfPrecision)
-
-#define DECODING(T, Stored)                                                                       \
-  CLONES static void decode_rows_##T##_##Stored(                                                  \
-      const uint8_t *u, int64_t stride, const float *s, const int32_t *o, Stored *y,              \
-      int64_t rows, int64_t n) {                                                                  \
-    for (int64_t r = 0; r < rows; r++) decode_row<T>(u + r * stride, s[r], o[r], y + r * n, n);   \
-  }                                                                                               \
-  CLONES static void decode_weight_row_##T##_##Stored(                                            \
-      const uint8_t *codes, int8_t *q, const float *s, Stored *y, int64_t groups, int64_t group,  \
-      bool packed) {                                                                              \
-    const int8_t *from = reinterpret_cast<const int8_t *>(codes);                                 \
-    if (packed) {                                                                                 \
-      unpack_nibbles(codes, q, groups *group);                                                    \
-      from = q;                                                                                   \
-    }                                                                                             \
-    for (int64_t g = 0; g < groups; g++)                                                          \
-      decode_group<T>(from + g * group, s[g], y + g * group, group);                              \
-  }
-DECODING(float, float)
-DECODING(BFloat, float)
-DECODING(BFloat, BFloat)
-
 namespace {
 
 template <class T>
-using CodeWeightRow =
-    void (*)(const T *, int8_t *, uint8_t *, float *, int64_t, int64_t, float);
+CT_INLINE void code_rows(const T *x, uint8_t *u, float *s, int32_t *o, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; r++) code_row(x + r * n, u + r * n, s + r, o + r, n);
+}
+
+template <class T, class S>
+CT_INLINE void code_weight_row(
+    const T *w, int8_t *q, uint8_t *packed, float *s, int64_t groups, int64_t group, float half) {
+  quantize_groups<T, S>(w, q, s, groups, group, half);
+  if (packed) pack_nibbles(q, packed, groups *group);
+}
+
+template <class T, class Stored>
+CT_INLINE void decode_rows(
+    const uint8_t *u, int64_t stride, const float *s, const int32_t *o, Stored *y, int64_t rows,
+    int64_t n) {
+  for (int64_t r = 0; r < rows; r++) decode_row<T>(u + r * stride, s[r], o[r], y + r * n, n);
+}
+
+template <class T, class Stored>
+CT_INLINE void decode_weight_row(
+    const uint8_t *codes, int8_t *q, const float *s, Stored *y, int64_t groups, int64_t group,
+    bool packed) {
+  const int8_t *from = reinterpret_cast<const int8_t *>(codes);
+  if (packed) {
+    unpack_nibbles(codes, q, groups *group);
+    from = q;
+  }
+  for (int64_t g = 0; g < groups; g++)
+    decode_group<T>(from + g * group, s[g], y + g * group, group);
+}
 
 template <class T>
-CodeWeightRow<T> weight_coder(at::ScalarType scale);
-template <>
-CodeWeightRow<float> weight_coder<float>(at::ScalarType scale) {
-  return scale == at::kHalf       ? code_weight_row_float_HalfPrecision
-         : scale == at::kBFloat16 ? code_weight_row_float_BFloat
-                                  : code_weight_row_float_float;
-}
-template <>
-CodeWeightRow<BFloat> weight_coder<BFloat>(at::ScalarType scale) {
-  return scale == at::kHalf       ? code_weight_row_BFloat_HalfPrecision
-         : scale == at::kBFloat16 ? code_weight_row_BFloat_BFloat
-                                  : code_weight_row_BFloat_float;
+auto weight_coder(at::ScalarType scale) {
+  return scale == at::kHalf       ? kernel<code_weight_row<T, HalfPrecision>>()
+         : scale == at::kBFloat16 ? kernel<code_weight_row<T, BFloat>>()
+                                  : kernel<code_weight_row<T, float>>();
 }
 
 template <class T>
@@ -122,11 +99,11 @@ TokenCodes code_tokens(const Tensor &given) {
   auto *offsets = static_cast<int32_t *>(result.offsets.mutable_data_ptr());
   parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
     if (is_float(x))
-      code_rows_float(
+      kernel<code_rows<float>>()(
           static_cast<const float *>(x.const_data_ptr()) + b * n, codes + b * n, scales + b,
           offsets + b, e - b, n);
     else
-      code_rows_BFloat(
+      kernel<code_rows<BFloat>>()(
           static_cast<const BFloat *>(x.const_data_ptr()) + b * n, codes + b * n, scales + b,
           offsets + b, e - b, n);
   });
@@ -181,15 +158,15 @@ Tensor decoded_columns(
       const float *scales = v.scales + n * v.scale_stride + first;
       auto *to = static_cast<char *>(y.mutable_data_ptr());
       if (dtype == at::kFloat)
-        decode_weight_row_float_float(
+        kernel<decode_weight_row<float, float>>()(
             codes, row.data(), scales, reinterpret_cast<float *>(to) + n * count, groups, v.group,
             v.is_packed());
       else if (stored == at::kFloat)
-        decode_weight_row_BFloat_float(
+        kernel<decode_weight_row<BFloat, float>>()(
             codes, row.data(), scales, reinterpret_cast<float *>(to) + n * count, groups, v.group,
             v.is_packed());
       else
-        decode_weight_row_BFloat_BFloat(
+        kernel<decode_weight_row<BFloat, BFloat>>()(
             codes, row.data(), scales, reinterpret_cast<BFloat *>(to) + n * count, groups, v.group,
             v.is_packed());
     }
@@ -206,15 +183,15 @@ Tensor decoded_columns(
   parallel_for(0, v.m, kGrainElements / count, [&](int64_t b, int64_t e) {
     const uint8_t *codes = v.codes + b * k + from;
     if (dtype == at::kFloat)
-      decode_rows_float_float(
+      kernel<decode_rows<float, float>>()(
           codes, k, v.scales + b, v.offsets + b, reinterpret_cast<float *>(to) + b * count, e - b,
           count);
     else if (stored == at::kFloat)
-      decode_rows_BFloat_float(
+      kernel<decode_rows<BFloat, float>>()(
           codes, k, v.scales + b, v.offsets + b, reinterpret_cast<float *>(to) + b * count, e - b,
           count);
     else
-      decode_rows_BFloat_BFloat(
+      kernel<decode_rows<BFloat, BFloat>>()(
           codes, k, v.scales + b, v.offsets + b, reinterpret_cast<BFloat *>(to) + b * count, e - b,
           count);
   });

@@ -80,15 +80,17 @@ struct LinearOfCodes : torch::autograd::Function<LinearOfCodes> {
 extern "C" {
 
 bool ct_has_integer_product(int32_t bits, int64_t group) {
-  return has_integer_product(bits, group) && best_instruction_set() != InstructionSet::portable;
+  return has_integer_product(bits, group) && instruction_set() >= InstructionSet::avx2;
 }
-int32_t ct_instruction_set(void) { return static_cast<int32_t>(chosen_instruction_set()); }
+int32_t ct_instruction_set(void) {
+  return value_or<int32_t>(-1, [] { return static_cast<int32_t>(chosen_instruction_set()); });
+}
 const char *ct_instruction_set_name(int32_t set) {
   return name_of(static_cast<InstructionSet>(set));
 }
 bool ct_choose_instruction_set(int32_t set) {
   const auto wanted = static_cast<InstructionSet>(set);
-  if (set < 0 || set > 2 || !has_instruction_set(wanted)) return false;
+  if (set < 0 || set >= kInstructionSets || !has_instruction_set(wanted)) return false;
   choose_instruction_set(wanted);
   return true;
 }

@@ -1,4 +1,4 @@
-// The integer product for each instruction set, and the choice among them at run time.
+// The integer product for each instruction set.
 #include "integer_product.h"
 
 #include <atomic>
@@ -207,44 +207,14 @@ void in_parallel(
 
 }  // namespace
 
-bool has_instruction_set(InstructionSet set) {
-#if defined(__x86_64__)
-  switch (set) {
-    case InstructionSet::portable: return true;
-    case InstructionSet::avx2: return __builtin_cpu_supports("avx2");
-    case InstructionSet::avx512_vnni:
-      return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512vnni");
-  }
-#endif
-  return set == InstructionSet::portable;
-}
-
-InstructionSet best_instruction_set() {
-  static const InstructionSet best =
-      has_instruction_set(InstructionSet::avx512_vnni) ? InstructionSet::avx512_vnni
-      : has_instruction_set(InstructionSet::avx2)      ? InstructionSet::avx2
-                                                       : InstructionSet::portable;
-  return best;
-}
-
 namespace {
 std::atomic<InstructionSet> &choice() {
-  static std::atomic<InstructionSet> chosen = best_instruction_set();
+  static std::atomic<InstructionSet> chosen = instruction_set();
   return chosen;
 }
 }  // namespace
 InstructionSet chosen_instruction_set() { return choice().load(std::memory_order_relaxed); }
 void choose_instruction_set(InstructionSet set) { choice().store(set, std::memory_order_relaxed); }
-
-const char *name_of(InstructionSet set) {
-  switch (set) {
-    case InstructionSet::portable: return "portable";
-    case InstructionSet::avx2: return "AVX2";
-    case InstructionSet::avx512_vnni: return "AVX-512 VNNI";
-  }
-  return "";
-}
 
 void integer_product(
     const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, InstructionSet set) {
@@ -256,7 +226,8 @@ void integer_product(
       name::product_block)
   switch (set) {
 #if defined(__x86_64__)
-    case InstructionSet::avx2: return RUN(avx2);
+    case InstructionSet::avx2:
+    case InstructionSet::avx512: return RUN(avx2);
     case InstructionSet::avx512_vnni: return RUN(avx512);
 #endif
     default: return RUN(portable);

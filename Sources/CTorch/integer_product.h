@@ -8,6 +8,8 @@
 #pragma once
 #include <cstdint>
 
+#include "instruction_set.h"
+
 namespace ct {
 
 /// Weight codes: two to a byte (code + 8, the even input in the low half), or one to a byte (int8).
@@ -41,12 +43,7 @@ inline bool has_integer_product(int64_t bits, int64_t group) {
   return bits >= 2 && bits <= 7 && group > 0 && group % 32 == 0 && group << (bits + 7) <= 1 << 24;
 }
 
-enum class InstructionSet { portable, avx2, avx512_vnni };
-/// The best that this processor has.
-InstructionSet best_instruction_set();
-bool has_instruction_set(InstructionSet set);
-const char *name_of(InstructionSet set);
-/// What products are computed with: the best, or what a test or benchmark has asked for.
+/// What integer products are computed with: the process's, or what a test or benchmark has chosen.
 InstructionSet chosen_instruction_set();
 void choose_instruction_set(InstructionSet set);
 

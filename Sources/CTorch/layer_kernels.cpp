@@ -16,44 +16,6 @@
 using namespace ct;
 using at::Tensor;
 
-// Overloads, one for each element type.
-#define KERNELS(T)                                                                               \
-  CLONES static void norm_kernel(                                                                \
-      const T *x, const float *w, T *y, float *roots, int64_t rows, int64_t n, float epsilon) {  \
-    norm_rows(x, w, y, roots, rows, n, epsilon);                                                 \
-  }                                                                                              \
-  CLONES static void norm_slope_kernel(                                                          \
-      const T *dy, const T *x, const float *w, const float *roots, T *dx, float *dw,             \
-      int64_t rows, int64_t n) {                                                                 \
-    norm_slope_rows(dy, x, w, roots, dx, dw, rows, n);                                           \
-  }                                                                                              \
-  CLONES static void gate_kernel(const T *gate, const T *up, T *y, int64_t n) {                  \
-    gate_elements(gate, up, y, n);                                                               \
-  }                                                                                              \
-  CLONES static void gate_slope_kernel(                                                          \
-      const T *dy, const T *gate, const T *up, T *dgate, T *dup, int64_t n) {                    \
-    gate_slope_elements(dy, gate, up, dgate, dup, n);                                            \
-  }                                                                                              \
-  CLONES static void turn_kernel(                                                                \
-      const T *x, const float *cosine, const float *sine, T *y, int64_t heads, int64_t stride,   \
-      int64_t pairs, float sign) {                                                               \
-    for (int64_t h = 0; h < heads; h++)                                                          \
-      turn_pairs(x + h * stride, cosine, sine, y + h * 2 * pairs, pairs, sign);                  \
-  }                                                                                              \
-  CLONES static float largest_kernel(const T *x, int64_t n) { return largest_of_row(x, n); }     \
-  CLONES static double terms_kernel(const T *x, float *terms, float largest, int64_t n) {        \
-    return sum_of_exponentials(x, terms, largest, n);                                            \
-  }                                                                                              \
-  CLONES static void softmax_slope_kernel(                                                       \
-      const float *terms, double sum, float seed, int64_t target, T *slopes, int64_t n) {        \
-    softmax_slopes(terms, sum, seed, target, slopes, n);                                         \
-  }
-KERNELS(float)
-KERNELS(BFloat)
-CLONES static void exponential_kernel(const float *x, float *y, int64_t n) {
-  for (int64_t i = 0; i < n; i++) y[i] = exponential(x[i]);
-}
-
 namespace {
 
 template <class T>
@@ -63,6 +25,21 @@ const T *elements(const Tensor &t) {
 template <class T>
 T *mutable_elements(const Tensor &t) {
   return static_cast<T *>(t.mutable_data_ptr());
+}
+
+template <class T>
+CT_INLINE void turn_heads(
+    const T *x, const float *cosine, const float *sine, T *y, int64_t heads, int64_t stride,
+    int64_t pairs, float sign) {
+  for (int64_t h = 0; h < heads; h++)
+    turn_pairs(x + h * stride, cosine, sine, y + h * 2 * pairs, pairs, sign);
+}
+CT_INLINE void exponentials(const float *x, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = exponential(x[i]);
+}
+
+CT_INLINE void square_roots(const float *x, float *y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = __builtin_sqrtf(x[i]);
 }
 
 /// Calls `body` with a value of the tensor's element type.
@@ -105,7 +82,7 @@ std::tuple<Tensor, Tensor> ct::rms_norm_rows(const Tensor &x, const Tensor &w, d
   with_elements_of(x, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, rows, kGrainElements / n, [&](int64_t b, int64_t e) {
-      norm_kernel(
+      kernel<norm_rows<T>>()(
           elements<T>(x) + b * n, elements<float>(w), mutable_elements<T>(y) + b * n,
           mutable_elements<float>(roots) + b, e - b, n, static_cast<float>(epsilon));
     });
@@ -124,7 +101,7 @@ std::tuple<Tensor, Tensor> ct::rms_norm_slopes(
     parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
       for (int64_t block = first; block < last; block++) {
         int64_t b = block * size, e = std::min(rows, b + size);
-        norm_slope_kernel(
+        kernel<norm_slope_rows<T>>()(
             elements<T>(dy) + b * n, elements<T>(x) + b * n, elements<float>(w),
             elements<float>(roots) + b, mutable_elements<T>(dx) + b * n,
             mutable_elements<float>(partial) + block * n, e - b, n);
@@ -139,7 +116,7 @@ Tensor ct::swiglu_elements(const Tensor &gate, const Tensor &up) {
   with_elements_of(gate, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
-      gate_kernel(elements<T>(gate) + b, elements<T>(up) + b, mutable_elements<T>(y) + b, e - b);
+      kernel<gate_elements<T>>()(elements<T>(gate) + b, elements<T>(up) + b, mutable_elements<T>(y) + b, e - b);
     });
   });
   return y;
@@ -151,7 +128,7 @@ std::tuple<Tensor, Tensor> ct::swiglu_slopes(
   with_elements_of(gate, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
-      gate_slope_kernel(
+      kernel<gate_slope_elements<T>>()(
           elements<T>(dy) + b, elements<T>(gate) + b, elements<T>(up) + b,
           mutable_elements<T>(dgate) + b, mutable_elements<T>(dup) + b, e - b);
     });
@@ -170,7 +147,7 @@ Tensor ct::turned_pairs(
     parallel_for(0, count, kGrainElements / row, [&](int64_t b, int64_t e) {
       for (int64_t i = b; i < e; i++) {
         int64_t angle = (i / tokens) * batch_angles + (i % tokens) * pairs;
-        turn_kernel(
+        kernel<turn_heads<T>>()(
             elements<T>(x) + (i / tokens) * x.stride(0) + (i % tokens) * x.stride(1),
             elements<float>(cosines) + angle, elements<float>(sines) + angle,
             mutable_elements<T>(y) + i * row, heads, x.stride(2), pairs, sign);
@@ -201,11 +178,11 @@ Tensor ct::cross_entropy_rows(
           if (to) std::fill(to + r * n, to + (r + 1) * n, T());
           continue;
         }
-        float largest = largest_kernel(row, n);
-        double sum = terms_kernel(row, terms.get(), largest, n);
+        float largest = kernel<largest_of_row<T>>()(row, n);
+        double sum = kernel<sum_of_exponentials<T>>()(row, terms.get(), largest, n);
         losses[static_cast<size_t>(r)] =
             std::log(sum) + static_cast<double>(largest) - static_cast<double>(widen(row[target[r]]));
-        if (to) softmax_slope_kernel(terms.get(), sum, seed, target[r], to + r * n, n);
+        if (to) kernel<softmax_slopes<T>>()(terms.get(), sum, seed, target[r], to + r * n, n);
       }
     });
   });
@@ -217,7 +194,17 @@ Tensor ct::cross_entropy_rows(
 Tensor ct::exponential_elements(const Tensor &x) {
   Tensor y = at::empty(x.sizes(), x.options());
   parallel_for(0, x.numel(), kGrainElements, [&](int64_t b, int64_t e) {
-    exponential_kernel(elements<float>(x) + b, mutable_elements<float>(y) + b, e - b);
+    kernel<exponentials>()(elements<float>(x) + b, mutable_elements<float>(y) + b, e - b);
+  });
+  return y;
+}
+
+Tensor ct::square_root(const Tensor &given) {
+  if (!given.is_cpu() || given.scalar_type() != at::kFloat || given.requires_grad())
+    return at::sqrt(given);
+  Tensor x = given.contiguous(), y = at::empty(x.sizes(), x.options());
+  parallel_for(0, x.numel(), kGrainElements, [&](int64_t b, int64_t e) {
+    kernel<square_roots>()(elements<float>(x) + b, mutable_elements<float>(y) + b, e - b);
   });
   return y;
 }

@@ -32,6 +32,9 @@ at::Tensor cross_entropy_rows(
     const at::Tensor &logits, const at::Tensor &targets, int64_t ignore, float seed,
     const at::Tensor &slopes);
 
+/// The nearest number to the square root, on the CPU in fp32 too: there libtorch's (MKL's) differs by
+/// an ulp from processor to processor.
+at::Tensor square_root(const at::Tensor &x);
 /// e^x, fp32.
 at::Tensor exponential_elements(const at::Tensor &x);
 

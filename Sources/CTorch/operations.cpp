@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include "bridge.h"
+#include "layer_kernels.h"
 #include "products.h"
 
 using namespace ct;
@@ -84,7 +85,7 @@ UNARY(neg, at::neg(a))
 UNARY(abs, at::abs(a))
 UNARY(exp, at::exp(a))
 UNARY(log, at::log(a))
-UNARY(sqrt, at::sqrt(a))
+UNARY(sqrt, square_root(a))
 UNARY(rsqrt, at::rsqrt(a))
 UNARY(reciprocal, at::reciprocal(a))
 UNARY(sin, at::sin(a))

@@ -15,20 +15,14 @@
 #include "codebook.h"
 #include "parallel.h"
 #include "quantize_rows.h"
+#include "row_kernels.h"
 
 using namespace ct;
 using at::Tensor;
 
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-
 namespace {
 
 constexpr float kLeastBlockScale = 1e-12f;
-constexpr int64_t kGrainElements = 32768;
 
 struct Coefficients {
   float rate, decay, mean_weight, square_weight, mean_correction, root_correction, epsilon;
@@ -102,7 +96,6 @@ struct Moment {
   const Codebook *book;
 };
 
-// Only builtins inside: clang does not emit inline functions that only cloned functions use.
 CT_INLINE uint32_t bits_of(float x) { return __builtin_bit_cast(uint32_t, x); }
 CT_INLINE uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
@@ -146,16 +139,6 @@ CT_INLINE void step_blocks(
     quantize_block(square, largest_square, v.codes, v.scales + b, n, *v.book);
   }
 }
-
-// A clone is made of a plain function, not of a template: hence a name for each element type.
-#define STEP_KERNEL(T)                                                                          \
-  CLONES void step_blocks_##T(                                                                  \
-      T *p, const float *grad, Moment m, Moment v, int64_t blocks, int64_t n,                   \
-      const Coefficients &c, float *mean, float *square) {                                      \
-    step_blocks(p, grad, m, v, blocks, n, c, mean, square);                                     \
-  }
-STEP_KERNEL(float)
-STEP_KERNEL(BFloat)
 
 /// The tensors of one 8-bit step, checked.
 struct EightBitStep {
@@ -273,9 +256,9 @@ bool ct_adamw_8bit_(
         retained(v_scales), block, Coefficients(options)};
     step.check();
     if (step.p.is_cpu() && step.p.scalar_type() == at::kFloat)
-      step.run_fused<float>(step_blocks_float);
+      step.run_fused<float>(kernel<step_blocks<float>>());
     else if (step.p.is_cpu() && step.p.scalar_type() == at::kBFloat16)
-      step.run_fused<BFloat>(step_blocks_BFloat);
+      step.run_fused<BFloat>(kernel<step_blocks<BFloat>>());
     else
       step.run_by_ops();
   });

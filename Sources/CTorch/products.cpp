@@ -1,6 +1,8 @@
 // Products of linear layers and their slopes; products.h says why they are not libtorch's alone.
 #include "products.h"
 
+#include "instruction_set.h"
+
 using at::Tensor;
 
 namespace ct {
@@ -24,6 +26,14 @@ Tensor columns_of(const Factor &f, int64_t from, int64_t count, at::ScalarType c
   return f.dense.narrow(1, from, count).to(computed);
 }
 
+/// The columns of all factors, one below the other.
+Tensor joined_columns(
+    const std::vector<Factor> &factors, int64_t from, int64_t count, at::ScalarType computed) {
+  std::vector<Tensor> columns;
+  for (const Factor &f : factors) columns.push_back(columns_of(f, from, count, computed));
+  return at::cat(columns, 0);
+}
+
 /// How many columns of a factor with `rows` rows are made at a time.
 int64_t tile_columns(int64_t rows, int64_t columns, int64_t group) {
   const int64_t wanted = std::max<int64_t>(kTileElements / std::max<int64_t>(rows, 1), 256);
@@ -36,10 +46,8 @@ int64_t group_of(const Factor &f) { return f.weight ? f.weight->group : 1; }
 
 bool lacks_product(const Tensor &t) {
 #if defined(__x86_64__)
-  static const bool has_vectors = __builtin_cpu_supports("avx512bw") &&
-                                  __builtin_cpu_supports("avx512vl") &&
-                                  __builtin_cpu_supports("avx512dq");
-  return !has_vectors && t.is_cpu() && t.scalar_type() == at::kBFloat16;
+  return t.is_cpu() && t.scalar_type() == at::kBFloat16 &&
+         instruction_set() < InstructionSet::avx512;
 #else
   (void)t;
   return false;
@@ -79,9 +87,13 @@ int64_t Factor::columns() const {
 Tensor slope_at_input(const std::vector<Tensor> &grads, const std::vector<Factor> &weights) {
   const at::ScalarType dtype = grads[0].scalar_type(), computed = computed_in(grads[0]);
   if (grads.size() == 1 && is_ready(weights[0], computed)) return at::mm(grads[0], weights[0].dense);
+  // bf16 sums are rounded once: several bf16 products are one product over all their outputs.
+  const bool joins = grads.size() > 1 && computed == at::kBFloat16;
   std::vector<Tensor> factors;
   int64_t rows = 0;
-  for (const Tensor &g : grads) factors.push_back(g.to(computed));
+  if (joins) factors.push_back(at::cat(grads, 1));
+  else
+    for (const Tensor &g : grads) factors.push_back(g.to(computed));
   for (const Factor &w : weights) rows = std::max(rows, w.rows());
   const int64_t columns = weights[0].columns(), tile = tile_columns(rows, columns, group_of(weights[0]));
   Tensor slope = at::empty({grads[0].size(0), columns}, grads[0].options());
@@ -90,7 +102,8 @@ Tensor slope_at_input(const std::vector<Tensor> &grads, const std::vector<Factor
     Tensor target = slope.narrow(1, k, count);
     Tensor sum = dtype == computed ? target : at::empty({slope.size(0), count}, slope.options().dtype(computed));
     for (size_t i = 0; i < factors.size(); i++) {
-      Tensor weight = columns_of(weights[i], k, count, computed);
+      Tensor weight = joins ? joined_columns(weights, k, count, computed)
+                            : columns_of(weights[i], k, count, computed);
       if (i) sum.addmm_(factors[i], weight);
       else at::mm_out(sum, factors[i], weight);
     }
@@ -109,13 +122,18 @@ Tensor slope_at_weight(const Tensor &grad, const Factor &x, Tensor sum) {
           sum.scalar_type() == dtype && x.rows() == grad.size(0),
       "the slope at a weight does not fit");
   const Tensor factor = grad.to(computed).t();
-  // Without anything to convert one product does.
+  // A bf16 product is rounded before it is added, as autograd does: adding inside the product would
+  // round once. Both are bf16 arithmetic, and processors must not differ in it.
+  const bool rounds_first = dtype != computed || (adds && dtype == at::kBFloat16);
+  // With nothing to convert or to round, one product does.
   const int64_t tile =
-      is_ready(x, computed) && dtype == computed ? columns : tile_columns(std::max(x.rows(), grad.size(1)), columns, 1);
+      is_ready(x, computed) && !rounds_first
+          ? columns
+          : tile_columns(std::max(x.rows(), grad.size(1)), columns, 1);
   for (int64_t k = 0; k < columns; k += tile) {
     const int64_t count = std::min(tile, columns - k);
     Tensor target = sum.narrow(1, k, count), numbers = columns_of(x, k, count, computed);
-    if (dtype != computed) {
+    if (rounds_first) {
       Tensor rounded = at::mm(factor, numbers).to(dtype);
       if (adds) target.add_(rounded);
       else target.copy_(rounded);

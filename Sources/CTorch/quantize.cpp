@@ -12,36 +12,6 @@
 using namespace ct;
 using at::Tensor;
 
-#define ROW_KERNELS(T)                                                                           \
-  CLONES static void fake_rows_##T(const T *x, T *y, int64_t rows, int64_t n) {                  \
-    for (int64_t r = 0; r < rows; r++) fake_quantize_row(x + r * n, y + r * n, n);               \
-  }                                                                                              \
-  CLONES static void code_rows_##T(                                                              \
-      const T *x, int8_t *q, float *s, float *z, int64_t rows, int64_t n) {                      \
-    for (int64_t r = 0; r < rows; r++) quantize_row(x + r * n, q + r * n, s + r, z + r, n);      \
-  }                                                                                              \
-  CLONES static void dequantize_##T(                                                             \
-      const int8_t *q, const float *s, T *y, int64_t groups, int64_t group) {                    \
-    dequantize_groups(q, s, y, groups, group);                                                   \
-  }
-#define GROUP_KERNELS(T, S)                                                                      \
-  CLONES static void fake_groups_##T##_##S(                                                      \
-      const T *w, T *y, int64_t groups, int64_t group, float half) {                             \
-    fake_quantize_groups<T, S>(w, y, groups, group, half);                                       \
-  }                                                                                              \
-  CLONES static void code_groups_##T##_##S(                                                      \
-      const T *w, int8_t *q, float *s, int64_t groups, int64_t group, float half) {              \
-    quantize_groups<T, S>(w, q, s, groups, group, half);                                         \
-  }
-ROW_KERNELS(float)
-ROW_KERNELS(BFloat)
-GROUP_KERNELS(float, float)
-GROUP_KERNELS(float, BFloat)
-GROUP_KERNELS(float, HalfPrecision)
-GROUP_KERNELS(BFloat, float)
-GROUP_KERNELS(BFloat, BFloat)
-GROUP_KERNELS(BFloat, HalfPrecision)
-
 float ct::round_to_half(float v) { return static_cast<float>(static_cast<at::Half>(v)); }
 
 namespace {
@@ -60,29 +30,26 @@ T *mutable_elements(const Tensor &t) {
 }
 
 template <class T>
-using FakeGroups = void (*)(const T *, T *, int64_t, int64_t, float);
+CT_INLINE void fake_rows(const T *x, T *y, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; r++) fake_quantize_row(x + r * n, y + r * n, n);
+}
 template <class T>
-using CodeGroups = void (*)(const T *, int8_t *, float *, int64_t, int64_t, float);
+CT_INLINE void code_rows(const T *x, int8_t *q, float *s, float *z, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; r++) quantize_row(x + r * n, q + r * n, s + r, z + r, n);
+}
 
 template <class T>
-FakeGroups<T> fake_groups(at::ScalarType scale);
+auto fake_groups(at::ScalarType scale) {
+  return scale == at::kHalf       ? kernel<fake_quantize_groups<T, HalfPrecision>>()
+         : scale == at::kBFloat16 ? kernel<fake_quantize_groups<T, BFloat>>()
+                                  : kernel<fake_quantize_groups<T, float>>();
+}
 template <class T>
-CodeGroups<T> code_groups(at::ScalarType scale);
-#define CHOOSE(T)                                                                               \
-  template <>                                                                                   \
-  FakeGroups<T> fake_groups<T>(at::ScalarType s) {                                              \
-    return s == at::kHalf       ? fake_groups_##T##_HalfPrecision                                        \
-           : s == at::kBFloat16 ? fake_groups_##T##_BFloat                                    \
-                                : fake_groups_##T##_float;                                      \
-  }                                                                                             \
-  template <>                                                                                   \
-  CodeGroups<T> code_groups<T>(at::ScalarType s) {                                              \
-    return s == at::kHalf       ? code_groups_##T##_HalfPrecision                                        \
-           : s == at::kBFloat16 ? code_groups_##T##_BFloat                                    \
-                                : code_groups_##T##_float;                                      \
-  }
-CHOOSE(float)
-CHOOSE(BFloat)
+auto code_groups(at::ScalarType scale) {
+  return scale == at::kHalf       ? kernel<quantize_groups<T, HalfPrecision>>()
+         : scale == at::kBFloat16 ? kernel<quantize_groups<T, BFloat>>()
+                                  : kernel<quantize_groups<T, float>>();
+}
 
 void check_group(const Tensor &w, int64_t bits, int64_t group) {
   TORCH_CHECK(bits >= 2 && bits <= 8, "bits must be 2 to 8, not ", bits);
@@ -95,10 +62,10 @@ void fake_quantize_all(
     const Tensor &w, const Tensor &y, int64_t bits, int64_t group, at::ScalarType scale) {
   const T *from = elements<T>(w);
   T *to = mutable_elements<T>(y);
-  auto kernel = fake_groups<T>(scale);
+  auto round = fake_groups<T>(scale);
   float half = static_cast<float>(1 << (bits - 1));
   parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
-    kernel(from + b * group, to + b * group, e - b, group, half);
+    round(from + b * group, to + b * group, e - b, group, half);
   });
 }
 
@@ -109,10 +76,10 @@ void quantize_all(
   const T *from = elements<T>(w);
   int8_t *to = mutable_elements<int8_t>(q);
   float *scales = mutable_elements<float>(s);
-  auto kernel = code_groups<T>(scale);
+  auto round = code_groups<T>(scale);
   float half = static_cast<float>(1 << (bits - 1));
   parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
-    kernel(from + b * group, to + b * group, scales + b, e - b, group, half);
+    round(from + b * group, to + b * group, scales + b, e - b, group, half);
   });
 }
 
@@ -130,9 +97,9 @@ ct_tensor ct_fake_quantize_per_token(ct_tensor h) {
     int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
     parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
       if (x.scalar_type() == at::kFloat)
-        fake_rows_float(elements<float>(x) + b * n, mutable_elements<float>(y) + b * n, e - b, n);
+        kernel<fake_rows<float>>()(elements<float>(x) + b * n, mutable_elements<float>(y) + b * n, e - b, n);
       else
-        fake_rows_BFloat(
+        kernel<fake_rows<BFloat>>()(
             elements<BFloat>(x) + b * n, mutable_elements<BFloat>(y) + b * n, e - b, n);
     });
     return y;
@@ -152,9 +119,9 @@ bool ct_quantize_per_token(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tenso
       auto *to = mutable_elements<int8_t>(codes) + b * n;
       auto *ps = mutable_elements<float>(s) + b, *pz = mutable_elements<float>(z) + b;
       if (x.scalar_type() == at::kFloat)
-        code_rows_float(elements<float>(x) + b * n, to, ps, pz, e - b, n);
+        kernel<code_rows<float>>()(elements<float>(x) + b * n, to, ps, pz, e - b, n);
       else
-        code_rows_BFloat(elements<BFloat>(x) + b * n, to, ps, pz, e - b, n);
+        kernel<code_rows<BFloat>>()(elements<BFloat>(x) + b * n, to, ps, pz, e - b, n);
     });
     *q = handle(codes);
     *scale = handle(s);
@@ -214,17 +181,17 @@ ct_tensor ct_dequantize_per_group(ct_tensor hq, ct_tensor hs, int64_t group, int
     check_group(q, 8, group);
     TORCH_CHECK(s.numel() * group == q.numel(), "scales do not fit the codes");
     auto type = scalar_type(dtype);
-    bool kernel = q.is_cpu() && s.scalar_type() == at::kFloat &&
+    bool has = q.is_cpu() && s.scalar_type() == at::kFloat &&
                   (type == at::kFloat || type == at::kBFloat16);
-    if (!kernel) return dequantize_per_group_by_ops(q, s.to(at::kFloat), group, type);
+    if (!has) return dequantize_per_group_by_ops(q, s.to(at::kFloat), group, type);
     Tensor y = at::empty(q.sizes(), q.options().dtype(type));
     parallel_for(0, s.numel(), kGrainElements / group, [&](int64_t b, int64_t e) {
       auto *from = elements<int8_t>(q) + b * group;
       auto *scales = elements<float>(s) + b;
       if (type == at::kFloat)
-        dequantize_float(from, scales, mutable_elements<float>(y) + b * group, e - b, group);
+        kernel<dequantize_groups<float>>()(from, scales, mutable_elements<float>(y) + b * group, e - b, group);
       else
-        dequantize_BFloat(
+        kernel<dequantize_groups<BFloat>>()(
             from, scales, mutable_elements<BFloat>(y) + b * group, e - b, group);
     });
     return y;

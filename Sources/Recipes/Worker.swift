@@ -2,6 +2,7 @@
 import Essentials
 import Foundation
 import RunConfiguration
+import Tensors
 
 /// Runs a recipe as the worker that the environment describes.
 /// - Returns: the exit code of a worker whose error its launcher will show; nil when all went well.
@@ -12,6 +13,7 @@ package func work(
 ) throws -> Int32? {
   Lifeline.watch()
   do {
+    try InstructionSet.check()
     let environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
     if let environment, environment.worldSize > 1, !recipe.isDistributed {
       throw TuneError(

@@ -1,17 +1,26 @@
 // Linear layers whose weights are codes: the kernels of the bridge. What they compute is said in
 // Quantization.
 import CTorch
+import Essentials
 
-/// What integer products are computed with on this processor.
+/// What kernels run with on this processor: the best it has, or what TUNE_KERNELS names.
 package enum InstructionSet: Int32, Sendable, CaseIterable, CustomStringConvertible {
   case portable = 0
   case avx2 = 1
-  case avx512VNNI = 2
+  case avx512 = 2
+  case avx512VNNI = 3
 
   package static var chosen: InstructionSet {
     InstructionSet(rawValue: ct_instruction_set()) ?? .portable
   }
-  /// Makes products use this; for tests and benchmarks. False where the processor lacks it.
+  /// Throws where TUNE_KERNELS names an instruction set that is unknown or that this processor lacks.
+  package static func check() throws {
+    guard ct_instruction_set() < 0 else { return }
+    throw TuneError(
+      .usage, String(cString: ct_last_error()),
+      remedy: "Unset TUNE_KERNELS, or set it to one of these.")
+  }
+  /// Makes kernels use this; for tests and benchmarks. False where the processor lacks it.
   package func choose() -> Bool { ct_choose_instruction_set(rawValue) }
   package var description: String { String(cString: ct_instruction_set_name(rawValue)) }
 }

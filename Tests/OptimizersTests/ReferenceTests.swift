@@ -6,16 +6,31 @@ import Testing
 import Training
 
 @Suite struct ReferenceTests {
+  /// The fp32 sequence takes a square root, which torch leaves to MKL: of 256, it returns one to three
+  /// that are not the nearest number, others on other processors. Ours is the nearest on all of them, so
+  /// that row equals the formula to the bit and torch's numbers within an ulp of each step.
   @Test(arguments: ["fp32", "bf16"], ["fused", "foreach"])
   func adamWEqualsTorch(dtype: String, kind: String) throws {
     let golden = try Fixture("adamw.safetensors")
     let key = "\(dtype).\(kind)."
     let parameter = shard([try golden(key + "p0")])
+    var formula = dtype == "fp32" && kind == "foreach" ? parameter.flat.floats : nil
     let optimizer = AdamW(isFused: kind == "fused")
     for step in 1...5 {
       optimizer.update(
         unit: 0, parameter, gradient: try golden(key + "g\(step)"), learningRate: 2e-3, step: step)
-      #expect(isIdentical(parameter.flat, try golden(key + "p\(step)")))
+      let theirs = try golden(key + "p\(step)")
+      if let before = formula {
+        let after = Self.adamWStep(
+          before, mean: try golden(key + "m\(step)"), square: try golden(key + "v\(step)"), step)
+        #expect(parameter.flat.floats == after)
+        for (x, y) in zip(after, theirs.floats) {
+          #expect(abs(x - y) <= Float(step) * max(y.ulp, Float(2e-3).ulp))
+        }
+        formula = after
+      } else {
+        #expect(isIdentical(parameter.flat, theirs))
+      }
       let state = optimizer.state(unit: 0, like: parameter)
       for (name, short) in [("exp_avg", "m"), ("exp_avg_sq", "v")] {
         guard case .elements(let flat)? = state[name] else {
@@ -24,6 +39,17 @@ import Training
         }
         #expect(isIdentical(flat, try golden(key + "\(short)\(step)")))
       }
+    }
+  }
+
+  /// One step of the sequence of operations, number by number, from the moments after it.
+  private static func adamWStep(_ p: [Float], mean: Tensor, square: Tensor, _ step: Int) -> [Float]
+  {
+    let correction = Float(pow(1 - pow(0.999, Double(step)), 0.5))
+    let rate = Float(-(2e-3 / (1 - pow(0.9, Double(step)))))
+    let decayed = p.map { $0 * Float(1 - 2e-3 * 0.01) }
+    return zip(decayed, zip(mean.floats, square.floats)).map { p, moments in
+      p + rate * moments.0 / (moments.1.squareRoot() / correction + Float(1e-8))
     }
   }
 

@@ -27,4 +27,16 @@ struct StartTests {
       #expect(said.contains("tune-worker"))
     }
   }
+
+  /// Kernels can be forced, and a misspelt one never runs as another.
+  @Test func unknownKernelsAreRefused() throws {
+    try Processes.inFolder { folder in
+      let refused = try Processes.run(
+        ["run", "generate", "--config", "generation"], in: folder,
+        environment: ["TUNE_KERNELS": "avx99"])
+      #expect(refused.exitCode == 64)
+      #expect(refused.stderr.contains("TUNE_KERNELS 'avx99' is not supported on this processor"))
+      #expect(refused.stderr.contains("portable"))
+    }
+  }
 }

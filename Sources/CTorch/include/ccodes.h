@@ -13,7 +13,8 @@ extern "C" {
 
 /// Whether such codes can be multiplied in integers, and this processor is quick at it.
 bool ct_has_integer_product(int32_t bits, int64_t group);
-/// 0 portable, 1 AVX2, 2 AVX-512 VNNI: what products are computed with. All give the same bits.
+/// What integer products are computed with, all to the same bits: 0 portable, 1 AVX2, 2 AVX-512,
+/// 3 AVX-512 VNNI. -1 where TUNE_KERNELS names none that this processor has: ct_last_error().
 int32_t ct_instruction_set(void);
 const char *ct_instruction_set_name(int32_t set);
 /// For tests and benchmarks; false where the processor lacks it.
