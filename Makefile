@@ -1,6 +1,6 @@
 # The two commands of the README, make demo and make test, and the steps they consist of.
 
-.PHONY: demo test smoke test-interop build check format bench bootstrap interop
+.PHONY: demo test smoke test-interop install uninstall dist build check format bench bootstrap interop
 
 demo: build
 	scripts/demo
@@ -27,6 +27,18 @@ build: bootstrap
 bench: build
 	scripts/bench-peer
 	scripts/bench
+
+# Needs nothing of this folder afterwards: libraries go along. DESTDIR works as usual.
+PREFIX ?= /usr/local
+install: build
+	scripts/package install "$(PREFIX)"
+
+uninstall:
+	scripts/package uninstall "$(PREFIX)"
+
+# A relocatable archive for machines without Swift, Python or libtorch.
+dist: build
+	scripts/package dist
 
 check:
 	scripts/check

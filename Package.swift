@@ -45,14 +45,6 @@ func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map {
-  Target.Dependency.product(name: $0, package: "swift-nio")
-}
-let http: [Target.Dependency] = [
-  .product(name: "AsyncHTTPClient", package: "async-http-client"),
-  .product(name: "NIOSSL", package: "swift-nio-ssl"),
-]
 
 let package = Package(
   name: "swift-tune",
@@ -64,11 +56,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     floor("Essentials"),
@@ -84,7 +72,10 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     floor("Text", ["CPCRE2", "CZlib", "CZstd", "CSnappy", "Essentials", yams]),
-    floor("Hub", ["Text", "Essentials", crypto] + http + nio),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    floor("Hub", ["Text", "CCurl", "CCrypto", "Essentials"]),
     floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
@@ -125,15 +116,12 @@ let package = Package(
       name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
     tests("TextTests", ["Text", "Essentials"]),
     .target(
-      name: "TestHub",
-      dependencies: [
-        "Essentials", crypto, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-      ] + nio, path: "Tests/TestHub", swiftSettings: swift),
+      name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
+      swiftSettings: swift),
     .target(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
-    .testTarget(
-      name: "HubTests", dependencies: ["Hub", "TestHub", "Essentials"], swiftSettings: swift),
+    tests("HubTests", ["Hub", "TestHub", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(

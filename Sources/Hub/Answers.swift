@@ -1,8 +1,6 @@
 // What an answer's status and headers mean: pauses asked for, refusals, and links to next pages.
 import Essentials
 import Foundation
-import NIOCore
-import NIOHTTP1
 
 extension WebSession.Response {
   /// The pause that Retry-After or a rate limit's header asks for.
@@ -66,14 +64,13 @@ extension WebSession.Response {
 
   /// The whole body, of at most `limit` bytes.
   func data(limit: Int) async throws -> Data {
-    do {
-      let buffer = try await body.collect(upTo: limit)
-      try Task.checkCancellation()
-      return Data(buffer.readableBytesView)
-    } catch is NIOTooManyBytesError {
-      throw TuneError.nonsense("more than \(DiskAccess.shown(limit)) in one answer", url)
-    } catch {
-      throw TransientFailure.from(error, url)
+    var data = Data()
+    while let piece = try await body.next() {
+      guard data.count + piece.count <= limit else {
+        throw TuneError.nonsense("more than \(DiskAccess.shown(limit)) in one answer", url)
+      }
+      data.append(contentsOf: piece)
     }
+    return data
   }
 }

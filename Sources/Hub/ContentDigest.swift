@@ -1,50 +1,68 @@
 // The running checksum of a file's bytes, in the way that its content is named by.
-import Crypto
+import CCrypto
 import Essentials
 import Foundation
 
-struct ContentDigest {
-  private enum State {
-    case sha256(SHA256)
-    case sha1(Insecure.SHA1)
-    case md5(Insecure.MD5)
+/// SHA-256, SHA-1 and MD5 as libcrypto computes them. It belongs to one file at a time.
+package final class RunningHash {
+  package enum Algorithm { case sha256, sha1, md5 }
+  private let context: OpaquePointer
+
+  package init(_ algorithm: Algorithm) {
+    let digest =
+      switch algorithm {
+      case .sha256: EVP_sha256()
+      case .sha1: EVP_sha1()
+      case .md5: EVP_md5()
+      }
+    guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, digest, nil) == 1 else {
+      fatalError("libcrypto cannot compute \(algorithm)")
+    }
+    self.context = context
   }
-  private var state: State
+  deinit { EVP_MD_CTX_free(context) }
+
+  package func update(_ bytes: UnsafeRawBufferPointer) {
+    EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+  }
+  /// The digest of what has come so far; more may follow.
+  package func finish() -> [UInt8] {
+    let copy = EVP_MD_CTX_new()
+    defer { EVP_MD_CTX_free(copy) }
+    var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+    var count: UInt32 = 0
+    guard EVP_MD_CTX_copy_ex(copy, context) == 1, EVP_DigestFinal_ex(copy, &bytes, &count) == 1
+    else {
+      fatalError("libcrypto cannot finish a digest")
+    }
+    return Array(bytes.prefix(Int(count)))
+  }
+
+  package static func hash(_ bytes: some Sequence<UInt8>, _ algorithm: Algorithm) -> [UInt8] {
+    let hasher = RunningHash(algorithm)
+    Array(bytes).withUnsafeBytes { hasher.update($0) }
+    return hasher.finish()
+  }
+}
+
+struct ContentDigest {
+  private let hasher: RunningHash
 
   /// - Parameter size: git's checksum begins with it.
   init(_ content: RemoteFile.Content, size: Int) {
     switch content {
-    case .sha256: state = .sha256(SHA256())
+    case .sha256: hasher = RunningHash(.sha256)
     case .gitBlob:
-      var hash = Insecure.SHA1()
-      hash.update(data: Data("blob \(size)\0".utf8))
-      state = .sha1(hash)
-    case .md5: state = .md5(Insecure.MD5())
+      hasher = RunningHash(.sha1)
+      Array("blob \(size)\0".utf8).withUnsafeBytes { hasher.update($0) }
+    case .md5: hasher = RunningHash(.md5)
     }
   }
 
-  mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    switch state {
-    case .sha256(var hash):
-      hash.update(bufferPointer: bytes)
-      state = .sha256(hash)
-    case .sha1(var hash):
-      hash.update(bufferPointer: bytes)
-      state = .sha1(hash)
-    case .md5(var hash):
-      hash.update(bufferPointer: bytes)
-      state = .md5(hash)
-    }
-  }
+  func update(_ bytes: UnsafeRawBufferPointer) { hasher.update(bytes) }
 
   /// In hexadecimal.
-  func finish() -> String {
-    switch state {
-    case .sha256(let hash): hash.finalize().hexadecimal
-    case .sha1(let hash): hash.finalize().hexadecimal
-    case .md5(let hash): hash.finalize().hexadecimal
-    }
-  }
+  func finish() -> String { hasher.finish().hexadecimal }
 
   /// Whether the file at `path` is the one that a hub lists.
   /// - Parameter onBytes: called with each number of bytes that were read.
@@ -54,14 +72,14 @@ struct ContentDigest {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
-    var digest = ContentDigest(content, size: size)
+    let digest = ContentDigest(content, size: size)
     guard try digest.read(descriptor, path, onBytes: onBytes) == size else { return false }
     return digest.finish() == content.text
   }
 
   /// Reads a file from its start to its end.
   /// - Returns: how many bytes it has.
-  mutating func read(_ descriptor: Int32, _ path: String, onBytes: (Int) -> Void = { _ in }) throws
+  func read(_ descriptor: Int32, _ path: String, onBytes: (Int) -> Void = { _ in }) throws
     -> Int
   {
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)

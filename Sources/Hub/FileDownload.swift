@@ -1,11 +1,8 @@
 // One file, from whatever part of it is there to the whole, checked one. The connection may break,
 // stall or lie at any time: the loop goes on from the bytes that are there, gives up when nothing
 // more arrives, and begins anew when what has arrived is wrong.
-import AsyncHTTPClient
 import Essentials
 import Foundation
-import NIOCore
-import NIOHTTP1
 
 struct FileDownload {
   let session: WebSession
@@ -54,7 +51,7 @@ struct FileDownload {
   /// One request; returns when its answer has ended as announced.
   private func receive(_ part: PartialFile, _ validator: inout String?) async throws {
     let end = min(size, part.count + longestAnswer)
-    var headers = HTTPHeaders()
+    var headers = HeaderFields()
     if part.count > 0 || end < size {
       headers.add(name: "range", value: "bytes=\(part.count)-\(end < size ? "\(end - 1)" : "")")
       if let validator { headers.add(name: "if-range", value: validator) }
@@ -93,20 +90,12 @@ struct FileDownload {
   private func append(
     _ response: WebSession.Response, to part: PartialFile, until stop: Int
   ) async throws {
-    do {
-      for try await chunk in response.body {
-        try Task.checkCancellation()
-        let room = stop - part.count
-        let usable = chunk.readableBytesView.prefix(room)
-        try usable.withUnsafeBytes { try part.append($0) }
-        progress.advance(by: usable.count)
-        if chunk.readableBytes > room { throw misfit("more bytes than it listed", response) }
-      }
-    } catch {
-      throw TransientFailure.from(error, response.url)
+    while let piece = try await response.body.next() {
+      let usable = piece.prefix(stop - part.count)
+      try usable.withUnsafeBytes { try part.append($0) }
+      progress.advance(by: usable.count)
+      if piece.count > usable.count { throw misfit("more bytes than it listed", response) }
     }
-    // A cancelled body ends like a whole one.
-    try Task.checkCancellation()
     if part.count < stop {
       throw TransientFailure(error: TransientFailure.cut(response.url, "\(name) is not whole"))
     }

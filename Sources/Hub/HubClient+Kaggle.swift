@@ -1,10 +1,8 @@
 // Models from Kaggle: one packed archive a version. It is fetched in parts like any file, checked
 // against the MD5 that Kaggle's storage tells, unpacked beside the final place and only then moved
 // there, file by file.
-import Crypto
 import Essentials
 import Foundation
-import NIOHTTP1
 import Text
 
 extension HubClient {

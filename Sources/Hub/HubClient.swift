@@ -2,7 +2,6 @@
 // A client is made for a while and shut down at its end; `use` does both.
 import Essentials
 import Foundation
-import NIOHTTP1
 
 package final class HubClient: Sendable {
   let settings: HubSettings
@@ -17,15 +16,7 @@ package final class HubClient: Sendable {
   package static func use<R: Sendable>(
     _ settings: HubSettings, _ body: (HubClient) async throws -> R
   ) async throws -> R {
-    let client = HubClient(settings)
-    do {
-      let result = try await body(client)
-      await client.session.shutdown()
-      return result
-    } catch {
-      await client.session.shutdown()
-      throw error
-    }
+    try await body(HubClient(settings))
   }
 
   var credential: WebSession.Credential? {

@@ -1,62 +1,47 @@
 // What can go wrong between here and a hub, each with its own message and what to do about it.
-import AsyncHTTPClient
+import CCurl
 import Essentials
 import Foundation
-import NIOCore
-import NIOPosix
-import NIOSSL
 
 extension TransientFailure {
-  /// - Parameter cause: what the HTTP client threw.
-  /// - Returns: a `TransientFailure`, a `TuneError` where trying again is of no use, or a
-  ///   `CancellationError`.
-  static func from(_ cause: any Error, _ url: URL) -> any Error {
+  /// - Parameters:
+  ///   - proxyStatus: a proxy's answer to CONNECT; 0 where there was none.
+  /// - Returns: a `TransientFailure`, or a `TuneError` where trying again is of no use.
+  static func from(
+    _ code: CURLcode, _ message: String, proxyStatus: Int, _ url: URL
+  ) -> any Error {
     let host = clean(url.host() ?? "the hub")
-    if cause is CancellationError { return cause }
-    switch cause {
-    case is TuneError, is TransientFailure: return cause
-    case let error as HTTPClientError: return from(client: error, host, url)
-    case let error as NIOConnectionError:
-      let unknown = error.connectionErrors.isEmpty
-      return TransientFailure(
-        error: unreachable(
-          unknown ? "there is no host '\(host)'" : "cannot connect to \(host):\(error.port)",
-          error.connectionErrors.first.map { shortened($0.error) }),
-        isHopeful: !unknown)
-    case let error as NIOSSLError:
-      if case .uncleanShutdown = error { break }
-      return untrusted(host, "\(error)")
-    case is NIOSSLExtraError: return untrusted(host, "\(cause)")
-    case let error as IOError
-    where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT].contains(error.errnoCode):
-      let port = Origin(url).map { ":\($0.port)" } ?? ""
-      return TransientFailure(
-        error: unreachable("cannot connect to \(host)\(port)", shortened(error)))
-    case is ChannelError:
-      return TransientFailure(error: unreachable("cannot connect to \(host)", shortened(cause)))
-    default: break
-    }
-    return TransientFailure(error: cut(url, shortened(cause)))
-  }
-
-  private static func from(client error: HTTPClientError, _ host: String, _ url: URL) -> any Error {
-    switch error {
-    case .cancelled: return CancellationError()
-    case .connectTimeout, .tlsHandshakeTimeout, .socksHandshakeTimeout, .httpProxyHandshakeTimeout,
-      .getConnectionFromPoolTimeout:
-      return TransientFailure(error: unreachable("\(host) does not answer", nil))
-    case .readTimeout, .writeTimeout, .deadlineExceeded:
-      return TransientFailure(
-        error: TuneError(
-          .network, "\(host) stopped sending", remedy: resumable, at: .init(file: url.shown)))
-    case .proxyAuthenticationRequired, .invalidProxyResponse:
+    let reason = clean(
+      message.isEmpty ? String(cString: curl_easy_strerror(code)) : message, limit: 120)
+    if code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY || proxyStatus >= 300 {
       return TuneError(
         .network, "the proxy refuses to connect to \(host)",
-        remedy: "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", cause: Reason(shortened(error)))
-    case .invalidURL, .emptyHost, .emptyScheme:
-      return TuneError.nonsense("an address that cannot be used", url)
-    default: return TransientFailure(error: cut(url, shortened(error)))
+        remedy: "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", cause: Reason(reason))
     }
+    switch code {
+    case CURLE_URL_MALFORMAT: return TuneError.nonsense("an address that cannot be used", url)
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return TransientFailure(
+        error: unreachable("there is no host '\(host)'", reason), isHopeful: false)
+    case CURLE_COULDNT_CONNECT:
+      let port = Origin(url).map { ":\($0.port)" } ?? ""
+      return TransientFailure(error: unreachable("cannot connect to \(host)\(port)", reason))
+    case CURLE_OPERATION_TIMEDOUT:
+      return TransientFailure(error: unreachable("\(host) does not answer", nil))
+    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+      CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
+      CURLE_SSL_INVALIDCERTSTATUS:
+      return untrusted(host, reason)
+    default: return TransientFailure(error: cut(url, reason))
+    }
+  }
+
+  /// The other side has sent nothing for too long.
+  static func silence(_ url: URL) -> TransientFailure {
+    TransientFailure(
+      error: TuneError(
+        .network, "\(clean(url.host() ?? "the hub")) stopped sending", remedy: resumable,
+        at: .init(file: url.shown)))
   }
 
   static let resumable = "Run the same command again: what has arrived is kept."
@@ -80,8 +65,6 @@ extension TransientFailure {
       remedy: "Where a company's proxy has its own certificates, name their file in "
         + "SSL_CERT_FILE.", cause: Reason(clean(reason)))
   }
-
-  private static func shortened(_ error: any Error) -> String { clean("\(error)", limit: 120) }
 }
 
 /// The cause of a `TuneError` where it is text.

@@ -1,7 +1,6 @@
 // The hidden folder in which a download works, inside the folder that it fills: parts of files, each
 // named after the content that it is a part of, and a lock, so that of two programs that fill one
 // folder the second waits. It is removed when nothing in it is of use any more.
-import Crypto
 import Essentials
 import Foundation
 
@@ -55,7 +54,7 @@ final class Workspace: Sendable {
 
   /// Where the part of a file is kept until it is whole.
   func part(of path: String, _ content: RemoteFile.Content?) -> String {
-    let place = SHA256.hash(data: Data(path.utf8)).prefix(8).hexadecimal
+    let place = RunningHash.hash(path.utf8, .sha256).prefix(8).hexadecimal
     return "\(hidden)/\(place)-\(content?.text ?? "unnamed").incomplete"
   }
 

@@ -24,6 +24,7 @@ struct Tune: ParsableCommand {
 
       and alike with bash and fish.
       """,
+    version: "0.1.0",
     subcommands: [
       DownloadCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
       ValidateCommand.self, RunCommand.self, ReferenceCommand.self,

@@ -1,7 +1,6 @@
 // The pieces by themselves: patterns as Python reads them, environment, proxies, headers, names.
 import Essentials
 import Foundation
-import NIOHTTP1
 import Testing
 
 @testable import Hub
@@ -90,14 +89,14 @@ struct PieceTests {
     #expect(throws: TuneError.self) { try proxy(["ALL_PROXY": "gopher://s"], "http://c.org") }
   }
 
-  private func response(_ status: Int, _ headers: HTTPHeaders) throws -> WebSession.Response {
+  private func response(_ status: Int, _ headers: HeaderFields) throws -> WebSession.Response {
     let url = try #require(URL(string: "http://h/x"))
     return .init(status: status, headers: headers, url: url, firstHeaders: headers)
   }
 
   @Test func pausesThatServersAskFor() throws {
     let now = Date(timeIntervalSince1970: 1_445_412_470)
-    func pause(_ headers: HTTPHeaders) throws -> Duration? {
+    func pause(_ headers: HeaderFields) throws -> Duration? {
       try response(429, headers).askedPause(now: now)
     }
     #expect(try pause(["Retry-After": "7"]) == .seconds(7))

@@ -1,43 +1,45 @@
-// One connection to the test hub: takes a request, lets the hub answer, and spoils the answer where
-// a fault is asked for.
-import NIOCore
-import NIOHTTP1
+// One connection to the test hub: takes requests, lets the hub answer, and spoils an answer where a
+// fault is asked for. Blocking sockets, a thread a connection.
+import Foundation
 
-final class HubConnection: ChannelInboundHandler {
-  typealias InboundIn = HTTPServerRequestPart
-  typealias OutboundOut = HTTPServerResponsePart
+struct HubConnection {
+  let hub: TestHub
+  let isContent: Bool
+  let socket: Int32
 
-  private let hub: TestHub
-  private let isContent: Bool
-  private var head: HTTPRequestHead?
-
-  init(_ hub: TestHub, isContent: Bool) {
-    self.hub = hub
-    self.isContent = isContent
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch unwrapInboundIn(data) {
-    case .head(let head): self.head = head
-    case .body: break
-    case .end:
-      guard let head else { return }
-      self.head = nil
-      let request = hub.note(head, isContent: isContent)
-      answer(request, hub.misbehaviour(request), context)
+  /// Answers until the client, or the hub, closes the connection.
+  func serve() {
+    var unread: [UInt8] = []
+    while let head = nextHead(&unread), let request = hub.note(head, isContent: isContent) {
+      guard answer(request, hub.misbehaviour(request)) else { return }
     }
   }
 
-  private func answer(
-    _ request: HubRequest, _ fault: HubFault?, _ context: ChannelHandlerContext
-  ) {
+  /// The lines of the next request, which has no body; nil at the end.
+  private func nextHead(_ unread: inout [UInt8]) -> [String]? {
+    let end = Array("\r\n\r\n".utf8)
+    while true {
+      if let range = unread.firstRange(of: end) {
+        let text = String(decoding: unread[..<range.lowerBound], as: UTF8.self)
+        unread.removeSubrange(..<range.upperBound)
+        return text.components(separatedBy: "\r\n")
+      }
+      var piece = [UInt8](repeating: 0, count: 4096)
+      let count = recv(socket, &piece, piece.count, 0)
+      guard count > 0, unread.count < 1 << 16 else { return nil }
+      unread += piece.prefix(count)
+    }
+  }
+
+  /// - Returns: whether the connection stays.
+  private func answer(_ request: HubRequest, _ fault: HubFault?) -> Bool {
     var request = request
     if case .ignoreRange = fault { request.headers["range"] = nil }
     var answer = hub.answer(request)
     var closesAfter: Int?
     switch fault {
     case nil, .ignoreRange: break
-    case .silence: return
+    case .silence: return true
     case .status(let status, let headers): answer = HubAnswer(status, headers: headers)
     case .redirect(let target): answer = HubAnswer(302, headers: ["Location": target])
     case .answer(let text, let headers): answer = HubAnswer(200, Array(text.utf8), headers: headers)
@@ -51,34 +53,22 @@ final class HubConnection: ChannelInboundHandler {
     case .shiftRange:
       answer.headers["Content-Range"] = "bytes 1-\(answer.body.count)/\(answer.body.count)"
     }
-    send(answer, isHead: request.method == "HEAD", closesAfter: closesAfter, context)
+    return send(answer, isHead: request.method == "HEAD", closesAfter: closesAfter)
   }
 
-  private func send(
-    _ answer: HubAnswer, isHead: Bool, closesAfter: Int?, _ context: ChannelHandlerContext
-  ) {
-    var headers = HTTPHeaders(answer.headers.map { ($0.key, $0.value) })
-    if !headers.contains(name: "content-length") {
-      headers.add(name: "Content-Length", value: String(answer.body.count))
+  private func send(_ answer: HubAnswer, isHead: Bool, closesAfter: Int?) -> Bool {
+    var lines = ["HTTP/1.1 \(answer.status) -"]
+    lines += answer.headers.map { "\($0.key): \($0.value)" }
+    if !answer.headers.keys.contains(where: { $0.lowercased() == "content-length" }) {
+      lines.append("Content-Length: \(answer.body.count)")
     }
-    let head = HTTPResponseHead(
-      version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
     let body = isHead ? [] : answer.body.prefix(closesAfter ?? answer.body.count)
-    if !body.isEmpty {
-      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+    var bytes = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
+    while !bytes.isEmpty {
+      let count = Foundation.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+      guard count > 0 else { return false }
+      bytes.removeFirst(count)
     }
-    guard closesAfter != nil else {
-      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-      return
-    }
-    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer())))).whenComplete { _ in
-      bound.value.close(promise: nil)
-    }
-  }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    context.close(promise: nil)
+    return closesAfter == nil
   }
 }

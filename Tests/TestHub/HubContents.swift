@@ -1,6 +1,6 @@
 // What a test hub has: repositories with files, and archives as Kaggle has them.
-import Crypto
 import Foundation
+import Hub
 
 /// A file of a test repository.
 package struct HubFile: Sendable {
@@ -24,9 +24,9 @@ package struct HubFile: Sendable {
       }, isLarge: true)
   }
 
-  package var sha256: String { hexadecimal(SHA256.hash(data: bytes)) }
+  package var sha256: String { hexadecimal(RunningHash.hash(bytes, .sha256)) }
   var blob: String {
-    hexadecimal(Insecure.SHA1.hash(data: Array("blob \(bytes.count)\0".utf8) + bytes))
+    hexadecimal(RunningHash.hash(Array("blob \(bytes.count)\0".utf8) + bytes, .sha1))
   }
   var pointerBlob: String {
     let text =
@@ -35,7 +35,7 @@ package struct HubFile: Sendable {
     return HubFile(text).blob
   }
   package var etag: String { isLarge ? sha256 : blob }
-  package var md5: String { Data(Insecure.MD5.hash(data: bytes)).base64EncodedString() }
+  package var md5: String { Data(RunningHash.hash(bytes, .md5)).base64EncodedString() }
 }
 
 func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
@@ -55,7 +55,7 @@ package struct HubRepository: Sendable {
     self.isDataset = isDataset
     self.files = files
     let listing = files.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.etag)\n" }
-    let commit = hexadecimal(Insecure.SHA1.hash(data: Data(listing.joined().utf8)))
+    let commit = hexadecimal(RunningHash.hash(listing.joined().utf8, .sha1))
     revisions = ["main": commit]
   }
   package var commit: String { revisions["main"] ?? "" }
