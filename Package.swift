@@ -52,7 +52,7 @@ let package = Package(
     .executable(name: "tune", targets: ["tune"]),
     .executable(name: "tune-worker", targets: ["tune-worker"]),
     .library(name: "SwiftTune", targets: ["SwiftTune"]),
-    .library(name: "Text", targets: ["Text"]),
+    .library(name: "Tokenizers", targets: ["Tokenizers"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -71,25 +71,30 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
-    floor("Text", ["CPCRE2", "CZlib", "CZstd", "CSnappy", "Essentials", yams]),
+    floor("Archives", ["CZlib", "CZstd", "Essentials"]),
+    floor("Parquet", ["CSnappy", "Archives", "Essentials"]),
+    floor("Templates", ["Essentials"]),
+    floor("Tokenizers", ["CPCRE2", "Templates", "Essentials"]),
+    floor("Records", ["Archives", "Parquet", "Essentials", yams]),
+    floor("Datasets", ["Records", "Tokenizers", "Templates", "Essentials"]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    floor("Hub", ["Text", "CCurl", "CCrypto", "Essentials"]),
+    floor("Hub", ["Archives", "CCurl", "CCrypto", "Essentials"]),
     floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
       [
-        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text",
+        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
         "Essentials",
       ]),
     // No floor above libtorch's: `tune` starts without loading it.
-    floor("RunConfiguration", ["Text", "Essentials", yams]),
+    floor("RunConfiguration", ["Templates", "Essentials", yams]),
     floor(
       "Recipes",
       [
         "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization", "Sharding",
-        "Tensors", "Text", "Hub",
+        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Hub",
         "Essentials", yams,
       ]),
     floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
@@ -103,18 +108,20 @@ let package = Package(
       name: "benchmarks",
       dependencies: [
         "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "CTorch",
-        "Text", "Essentials",
+        "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ], swiftSettings: swift),
     .executableTarget(
       name: "demonstrate",
       dependencies: [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Text",
+        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
         "Essentials",
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
       name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
-    tests("TextTests", ["Text", "Essentials"]),
+    tests(
+      "TextTests",
+      ["Archives", "Parquet", "Templates", "Tokenizers", "Records", "Datasets", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
       swiftSettings: swift),
@@ -126,20 +133,20 @@ let package = Package(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
       "WalkTests",
-      ["Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text"]),
+      ["Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers"]),
     tests("OptimizersTests", ["Training", "Checkpoints", "Sharding", "Tensors", "Essentials"]),
     tests(
       "InferenceTests",
       [
         "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Tensors", "Text", "TestSupport",
+        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
         "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
         "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Sharding", "Tensors", "Text", "TestSupport", "Essentials",
+        "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials",
       ]),
     tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
     tests(

@@ -1,9 +1,9 @@
 // Models from Kaggle: one packed archive a version. It is fetched in parts like any file, checked
 // against the MD5 that Kaggle's storage tells, unpacked beside the final place and only then moved
 // there, file by file.
+import Archives
 import Essentials
 import Foundation
-import Text
 
 extension HubClient {
   /// - Parameter folder: nil for the place where kagglehub keeps models.

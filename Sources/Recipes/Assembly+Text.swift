@@ -1,10 +1,12 @@
 // `tokenizer`, `dataset` and `dataset_val` sections as tokenizers and datasets; datasets of the Hub are
 // fetched on the way.
+import Datasets
 import Essentials
 import Foundation
 import Hub
+import Records
 import RunConfiguration
-import Text
+import Tokenizers
 
 package func tokenizer(from section: Section) throws -> any Tokenizer {
   for key in ["path", "merges_file", "special_tokens_path"] where section.declares(key) {

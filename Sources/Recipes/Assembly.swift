@@ -6,7 +6,7 @@ import Layers
 import Quantization
 import RunConfiguration
 import Tensors
-import Text
+import Tokenizers
 
 /// - Throws: when the tokenizer makes ids that the model has no embedding for. Special tokens that no
 ///   text becomes, such as the image token behind Llama 3's table, need none.

@@ -1,6 +1,6 @@
 // What data and tokenizers demand of each other.
 import Essentials
-import Text
+import Templates
 
 extension Exclusions {
   /// The rules of a key that holds one dataset or several.

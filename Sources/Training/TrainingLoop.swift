@@ -1,11 +1,11 @@
 // The one training loop: full fine-tuning and QAT, one rank or many. A step gathers its
 // micro-batches, walks them, and steps the optimizer; everything else is logging and saving.
+import Datasets
 import Essentials
 import Foundation
 import Layers
 import Sharding
 import Tensors
-import Text
 
 package final class TrainingLoop {
   package let model: ShardedModel

@@ -3,7 +3,7 @@
 // first, from the same text.
 import Essentials
 import Foundation
-import Text
+import Tokenizers
 
 func measureTokenizer(_ peer: AskedProcess?) throws {
   let texts = LocalText.texts()

@@ -1,12 +1,12 @@
 // One configuration of the training benchmark as a process: it answers `step` with the seconds that
 // one step of the real training loop took, and `peak` with the most bytes that were resident.
 import Checkpoints
+import Datasets
 import Essentials
 import Layers
 import Quantization
 import Sharding
 import Tensors
-import Text
 import Training
 
 enum TrainingWorker {

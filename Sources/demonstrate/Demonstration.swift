@@ -7,7 +7,7 @@ import Layers
 import Recipes
 import RunConfiguration
 import Tensors
-import Text
+import Tokenizers
 import Training
 
 struct Demonstration {

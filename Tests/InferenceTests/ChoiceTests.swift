@@ -9,7 +9,6 @@ import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
-import Text
 import Training
 
 @testable import Recipes

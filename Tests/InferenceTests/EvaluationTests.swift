@@ -8,7 +8,6 @@ import Recipes
 import RunConfiguration
 import Tensors
 import Testing
-import Text
 import Training
 
 @Suite struct EvaluationTests {

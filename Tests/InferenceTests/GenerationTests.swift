@@ -7,7 +7,6 @@ import Recipes
 import RunConfiguration
 import Tensors
 import Testing
-import Text
 import Training
 
 @Suite struct GenerationTests {

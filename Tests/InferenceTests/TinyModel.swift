@@ -7,7 +7,6 @@ import Layers
 import Recipes
 import RunConfiguration
 import Tensors
-import Text
 
 final class TinyModel {
   let folder: String

@@ -2,7 +2,7 @@
 import Essentials
 import Testing
 
-@testable import Text
+@testable import Datasets
 
 private struct Counting: TextDataset {
   let count: Int

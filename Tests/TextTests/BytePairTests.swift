@@ -2,7 +2,7 @@
 import Essentials
 import Testing
 
-@testable import Text
+@testable import Tokenizers
 
 @Suite struct BytePairTests {
   /// The definition: merge the leftmost pair of lowest rank, again and again.

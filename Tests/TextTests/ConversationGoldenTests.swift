@@ -4,7 +4,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Templates
+@testable import Tokenizers
 
 @Suite struct ConversationGoldenTests {
   let goldens: JSON

@@ -3,7 +3,9 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Archives
+@testable import Datasets
+@testable import Records
 
 @Suite struct DataFileTests {
   private func texts(_ source: DataSource, _ column: String = "text") throws -> [String] {

@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Records
 
 @Suite struct DataFolderTests {
   private func folder(_ files: [String], card: String? = nil) throws -> URL {

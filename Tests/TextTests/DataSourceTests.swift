@@ -3,7 +3,9 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Datasets
+@testable import Records
+@testable import Tokenizers
 
 @Suite struct DataSourceTests {
   let tokenizer: Llama3Tokenizer

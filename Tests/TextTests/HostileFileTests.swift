@@ -3,7 +3,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Records
+@testable import Tokenizers
 
 @Suite struct HostileFileTests {
   private func trained() throws -> TrainedTokenizer {

@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Tokenizers
 
 @Suite struct HostileTokenizerTests {
   private func bytes(_ name: String) throws -> [UInt8] {

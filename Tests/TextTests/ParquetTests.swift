@@ -3,7 +3,9 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Archives
+@testable import Parquet
+@testable import Records
 
 @Suite struct ParquetTests {
   /// All records of a file beside the JSON lines that say what they are.

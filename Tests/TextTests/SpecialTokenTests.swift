@@ -3,7 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Tokenizers
 
 @Suite struct SpecialTokenTests {
   /// torchtune's table for Meta's tokenizer.model of 128,000 ranks.

@@ -2,7 +2,7 @@
 import Essentials
 import Testing
 
-@testable import Text
+@testable import Records
 
 @Suite struct SplitSelectionTests {
   @Test(arguments: [

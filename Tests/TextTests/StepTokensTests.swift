@@ -1,6 +1,6 @@
 // What a step leaves out of a batch: tokens after a row's last label, and nothing else.
+import Datasets
 import Testing
-import Text
 
 @Suite struct StepTokensTests {
   private func sample(_ count: Int, labelled: Range<Int>, segments: [Int]? = nil) -> Sample {

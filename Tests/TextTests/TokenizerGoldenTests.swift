@@ -2,7 +2,8 @@
 import Essentials
 import Testing
 
-@testable import Text
+@testable import Templates
+import Tokenizers
 
 @Suite struct TokenizerGoldenTests {
   let goldens: JSON

@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Tokenizers
 
 @Suite struct TokenizerInteropTests {
   private static let strings = HardStrings.make(2_000, seed: 20)

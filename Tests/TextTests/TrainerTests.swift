@@ -3,7 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import Text
+@testable import Tokenizers
 
 @Suite struct TrainerTests {
   private let text = String(

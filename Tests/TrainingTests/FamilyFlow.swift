@@ -8,7 +8,6 @@ import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
-import Text
 import Training
 
 @testable import Checkpoints

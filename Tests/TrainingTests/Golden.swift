@@ -1,13 +1,13 @@
 // What the tests of this folder share: the tiny golden model and its ten batches (Fixtures of
 // WalkTests and CheckpointsTests, made by torchtune 0.6.1 with torchao 0.10), and training it.
 import Checkpoints
+import Datasets
 import Foundation
 import Layers
 import Quantization
 import Sharding
 import Tensors
 import TestSupport
-import Text
 import Training
 
 enum Golden {

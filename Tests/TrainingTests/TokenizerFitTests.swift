@@ -2,10 +2,11 @@
 import Essentials
 import Foundation
 import RunConfiguration
+import Templates
 import Testing
-import Text
 
 @testable import Recipes
+import Tokenizers
 
 @Suite struct TokenizerFitTests {
   private func check(_ tokenizer: any Tokenizer, rows: Int) throws {

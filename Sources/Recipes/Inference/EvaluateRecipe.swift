@@ -9,7 +9,7 @@ import Essentials
 import Layers
 import RunConfiguration
 import Tensors
-import Text
+import Tokenizers
 import Training
 
 package func runEvaluate(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)

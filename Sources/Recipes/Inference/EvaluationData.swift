@@ -1,8 +1,8 @@
 // What the tasks of an evaluation measure on: their datasets of the Hub, what `task_data` names
 // instead, or local text.
 import Essentials
+import Records
 import RunConfiguration
-import Text
 import Training
 
 enum TaskData: Sendable {

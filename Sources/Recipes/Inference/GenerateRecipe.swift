@@ -4,7 +4,7 @@ import Essentials
 import Layers
 import RunConfiguration
 import Tensors
-import Text
+import Tokenizers
 import Training
 
 package func runGenerate(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)

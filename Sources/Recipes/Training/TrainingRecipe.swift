@@ -1,6 +1,7 @@
 // The training recipes: qat_distributed, qat_single_device and their plain siblings. All four are one
 // story; the configuration's values are the difference.
 import Checkpoints
+import Datasets
 import Essentials
 import Foundation
 import Layers
@@ -8,7 +9,7 @@ import Quantization
 import RunConfiguration
 import Sharding
 import Tensors
-import Text
+import Tokenizers
 import Training
 
 /// Runs a training recipe as the worker that `environment` describes.

@@ -1,7 +1,8 @@
 // A prompt as tokens: a conversation whose next turn is the assistant's, in the tokenizer's chat
 // format.
 import Essentials
-import Text
+import Templates
+import Tokenizers
 
 package struct ChatPrompt: Sendable, Equatable {
   package var system: String?

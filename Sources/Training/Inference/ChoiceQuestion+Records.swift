@@ -2,7 +2,7 @@
 // lm-evaluation-harness 0.4.13: other words give other numbers.
 import Essentials
 import Foundation
-import Text
+import Records
 
 extension ChoiceQuestion {
   /// TruthfulQA (Lin, Hilton, Evans 2021), configuration `multiple_choice`.

@@ -1,6 +1,6 @@
 // Tokens to text as they come. A token may end in the middle of a character; its bytes wait until
 // the character is whole, so that what is printed is always valid.
-import Text
+import Tokenizers
 
 package struct TokenText {
   private let tokenizer: any Tokenizer

@@ -1,8 +1,8 @@
 // Text in the format of the WikiText corpora (`wiki.test.raw`): its pages, and the text of a page
 // with the corpus's tokenization undone, both as lm-evaluation-harness has them. Its numbers can be
 // compared only when these steps are the same, slips included.
+import Essentials
 import Foundation
-import Text
 
 package enum WikitextPages {
   /// Whether a text is a WikiText file: it starts with a page's heading, ` = Title = `.

@@ -1,0 +1,146 @@
+// How a record becomes a conversation, for each of torchtune's dataset builders.
+import Essentials
+import Records
+import Templates
+
+/// From a record to the messages the model is trained on.
+protocol ConversationRule: Sendable {
+  func messages(from record: Record) throws -> [Message]
+}
+
+/// Stanford Alpaca's prompt around an instruction, with or without an input.
+struct AlpacaRule: ConversationRule {
+  let instruction, input, output: String
+  let trainOnInput: Bool
+
+  init(columnMap: [String: String], trainOnInput: Bool) throws {
+    try checkColumnMap(columnMap, known: ["instruction", "input", "output"], required: [])
+    instruction = columnMap["instruction"] ?? "instruction"
+    input = columnMap["input"] ?? "input"
+    output = columnMap["output"] ?? "output"
+    self.trainOnInput = trainOnInput
+  }
+
+  func messages(from record: Record) throws -> [Message] {
+    let task = try record.text(instruction, for: "instruction")
+    let context = try record.optionalText(input) ?? ""
+    let answer = try record.text(output, for: "output")
+    var prompt = "Below is an instruction that describes a task"
+    if !context.isEmpty { prompt += ", paired with an input that provides further context" }
+    prompt += ". Write a response that appropriately completes the request.\n\n"
+    prompt += "### Instruction:\n\(task)\n\n"
+    if !context.isEmpty { prompt += "### Input:\n\(context)\n\n" }
+    prompt += "### Response:\n"
+    return [Message(.user, prompt, masked: !trainOnInput), Message(.assistant, answer)]
+  }
+}
+
+/// One column is the user's message, another the assistant's.
+struct InstructRule: ConversationRule {
+  let input, output: String
+  let trainOnInput: Bool
+  let systemPrompt: String?
+
+  init(columnMap: [String: String], trainOnInput: Bool, systemPrompt: String?) throws {
+    let names: [String] = ["input", "output"]
+    try checkColumnMap(columnMap, known: names, required: columnMap.isEmpty ? [] : names)
+    input = columnMap["input"] ?? "input"
+    output = columnMap["output"] ?? "output"
+    self.trainOnInput = trainOnInput
+    self.systemPrompt = systemPrompt
+  }
+
+  func messages(from record: Record) throws -> [Message] {
+    try record.refuseImage(in: "image")
+    let prompt = try record.text(input, for: "input")
+    let answer = try record.text(output, for: "output")
+    let system = systemPrompt.map { [Message(.system, $0, masked: true)] } ?? []
+    return system + [Message(.user, prompt, masked: !trainOnInput), Message(.assistant, answer)]
+  }
+}
+
+/// A column holds a whole conversation, in the words of ShareGPT or of OpenAI.
+struct ChatRule: ConversationRule {
+  enum Style: String, CaseIterable { case sharegpt, openai }
+  let column: String
+  let style: Style
+  let trainOnInput: Bool
+  let systemPrompt: String?
+  /// The key that names the column.
+  var columnSetting = "conversation_column"
+
+  func messages(from record: Record) throws -> [Message] {
+    if style == .sharegpt { try record.refuseImage(in: "image") }
+    var messages = systemPrompt.map { [Message(.system, $0, masked: true)] } ?? []
+    let turns = try record.list(column, for: "conversation", setting: columnSetting)
+    for (position, turn) in turns.enumerated() {
+      func fail(_ what: String, _ remedy: String? = nil) -> TuneError {
+        record.failure("message \(position + 1) in column '\(column)' \(what)", remedy: remedy)
+      }
+      let (roleKey, contentKey) = style == .sharegpt ? ("from", "value") : ("role", "content")
+      guard let name = turn[roleKey]?.string else { throw fail("has no text '\(roleKey)'") }
+      guard let role = role(name) else {
+        throw fail("has the unknown role '\(name)' (known: \(roleNames.joined(separator: ", ")))")
+      }
+      // The prompt given in the configuration replaces the record's own.
+      if role == .system, systemPrompt != nil { continue }
+      guard let parts = try parts(of: turn[contentKey] ?? .null, fail) else {
+        throw fail("has no text '\(contentKey)'")
+      }
+      messages.append(
+        Message(role, parts: parts, masked: role != .assistant && !trainOnInput))
+    }
+    return messages
+  }
+
+  private static let shareGPTRoles: [String: Message.Role] = [
+    "system": .system, "human": .user, "gpt": .assistant,
+  ]
+  private var roleNames: [String] {
+    style == .sharegpt
+      ? Self.shareGPTRoles.keys.sorted() : Message.Role.allCases.map(\.rawValue)
+  }
+  private func role(_ name: String) -> Message.Role? {
+    style == .sharegpt ? Self.shareGPTRoles[name] : Message.Role(rawValue: name)
+  }
+
+  /// OpenAI's content may be a list of parts, of which text is supported.
+  private func parts(
+    of value: JSON, _ fail: (String, String?) -> TuneError
+  ) throws -> [String]? {
+    guard style == .openai, let parts = value.array else { return value.string.map { [$0] } }
+    return try parts.map { part in
+      guard part["type"]?.string == "text", let text = part["text"]?.string else {
+        let kind = part["type"]?.string ?? part.kind
+        throw fail(
+          "has a part that is not text (\(kind))",
+          "Only text can be trained on here: remove the record or its other parts.")
+      }
+      return text
+    }
+  }
+}
+
+extension Record {
+  /// - Throws: when the record comes with an image: its text alone would say something else.
+  fileprivate func refuseImage(in column: String) throws {
+    guard let image = fields[column], !image.isNull else { return }
+    throw failure(
+      "column '\(column)' holds an image, and only text can be trained on here",
+      remedy: "Remove the column if the text stands for itself.")
+  }
+}
+
+func checkColumnMap(
+  _ map: [String: String], known: [String], required: [String]
+) throws {
+  if let unknown = map.keys.sorted().first(where: { !known.contains($0) }) {
+    throw TuneError(
+      .configuration, "column_map has the unknown key '\(unknown)'",
+      remedy: "Known keys: \(known.joined(separator: ", ")).", at: .init(key: "column_map"))
+  }
+  if let missing = required.first(where: { map[$0] == nil }) {
+    throw TuneError(
+      .configuration, "column_map needs the key '\(missing)'", at: .init(key: "column_map"))
+  }
+}

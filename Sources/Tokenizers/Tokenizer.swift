@@ -1,0 +1,75 @@
+// What the rest of the program asks of a tokenizer: text to ids and back, and a conversation to
+// ids with a mask of what is not trained on.
+import Essentials
+import Templates
+
+/// Text to token ids and back. Every tokenizer may be used by many threads at once.
+///
+/// Conforming types: `Llama3Tokenizer`, `Llama2Tokenizer` (SentencePiece) and `QwenTokenizer`. Their
+/// initializers read the files of published models and throw `TuneError`, which names the file and
+/// the line or key at fault.
+public protocol Tokenizer: AnyObject, Sendable {
+  /// The highest id + 1, special tokens included: the least number of rows an embedding needs.
+  var vocabularySize: Int { get }
+  /// How many ids come before the special tokens.
+  var baseVocabularySize: Int { get }
+  /// The ids of the special tokens by their text.
+  var specialTokens: [String: Int32] { get }
+  /// What a text begins with. Tokenizers that put nothing there (Qwen's) name the token that ends a
+  /// text, which stands before the first one where a model is asked how likely it is.
+  var bosID: Int32 { get }
+  /// What a text ends with.
+  var eosID: Int32 { get }
+  /// What fills up the shorter rows of a batch.
+  var padID: Int32 { get }
+  /// Generation ends at any of these.
+  var stopTokens: [Int32] { get }
+  /// Longer conversations are cut to this many tokens.
+  var maxSeqLen: Int? { get }
+
+  /// The ids of a text. Whether the text of a special token is that token or plain text differs by
+  /// family: Qwen's tokenizers take it for the token, those of Llama do not.
+  /// - Throws: `TuneError` `.unsupported` where the file's own pattern cannot split the text.
+  func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32]
+  /// The text of ids. Bytes that are not UTF-8 and ids without a token become U+FFFD.
+  /// - Parameters:
+  ///   - truncateAtEOS: leave out `eosID` and what follows it.
+  ///   - skipSpecialTokens: leave out special tokens.
+  func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String
+  /// The text of ids that follow others. SentencePiece's tokenizers drop a space from the start of
+  /// a text; this keeps it.
+  func decode(continuing ids: [Int32]) -> String
+  /// A conversation in the family's chat format.
+  /// - Parameter addEndTokens: whether the last message and the sequence are closed; not so when
+  ///   the model is to continue the last message.
+  /// - Returns: the tokens, and for each whether it is masked (not trained on).
+  /// - Throws: `TuneError` `.data` for a message that the format cannot express.
+  func tokenize(
+    _ messages: [Message], addEndTokens: Bool
+  ) throws -> (tokens: [Int32], mask: [Bool])
+}
+
+extension Tokenizer {
+  /// The ids of a text without BOS and EOS.
+  public func encode(_ text: String) throws -> [Int32] {
+    try encode(text, addBOS: false, addEOS: false)
+  }
+  /// The text of ids, special tokens included.
+  public func decode(_ ids: [Int32]) -> String {
+    decode(ids, truncateAtEOS: false, skipSpecialTokens: false)
+  }
+  public func decode(continuing ids: [Int32]) -> String { decode(ids) }
+  /// A whole conversation, closed at its end.
+  public func tokenize(_ messages: [Message]) throws -> (tokens: [Int32], mask: [Bool]) {
+    try tokenize(messages, addEndTokens: true)
+  }
+}
+
+/// - Throws: `TuneError` `.configuration` when no token would be left.
+func checkMaxSeqLen(_ maxSeqLen: Int?) throws {
+  if let maxSeqLen, maxSeqLen < 1 {
+    throw TuneError(
+      .configuration, "max_seq_len must be at least 1, not \(maxSeqLen)",
+      at: .init(key: "tokenizer.max_seq_len"))
+  }
+}
