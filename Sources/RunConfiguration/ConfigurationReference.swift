@@ -8,7 +8,7 @@ extension RecipeDeclaration {
     let fixed = keys.filter { $0.onlyAt != nil }
     var lines = ["\(summary).", "", "KEYS:"]
     for key in shown { lines += key.lines(indent: 2, components) }
-    lines += ["", "KEPT AT ONE VALUE (torchtune's keys that do nothing here):"]
+    lines += ["", "ACCEPTED FOR COMPATIBILITY (only at this value):"]
     lines += fixed.map { "  \($0.name): \(YAMLWriter.inline($0.defaultValue))  \($0.summary)" }
     lines += ["", "RULES:"]
     lines += exclusions.map { "  - \($0.summary)" }
