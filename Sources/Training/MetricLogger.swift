@@ -54,17 +54,3 @@ package final class StdoutLogger: MetricLogger {
   }
   package func close() {}
 }
-
-/// What the system says, without Foundation's wrapping.
-private struct SystemReason: Error, CustomStringConvertible {
-  let description: String
-  init(_ error: any Error) {
-    let outer = error as NSError
-    let inner =
-      outer.userInfo[NSUnderlyingErrorKey].flatMap { $0 as? any Error }
-      .map { $0 as NSError } ?? outer
-    description =
-      inner.domain == NSPOSIXErrorDomain
-      ? String(cString: strerror(Int32(inner.code))) : inner.localizedDescription
-  }
-}

@@ -33,6 +33,11 @@ struct CheckpointSaver {
       remedy: "Choose another output_dir.")
   }
 
+  /// Finds out on rank 0, which writes, that there is a place to save to.
+  func prepare(_ checkpointer: Section) throws {
+    try prepareFolder(outputFolder, checkpointer, "output_dir")
+  }
+
   /// Every rank must call it: weights and state are gathered; rank 0 writes.
   func save(_ loop: TrainingLoop, _ occasion: TrainingEvents.Occasion) throws {
     let name: String

@@ -36,7 +36,7 @@ final class RunReporter {
         folder: section.string("log_dir"), filename: section.optionalString("filename"))
       : StdoutLogger()
     let output = root.string("output_dir")
-    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    try prepareFolder(output, root, "output_dir")
     try AtomicFile.write(Data(c.yaml().utf8), to: output + "/torchtune_config.yaml")
   }
 

@@ -47,6 +47,11 @@ final class StepProfiler {
     if schedule.records(after: 0) { timeline.start() }
   }
 
+  /// Finds out that there is a place for traces.
+  func prepare(_ root: Section) throws {
+    try prepareFolder(folder, root.section("profiler"), "output_dir")
+  }
+
   /// After each step of the optimizer and what is logged of it.
   func stepped() throws {
     done += 1
