@@ -195,8 +195,9 @@ struct ValidationTests {
       recipe: .qatDistributed, config: "llama3/8B_qat_full", overrides: ["seed=3"],
       environment: [:])
     let again = try ValidatedConfiguration(
-      recipe: .qatDistributed, map: YAMLReader.map(in: first.yaml(), file: "again.yaml"),
-      environment: [:])
+      recipe: .qatDistributed,
+      ComposedConfiguration(
+        YAMLReader.map(in: first.yaml(), file: "again.yaml"), environment: [:]))
     #expect(again.yaml() == first.yaml())
     #expect(again.root.optionalInt("seed") == 3)
   }
