@@ -76,7 +76,7 @@ struct RunCommand: ParsableCommand {
     let root = try ValidatedConfiguration(recipe: recipe, composed).root
     if let refusal = recipe.refusal { throw refusal }
     try launch(
-      program, [recipe.rawValue], composed, usesCUDA: root.string("device").hasPrefix("cuda"))
+      program, [recipe.rawValue], composed, usesCUDA: root[Keys.device].hasPrefix("cuda"))
   }
 
   /// Builds the package, and then it is started like a recipe of ours.
@@ -94,7 +94,7 @@ struct RunCommand: ParsableCommand {
       throw ExitCode(
         try RecipePackage.replaceProcess(with: product, Array(arguments.dropFirst())))
     }
-    let device = composed.map["device"]?.value.text
+    let device = composed.map[Keys.device.name]?.value.text
     try launch(product, [], composed, usesCUDA: device?.hasPrefix("cuda") ?? false)
   }
 

@@ -14,8 +14,8 @@ import Text
         recipe: .qatDistributed, config: folder.path + "/train.yaml",
         overrides: ["model.vocab_size=\(rows)"])
       try Recipes.check(
-        tokenizer, fits: decoderConfiguration(from: configuration.root.section("model")),
-        configuration.root.section("tokenizer"))
+        tokenizer, fits: decoderConfiguration(from: configuration.root[Keys.model]),
+        configuration.root[Keys.tokenizer])
     }
   }
 

@@ -5,7 +5,7 @@ import RunConfiguration
 
 /// Makes the folder that `key` names and writes a file in it for a moment.
 /// - Throws: `TuneError` `.disk`.
-func prepareFolder(_ path: String, _ section: Section, _ key: String) throws {
+func prepareFolder<Value>(_ path: String, _ section: Section, _ key: Key<Value>) throws {
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     let trial = URL(fileURLWithPath: path + "/.writable-\(UUID().uuidString)")

@@ -22,10 +22,10 @@ struct PreparedTraining {
   let saver: CheckpointSaver
 
   init(_ root: Section, _ group: ProcessGroup, _ hooks: TrainingHooks, _ log: RecipeLog) throws {
-    configuration = decoderConfiguration(from: root.section("model"))
-    let tokenizer = try tokenizer(from: root.section("tokenizer"))
-    try check(tokenizer, fits: configuration, root.section("tokenizer"))
-    let checkpointer = root.section("checkpointer")
+    configuration = decoderConfiguration(from: root[Keys.model])
+    let tokenizer = try tokenizer(from: root[Keys.tokenizer])
+    try check(tokenizer, fits: configuration, root[Keys.tokenizer])
+    let checkpointer = root[Keys.checkpointer]
     saved = try savedRun(root, checkpointer)
     let source = try trainableFolder(checkpointer, configuration)
     let quantization = try fakeQuantization(root, configuration, log)
@@ -35,7 +35,7 @@ struct PreparedTraining {
     try weights.check(against: configuration)
 
     let seed = try sharedSeed(root, saved?.state, group)
-    optimizer = Recipes.optimizer(from: root.section("optimizer"), seed: seed)
+    optimizer = Recipes.optimizer(from: root[Keys.optimizer], seed: seed)
     var plan = try trainingPlan(root, fakeQuantization: quantization, seed: seed)
     var course = try locatingErrors(in: root) { try TrainingCourse(stream, plan) }
     if let saved {
@@ -49,9 +49,9 @@ struct PreparedTraining {
       ?? schedule(root, totalSteps: steps)
     (self.plan, self.course) = (plan, course)
     saver = CheckpointSaver(
-      outputFolder: checkpointer.string("output_dir"), source: source,
+      outputFolder: checkpointer[Keys.Checkpointer.outputFolder], source: source,
       format: checkpointer.weightFormat, dtype: dtype(from: root),
-      optimizer: root.section("optimizer").component ?? "", seed: seed, log: log)
+      optimizer: root[Keys.optimizer].choice(OptimizerChoice.self), seed: seed, log: log)
     try saver.checkPlace(checkpointer)
   }
 }
@@ -63,7 +63,7 @@ private func trainableFolder(_ checkpointer: Section, _ configuration: DecoderCo
   let folder = try modelFolder(from: checkpointer, for: configuration)
   guard let scheme = folder.quantizationScheme else { return folder }
   throw checkpointer.error(
-    at: "checkpoint_dir",
+    at: Keys.Checkpointer.folder,
     "the checkpoint is quantized (\(scheme.summary)), and codes cannot be trained",
     remedy: "Train the float checkpoint that it was made from, and quantize what comes out.")
 }
@@ -72,9 +72,7 @@ private func trainableFolder(_ checkpointer: Section, _ configuration: DecoderCo
 private func fakeQuantization(
   _ root: Section, _ configuration: DecoderConfiguration, _ log: RecipeLog
 ) throws -> FakeQuantizationPlan? {
-  guard root.declares("quantizer"), let section = root.optionalSection("quantizer") else {
-    return nil
-  }
+  guard let section = root[ifDeclared: Keys.quantizer] else { return nil }
   let scheme = quantizationScheme(from: section)
   var linears = configuration.specification.all.filter { $0.kind == .linear }
   if configuration.tiesEmbeddings { linears.append(configuration.headSpecification) }
@@ -91,7 +89,7 @@ private func fakeQuantization(
       "Not quantized, since the group size \(scheme.groupSize) does not divide their input width: "
         + skipped.map(\.name).joined(separator: ", "))
   }
-  let delay = root.optionalInt("fake_quant_after_n_steps") ?? 0
+  let delay = root[Keys.fakeQuantizationDelay] ?? 0
   log.info(
     "Fake quantization: int\(scheme.weightBits) weights, a scale for \(scheme.groupSize), and int8 "
       + "activations per token, \(delay == 0 ? "from the start" : "after \(delay) steps")")
@@ -101,31 +99,32 @@ private func fakeQuantization(
 private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: ProcessGroup) throws -> (
   training: BatchStream, validation: BatchStream?
 ) {
-  func stream(_ key: String, batchSize: Int, shuffle: Bool) throws -> BatchStream {
-    let data = try dataset(from: root.sections(key), tokenizer: tokenizer)
+  func stream(_ sections: [Section], batchSize: Int, shuffle: Bool) throws -> BatchStream {
+    let data = try dataset(from: sections, tokenizer: tokenizer)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
     return try locatingErrors(in: root) {
       try BatchStream(data, sampler: sampler, batchSize: batchSize, padID: tokenizer.padID)
     }
   }
-  let batchSize = root.int("batch_size")
-  let training = try stream("dataset", batchSize: batchSize, shuffle: root.bool("shuffle"))
-  guard root.optionalInt("run_val_every_n_steps") != nil else { return (training, nil) }
-  guard !root.sections("dataset_val").isEmpty else {
+  let batchSize = root[Keys.batchSize]
+  let training = try stream(
+    root[Keys.dataset], batchSize: batchSize, shuffle: root[Keys.shuffle])
+  guard root[Keys.validationInterval] != nil else { return (training, nil) }
+  guard let held = root[Keys.validationDataset] else {
     throw root.error(
-      at: "run_val_every_n_steps", "there is no dataset_val to validate on",
+      at: Keys.validationInterval, "there is no dataset_val to validate on",
       remedy: "Add dataset_val, or set run_val_every_n_steps to null.")
   }
-  let size = root.optionalInt("batch_size_val") ?? batchSize
-  return (training, try stream("dataset_val", batchSize: size, shuffle: false))
+  let size = root[Keys.validationBatchSize] ?? batchSize
+  return (training, try stream(held, batchSize: size, shuffle: false))
 }
 
 /// The configuration's seed, the saved run's when it goes on, or one drawn by rank 0 for all.
 private func sharedSeed(_ root: Section, _ saved: RunState?, _ group: ProcessGroup) throws -> UInt64
 {
   if let saved { return saved.seed }
-  if let given = root.optionalInt("seed") { return UInt64(given) }
+  if let given = root[Keys.seed] { return UInt64(given) }
   let drawn = group.rank == 0 ? Double(UInt32.random(in: 0...UInt32.max)) : 0
   return UInt64(try group.sums([drawn])[0])
 }

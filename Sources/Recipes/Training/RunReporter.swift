@@ -24,19 +24,20 @@ final class RunReporter {
     self.device = device
     self.group = group
     self.log = log
-    logsPeakMemory = root.bool("log_peak_memory_stats")
+    logsPeakMemory = root[Keys.logsPeakMemory]
     guard group.rank == 0 else {
       logger = nil
       return
     }
-    let section = root.section("metric_logger")
-    logger =
-      section.component == "torchtune.training.metric_logging.DiskLogger"
-      ? try DiskLogger(
-        folder: section.string("log_dir"), filename: section.optionalString("filename"))
-      : StdoutLogger()
-    let output = root.string("output_dir")
-    try prepareFolder(output, root, "output_dir")
+    let section = root[Keys.metricLogger]
+    switch section.choice(MetricLoggerChoice.self) {
+    case .disk:
+      logger = try DiskLogger(
+        folder: section[Keys.DiskLogger.folder], filename: section[Keys.DiskLogger.filename])
+    case .stdout: logger = StdoutLogger()
+    }
+    let output = root[Keys.outputFolder]
+    try prepareFolder(output, root, Keys.outputFolder)
     try AtomicFile.write(Data(c.yaml().utf8), to: output + "/torchtune_config.yaml")
   }
 

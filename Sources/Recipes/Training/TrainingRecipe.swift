@@ -42,21 +42,21 @@ private func train(
   // What can refuse the run, then what costs.
   let run = try PreparedTraining(root, group, hooks, log)
   let reporter = try RunReporter(root, c, device: device, group: group, log: log)
-  if group.rank == 0 { try run.saver.prepare(root.section("checkpointer")) }
-  try profiler?.prepare(root)
+  if group.rank == 0 { try run.saver.prepare(root[Keys.checkpointer]) }
+  try profiler?.prepare()
   // No rank reads weights for a run that another one refuses.
   try group.barrier()
 
   let model = try ShardedModel(
     run.configuration, from: run.weights, dtype: dtype(from: root), on: device, group: group,
-    home: root.bool("fsdp_cpu_offload") ? .host(device) : .device)
+    home: root[Keys.offloadsShards] ? .host(device) : .device)
   if let saved = run.saved {
     try RunState.restore(saved.file, into: run.optimizer, model)
     log.info("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
   }
   let loop = TrainingLoop(
     model, plan: run.plan, optimizer: run.optimizer,
-    lossHead: LossHead(chunkCount: root.section("loss").int("num_output_chunks")),
+    lossHead: LossHead(chunkCount: root[Keys.loss][Keys.Loss.chunkCount]),
     course: run.course, validation: run.validation, on: device,
     events: trainingEvents(reporter, run.saver, profiler, hooks), timeline: profiler?.timeline)
   try reporter.begin(loop, parameterCount: run.configuration.parameterCount)
