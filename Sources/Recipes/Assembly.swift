@@ -49,6 +49,20 @@ package func device(from root: Section, localRank: Int = 0) throws -> Device {
   }
 }
 
+/// Gives errors that know no place the key that they are about, and its file and line.
+package func locatingErrors<Value, R>(
+  in section: Section, at key: Key<Value>, _ body: () throws -> R
+) throws -> R {
+  try locatingErrors(in: section) {
+    do {
+      return try body()
+    } catch var error as TuneError {
+      if error.location == .init() { error.location.key = key.name }
+      throw error
+    }
+  }
+}
+
 /// Gives errors that know only their key the file and line where the section has it.
 package func locatingErrors<R>(in section: Section, _ body: () throws -> R) throws -> R {
   do {

@@ -31,8 +31,7 @@ package final class DiskLogger: MetricLogger {
       try file.seekToEnd()
     } catch {
       throw TuneError(
-        .disk, "cannot write the log file", remedy: "Choose another metric_logger.log_dir.",
-        at: .init(file: path, key: "metric_logger.log_dir"), cause: SystemReason(error))
+        .disk, "cannot write the log file", at: .init(file: path), cause: SystemReason(error))
     }
   }
   package func log(step: Int, _ metrics: [(name: String, value: Double)]) throws {

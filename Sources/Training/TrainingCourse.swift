@@ -8,7 +8,6 @@ package struct TrainingCourse: Sendable {
   package private(set) var progress = TrainingProgress()
   /// This rank's batches from the beginning on.
   private(set) var stream: BatchStream
-  private let epochs: Int
   private let accumulation: Int
 
   /// - Throws: `TuneError` `.data` when an epoch has not one step.
@@ -20,22 +19,15 @@ package struct TrainingCourse: Sendable {
         .data,
         "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
           + "gradient_accumulation_steps: \(plan.accumulation)",
-        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.",
-        at: .init(key: "gradient_accumulation_steps"))
+        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.")
     }
     self.stream = stream
-    epochs = plan.epochs
     accumulation = plan.accumulation
   }
 
   /// Begins at a saved place. The samples decide where in the epoch that is: another number of
   /// processes or another batch size makes steps of another size.
   package mutating func resume(at saved: TrainingProgress) throws {
-    guard saved.epoch < epochs else {
-      throw TuneError(
-        .configuration, "the saved run has done \(saved.epoch) epochs already",
-        remedy: "Raise epochs to train on.", at: .init(key: "epochs"))
-    }
     try stream.seek(epoch: saved.epoch, consumedSamples: saved.consumedSamples)
     progress = saved
     progress.stepInEpoch = (stream.state.batch + accumulation - 1) / accumulation

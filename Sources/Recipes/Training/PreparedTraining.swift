@@ -37,8 +37,16 @@ struct PreparedTraining {
     let seed = try sharedSeed(root, saved?.state, group)
     optimizer = Recipes.optimizer(from: root[Keys.optimizer], seed: seed)
     var plan = try trainingPlan(root, fakeQuantization: quantization, seed: seed)
-    var course = try locatingErrors(in: root) { try TrainingCourse(stream, plan) }
+    var course = try locatingErrors(in: root, at: Keys.accumulation) {
+      try TrainingCourse(stream, plan)
+    }
     if let saved {
+      guard saved.state.progress.epoch < plan.epochs else {
+        throw root.error(
+          at: Keys.epochs,
+          "the saved run has done \(saved.state.progress.epoch) epochs already",
+          remedy: "Raise epochs to train on.")
+      }
       try locatingErrors(in: root) { try course.resume(at: saved.state.progress) }
       try RunState.check(saved.file, fits: optimizer, configuration, dtype: dtype(from: root))
     }

@@ -31,14 +31,24 @@ final class RunReporter {
     }
     let section = root[Keys.metricLogger]
     switch section.choice(MetricLoggerChoice.self) {
-    case .disk:
-      logger = try DiskLogger(
-        folder: section[Keys.DiskLogger.folder], filename: section[Keys.DiskLogger.filename])
+    case .disk: logger = try Self.diskLogger(section)
     case .stdout: logger = StdoutLogger()
     }
     let output = root[Keys.outputFolder]
     try prepareFolder(output, root, Keys.outputFolder)
     try AtomicFile.write(Data(c.yaml().utf8), to: output + "/torchtune_config.yaml")
+  }
+
+  private static func diskLogger(_ section: Section) throws -> DiskLogger {
+    let folder = Keys.DiskLogger.folder
+    do {
+      return try DiskLogger(
+        folder: section[folder], filename: section[Keys.DiskLogger.filename])
+    } catch var error as TuneError {
+      error.location.key = section.location(of: folder).key
+      error.remedy = error.remedy ?? "Choose another metric_logger.log_dir."
+      throw error
+    }
   }
 
   func begin(_ loop: TrainingLoop, parameterCount: Int) throws {
