@@ -31,6 +31,7 @@ protocol WeightFile: AnyObject, Sendable {
 extension MappedFile {
   /// A tensor over the bytes of the file, which must be as many as it takes.
   func tensor(_ range: Range<Int>, _ shape: [Int], _ dtype: DType) -> Tensor {
+    TensorReads.add(range.count, of: path)
     // An empty file is never mapped, and holds no tensors.
     guard let start = bytes.baseAddress.map({ $0 + range.lowerBound }), !range.isEmpty else {
       return Tensor.empty(shape, dtype)

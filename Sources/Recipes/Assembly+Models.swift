@@ -10,17 +10,19 @@ package func decoderConfiguration(from model: Section) -> DecoderConfiguration {
   guard let family = model.modelFamily else {
     preconditionFailure("the schema lets through the model \(model.component ?? "none")")
   }
-  let width = model.int("embed_dim")
+  typealias Model = Keys.Model
+  let width = model[Model.width]
   return DecoderConfiguration(
-    vocabularySize: model.int("vocab_size"), layerCount: model.int("num_layers"),
-    headCount: model.int("num_heads"), keyValueHeadCount: model.int("num_kv_heads"), width: width,
-    headWidth: family == .qwen3 ? model.optionalInt("head_dim") : nil,
-    hiddenWidth: model.optionalInt("intermediate_dim") ?? derivedHiddenWidth(of: width),
-    maximumSequenceLength: model.int("max_seq_len"), normEpsilon: model.double("norm_eps"),
-    rotaryBase: model.double("rope_base"),
+    vocabularySize: model[Model.vocabularySize], layerCount: model[Model.layerCount],
+    headCount: model[Model.headCount], keyValueHeadCount: model[Model.keyValueHeadCount],
+    width: width,
+    headWidth: family == .qwen3 ? model[Model.headWidth] : nil,
+    hiddenWidth: model[Model.hiddenWidth] ?? derivedHiddenWidth(of: width),
+    maximumSequenceLength: model[Model.longestSequence], normEpsilon: model[Model.normEpsilon],
+    rotaryBase: model[Model.rotaryBase],
     rotaryScaling: family.rescalesFrequencies
-      ? RotaryScaling(factor: Double(model.int("scale_factor"))) : nil,
-    tiesEmbeddings: family.mayTieEmbeddings && model.bool("tie_word_embeddings"),
+      ? RotaryScaling(factor: Double(model[Model.scaleFactor])) : nil,
+    tiesEmbeddings: family.mayTieEmbeddings && model[Model.tiesEmbeddings],
     hasAttentionBiases: family == .qwen2, normalizesHeads: family == .qwen3)
 }
 
@@ -37,12 +39,12 @@ package func modelFolder(
 ) throws -> ModelFolder {
   let folder = try locatingErrors(in: checkpointer) {
     try ModelFolder(
-      path: checkpointer.string("checkpoint_dir"), files: checkpointer.checkpointFiles(),
+      path: checkpointer[Keys.Checkpointer.folder], files: checkpointer.checkpointFiles(),
       naming: checkpointer.checkpointNaming, decoder: configuration)
   }
   if let difference = configuration.difference(from: folder.configuration.decoder) {
     throw checkpointer.error(
-      at: "checkpoint_dir",
+      at: Keys.Checkpointer.folder,
       "the checkpoint's config.json and the model section differ: \(difference)",
       remedy: "Choose the model that the checkpoint was made for.")
   }
@@ -68,13 +70,16 @@ extension DecoderConfiguration {
         ? ("config.json", "the model section") : ("the model section", "config.json")
       return "\(with) rescales rotary frequencies (Llama 3.1 and later) and \(without) does not"
     }
+    typealias Model = Keys.Model
     let differences = [
-      differ("num_layers", \.layerCount), differ("num_heads", \.headCount),
-      differ("num_kv_heads", \.keyValueHeadCount), differ("embed_dim", \.width),
-      differ("head_dim", \.headWidth), differ("vocab_size", \.vocabularySize),
-      differ("intermediate_dim", \.hiddenWidth), differ("rope_base", \.rotaryBase),
-      differ("norm_eps", \.normEpsilon), differ("tie_word_embeddings", \.tiesEmbeddings),
-      differ("scale_factor", \.rotaryScaling?.factor),
+      differ(Model.layerCount.name, \.layerCount), differ(Model.headCount.name, \.headCount),
+      differ(Model.keyValueHeadCount.name, \.keyValueHeadCount), differ(Model.width.name, \.width),
+      differ(Model.headWidth.name, \.headWidth),
+      differ(Model.vocabularySize.name, \.vocabularySize),
+      differ(Model.hiddenWidth.name, \.hiddenWidth), differ(Model.rotaryBase.name, \.rotaryBase),
+      differ(Model.normEpsilon.name, \.normEpsilon),
+      differ(Model.tiesEmbeddings.name, \.tiesEmbeddings),
+      differ(Model.scaleFactor.name, \.rotaryScaling?.factor),
     ]
     return differences.compactMap { $0 }.first
   }

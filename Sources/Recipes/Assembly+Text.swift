@@ -9,38 +9,33 @@ import RunConfiguration
 import Tokenizers
 
 package func tokenizer(from section: Section) throws -> any Tokenizer {
-  for key in ["path", "merges_file", "special_tokens_path"] where section.declares(key) {
-    guard let path = section.optionalString(key),
-      !FileManager.default.fileExists(atPath: path)
-    else { continue }
+  for (key, path) in section.tokenizerFiles
+  where !FileManager.default.fileExists(atPath: path) {
     throw TuneError(
       .missingFile, "there is no tokenizer file '\(path)'",
       remedy: "Download it with the model, or correct tokenizer.\(key).",
       at: section.location(of: key))
   }
-  let (path, longest) = (section.string("path"), section.optionalInt("max_seq_len"))
-  let specialTokens =
-    section.declares("special_tokens_path") ? section.optionalString("special_tokens_path") : nil
+  let (path, longest) = (section[Keys.Tokenizer.path], section[Keys.Tokenizer.longestSequence])
+  let specialTokens = section[ifDeclared: Keys.Tokenizer.specialTokens]
   func qwen(_ family: QwenFamily) throws -> QwenTokenizer {
     try QwenTokenizer(
-      family, path: path, mergesPath: section.optionalString("merges_file"),
+      family, path: path, mergesPath: section[Keys.Tokenizer.merges],
       specialTokensPath: specialTokens, maxSeqLen: longest,
       promptTemplate: section.promptTemplate())
   }
   return try locatingErrors(in: section) {
-    switch section.component {
-    case "torchtune.models.llama2.llama2_tokenizer":
+    switch section.choice(TokenizerChoice.self) {
+    case .llama2:
       try Llama2Tokenizer(
         path: path, maxSeqLen: longest, promptTemplate: section.promptTemplate())
-    case "torchtune.models.qwen2.qwen2_tokenizer": try qwen(.qwen2)
-    case "torchtune.models.qwen2_5.qwen2_5_tokenizer": try qwen(.qwen25)
-    case "torchtune.models.qwen3.qwen3_tokenizer": try qwen(.qwen3)
-    case "torchtune.models.llama3.llama3_tokenizer", "swift_tune.tokenizers.tokenizer_json":
+    case .qwen2: try qwen(.qwen2)
+    case .qwen25: try qwen(.qwen25)
+    case .qwen3: try qwen(.qwen3)
+    case .llama3, .tokenizerJSON:
       try Llama3Tokenizer(
         path: path, specialTokensPath: specialTokens, maxSeqLen: longest,
         promptTemplate: section.promptTemplate())
-    case let other:
-      preconditionFailure("the schema lets through an unknown tokenizer: \(other ?? "none")")
     }
   }
 }
@@ -58,7 +53,7 @@ package func dataset(
     return try Datasets.concatenated(datasets)
   }
   return try locatingErrors(in: first) {
-    let weights = sections.compactMap { $0.optionalDouble("weight") }
+    let weights = sections.compactMap { $0[Keys.Dataset.weight] }
     return weights.isEmpty
       ? try Datasets.concatenated(datasets) : try Datasets.mixed(datasets, weights: weights)
   }
@@ -67,77 +62,73 @@ package func dataset(
 private func dataset(
   from section: Section, _ source: DataSource, _ tokenizer: any Tokenizer
 ) throws -> any TextDataset {
-  let packed = section.declares("packed") && section.bool("packed")
-  func columns() -> [String: String] { section.stringMap("column_map") ?? [:] }
-  func trainsOnInput() -> Bool { section.bool("train_on_input") }
-  func systemPrompt() -> String? { section.optionalString("new_system_prompt") }
-  func longest() -> Int? { section.optionalInt("max_seq_len") }
-  switch section.component {
-  case "torchtune.datasets.alpaca_dataset", "torchtune.datasets.alpaca_cleaned_dataset":
+  typealias Key = Keys.Dataset
+  let packed = section.packs
+  func columns() -> [String: String] { section[Key.columns] ?? [:] }
+  func trainsOnInput() -> Bool { section[Key.trainsOnInput] }
+  func systemPrompt() -> String? { section[Key.systemPrompt] }
+  func longest() -> Int? { section[Key.longestText] }
+  switch section.choice(DatasetChoice.self) {
+  case .alpaca, .cleanedAlpaca:
     return try Datasets.alpaca(
       source, tokenizer: tokenizer, columnMap: columns(), trainOnInput: trainsOnInput(),
       packed: packed)
-  case "torchtune.datasets.instruct_dataset":
+  case .instruct:
     return try Datasets.instruct(
       source, tokenizer: tokenizer, columnMap: columns(), trainOnInput: trainsOnInput(),
       newSystemPrompt: systemPrompt(), packed: packed)
-  case "torchtune.datasets.grammar_dataset":
+  case .grammar:
     return try Datasets.grammar(
       source, tokenizer: tokenizer, columnMap: columns(), trainOnInput: trainsOnInput(),
       newSystemPrompt: systemPrompt(), packed: packed)
-  case "torchtune.datasets.samsum_dataset":
+  case .samsum:
     return try Datasets.samsum(
       source, tokenizer: tokenizer, columnMap: columns(), trainOnInput: trainsOnInput(),
       newSystemPrompt: systemPrompt(), packed: packed)
-  case "torchtune.datasets.slimorca_dataset":
+  case .slimOrca:
     return try Datasets.slimOrca(
       source, tokenizer: tokenizer, columnMap: columns(), trainOnInput: trainsOnInput(),
       newSystemPrompt: systemPrompt(), packed: packed)
-  case "torchtune.datasets.chat_dataset":
+  case .chat:
     return try Datasets.chat(
-      source, tokenizer: tokenizer, conversationColumn: section.string("conversation_column"),
-      conversationStyle: section.string("conversation_style"), trainOnInput: trainsOnInput(),
+      source, tokenizer: tokenizer, conversationColumn: section[Key.conversationColumn],
+      conversationStyle: section[Key.conversationStyle], trainOnInput: trainsOnInput(),
       newSystemPrompt: systemPrompt(), packed: packed)
-  case "torchtune.datasets.text_completion_dataset":
+  case .textCompletion:
     return try Datasets.textCompletion(
-      source, tokenizer: tokenizer, column: section.string("column"),
-      addEOS: section.bool("add_eos"), packed: packed,
-      splitAcrossPack: section.bool("split_across_pack"))
-  case "torchtune.datasets.wikitext_dataset":
+      source, tokenizer: tokenizer, column: section[Key.column],
+      addEOS: section[Key.endsTexts], packed: packed,
+      splitAcrossPack: section[Key.splitsAcrossPacks])
+  case .wikitext:
     return try Datasets.wikitext(source, tokenizer: tokenizer, maxSeqLen: longest(), packed: packed)
-  case "torchtune.datasets.cnn_dailymail_articles_dataset":
+  case .cnnDailyMailArticles:
     return try Datasets.cnnDailyMailArticles(source, tokenizer: tokenizer, maxSeqLen: longest())
-  case let other:
-    preconditionFailure("the schema lets through a dataset that is not built: \(other ?? "none")")
   }
 }
 
 /// Where a dataset's records are, on this machine by the time it returns.
 private func source(from section: Section) throws -> DataSource {
-  let files: [String: [String]] =
-    section.holdsMap("data_files")
-    ? section.stringsMap("data_files") ?? [:]
-    : (section.optionalStrings("data_files")).map { ["train": $0] } ?? [:]
+  typealias Key = Keys.Dataset
   var source = DataSource(
-    source: section.string("source"), dataFiles: files, split: section.string("split"),
-    sampleBy: .init(rawValue: section.string("sample_by")) ?? .line,
-    keepLinebreaks: section.bool("keep_linebreaks"))
+    source: section[Key.source], dataFiles: section[Key.files] ?? [:], split: section[Key.split],
+    sampleBy: .init(rawValue: section[Key.sampledBy]) ?? .line,
+    keepLinebreaks: section[Key.keepsLineBreaks])
   source.name =
-    section.declares("subset") ? section.string("subset") : section.optionalString("name")
-  source.dataDir = section.optionalString("data_dir")
-  source.delimiter = section.optionalString("delimiter") ?? section.optionalString("sep")
-  source.field = section.optionalString("field")
-  source.isStreamed = section.bool("streaming")
-  source.shuffleBufferSize = section.int("shuffle_buffer_size")
+    section.declares(Key.subset) ? section[Key.subset] : section[Key.configurationName]
+  source.dataDir = section[Key.folder]
+  source.delimiter = section[Key.delimiter] ?? section[Key.separator]
+  source.field = section[Key.field]
+  source.isStreamed = section[Key.streams]
+  source.shuffleBufferSize = section[Key.shuffleBufferSize]
   guard let repository = source.hubRepository else {
-    if section.optionalString("revision") != nil {
+    if section[Key.revision] != nil {
       throw section.error(
-        at: "revision", "does nothing for data that is not on the Hub", remedy: "Remove the key.")
+        at: Key.revision, "does nothing for data that is not on the Hub", remedy: "Remove the key.")
     }
     return source
   }
   source.resolvedFolder = try folder(
-    of: repository, source, revision: section.optionalString("revision") ?? "main")
+    of: repository, source, revision: section[Key.revision] ?? "main")
   return source
 }
 

@@ -20,7 +20,7 @@ package func check(
   let needed = max(tokenizer.baseVocabularySize, Int(ids.max() ?? 0) + 1)
   guard needed > configuration.vocabularySize else { return }
   throw section.error(
-    at: "path",
+    at: Keys.Tokenizer.path,
     "the tokenizer has \(needed) ids, and the model's vocab_size is "
       + "\(configuration.vocabularySize)",
     remedy: "Use the tokenizer that belongs to the checkpoint.")
@@ -39,13 +39,27 @@ package func quantizationScheme(from section: Section) -> QuantizationScheme {
 
 /// The root's `dtype`; the configuration's rules let only these two through.
 package func dtype(from root: Section) -> DType {
-  root.string("dtype") == "bf16" ? .bfloat16 : .float32
+  root[Keys.dtype] == "bf16" ? .bfloat16 : .float32
 }
 
 /// The root's `device`, ready for use.
 package func device(from root: Section, localRank: Int = 0) throws -> Device {
   try locatingErrors(in: root) {
-    try Devices.prepare(root.string("device"), localRank: localRank)
+    try Devices.prepare(root[Keys.device], localRank: localRank)
+  }
+}
+
+/// Gives errors that know no place the key that they are about, and its file and line.
+package func locatingErrors<Value, R>(
+  in section: Section, at key: Key<Value>, _ body: () throws -> R
+) throws -> R {
+  try locatingErrors(in: section) {
+    do {
+      return try body()
+    } catch var error as TuneError {
+      if error.location == .init() { error.location.key = key.name }
+      throw error
+    }
   }
 }
 
@@ -56,7 +70,7 @@ package func locatingErrors<R>(in section: Section, _ body: () throws -> R) thro
   } catch var error as TuneError {
     if error.location.file == nil {
       let key = error.location.key.map { $0.split(separator: ".").last.map(String.init) ?? $0 }
-      error.location = section.location(of: key ?? "_component_")
+      error.location = section.location(of: key ?? Section.componentKey)
     }
     throw error
   }

@@ -23,7 +23,7 @@ package struct RecipeLog: Sendable {
   }
   /// - Parameter rank: of several workers only rank 0 speaks.
   package init(_ root: Section, rank: Int = 0) {
-    let level = Level(rawValue: root.string("log_level")) ?? .info
+    let level = Level(rawValue: root[Keys.logLevel]) ?? .info
     if rank == 0 { self.init(level: level) } else { self.init(level: level) { _ in } }
   }
 

@@ -7,15 +7,13 @@ extension Components {
     let isFamily = base.family == base.path
     let plain = ComponentDeclaration(
       .model, adapted("lora_", base.path), base.summary + ", with LoRA adapters",
-      arguments: base.arguments + adapters(hasSizes: !isFamily) + [
-        .optional(
-          "quantize_base", .bool, default: false, "Keep the frozen weights in 4 bits (QLoRA)")
-      ], preset: base.preset, family: base.family)
+      arguments: base.arguments + adapters(hasSizes: !isFamily)
+        + [Keys.Model.quantizesBase.declaration], preset: base.preset, family: base.family)
     let quantized = ComponentDeclaration(
       .model, adapted("qlora_", base.path),
       base.summary + ", with LoRA adapters on frozen weights of 4 bits",
       arguments: base.arguments + adapters(hasSizes: true),
-      preset: base.preset + [("quantize_base", true)], family: base.family)
+      preset: base.preset + [(Keys.Model.quantizesBase.name, true)], family: base.family)
     // torchtune has no such builders for families and for Qwen.
     return isFamily || base.path.contains("qwen") ? [plain] : [plain, quantized]
   }
@@ -27,28 +25,35 @@ extension Components {
     return names.joined(separator: ".")
   }
 
-  private static func adapters(hasSizes: Bool) -> [KeyDeclaration] {
-    let rank = ValueType.int(1...(1 << 20))
-    let (rankMeaning, scale) = ("The rank of the adapters", "Their scale is lora_alpha / lora_rank")
-    return [
-      .required(
-        "lora_attn_modules",
-        .list(.choice(["q_proj", "k_proj", "v_proj", "output_proj"])),
-        "The attention projections that get an adapter"),
-      .optional(
-        "apply_lora_to_mlp", .bool, default: false, "Adapt the feed-forward layers as well"),
-      .optional("apply_lora_to_output", .bool, default: false, "Adapt the output head as well"),
-      hasSizes
-        ? .optional("lora_rank", rank, default: 8, rankMeaning)
-        : .required("lora_rank", rank, rankMeaning),
-      hasSizes
-        ? .optional("lora_alpha", .double(0...1e9), default: 16.0, scale)
-        : .required("lora_alpha", .double(0...1e9), scale),
-      .optional(
-        "lora_dropout", .double(0...1), default: 0.0, "The share of inputs an adapter drops"),
-      .optional("use_dora", .bool, default: false, "Learn the norm of each row apart (DoRA)"),
-    ]
+  @KeyList private static func adapters(hasSizes: Bool) -> [KeyDeclaration] {
+    Keys.Model.adaptedAttention
+    Keys.Model.adaptsFeedForward
+    Keys.Model.adaptsHead
+    hasSizes ? Keys.Model.adapterRank.defaulting(to: 8) : Keys.Model.adapterRank.declaration
+    hasSizes ? Keys.Model.adapterAlpha.defaulting(to: 16.0) : Keys.Model.adapterAlpha.declaration
+    Keys.Model.adapterDropout
+    Keys.Model.learnsRowNorms
   }
+}
+
+extension Keys.Model {
+  package static let adaptedAttention = Key.required(
+    "lora_attn_modules", .list(.choice(["q_proj", "k_proj", "v_proj", "output_proj"])),
+    "The attention projections that get an adapter")
+  package static let adaptsFeedForward = Key.optional(
+    "apply_lora_to_mlp", .bool, default: false, "Adapt the feed-forward layers as well")
+  package static let adaptsHead = Key.optional(
+    "apply_lora_to_output", .bool, default: false, "Adapt the output head as well")
+  package static let adapterRank = Key.required(
+    "lora_rank", .int(1...(1 << 20)), "The rank of the adapters")
+  package static let adapterAlpha = Key.required(
+    "lora_alpha", .double(0...1e9), "Their scale is lora_alpha / lora_rank")
+  package static let adapterDropout = Key.optional(
+    "lora_dropout", .double(0...1), default: 0.0, "The share of inputs an adapter drops")
+  package static let learnsRowNorms = Key.optional(
+    "use_dora", .bool, default: false, "Learn the norm of each row apart (DoRA)")
+  package static let quantizesBase = Key.optional(
+    "quantize_base", .bool, default: false, "Keep the frozen weights in 4 bits (QLoRA)")
 }
 
 extension Section {

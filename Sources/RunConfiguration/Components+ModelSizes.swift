@@ -15,11 +15,13 @@ private struct ModelSize {
     vocabulary: Int, base: Double, epsilon: Double = 1e-5,
     _ others: [(key: String, value: ConfigurationValue)] = []
   ) -> [(key: String, value: ConfigurationValue)] {
-    [
-      ("vocab_size", .int(vocabulary)), ("num_layers", .int(layers)), ("num_heads", .int(heads)),
-      ("num_kv_heads", .int(pairs)), ("embed_dim", .int(width)), ("max_seq_len", .int(tokens)),
-      ("intermediate_dim", inner.map { .int($0) } ?? .null), ("rope_base", .double(base)),
-      ("norm_eps", .double(epsilon)),
+    typealias Model = Keys.Model
+    return [
+      (Model.vocabularySize.name, .int(vocabulary)), (Model.layerCount.name, .int(layers)),
+      (Model.headCount.name, .int(heads)), (Model.keyValueHeadCount.name, .int(pairs)),
+      (Model.width.name, .int(width)), (Model.longestSequence.name, .int(tokens)),
+      (Model.hiddenWidth.name, inner.map { .int($0) } ?? .null),
+      (Model.rotaryBase.name, .double(base)), (Model.normEpsilon.name, .double(epsilon)),
     ] + others
   }
 }
@@ -65,12 +67,13 @@ extension Components {
   ) -> ComponentDeclaration {
     ComponentDeclaration(
       .model, "torchtune.models." + path, summary,
-      arguments: family == .llama32 ? family.arguments.filter { $0.name == tyingKey } : [],
+      arguments: family == .llama32
+        ? family.arguments.filter { $0.name == Keys.Model.tiesEmbeddings.name } : [],
       preset: size.preset(
-        vocabulary: 128_256, base: 500_000, stretch.map { [("scale_factor", .int($0))] } ?? []),
+        vocabulary: 128_256, base: 500_000,
+        stretch.map { [(Keys.Model.scaleFactor.name, .int($0))] } ?? []),
       family: family.rawValue)
   }
-  private static let tyingKey = "tie_word_embeddings"
 }
 
 /// The larger models have a few rows more in their embeddings.
@@ -144,7 +147,7 @@ extension Components {
       .model, "torchtune.models." + path, summary(path),
       preset: size.preset(
         vocabulary: size.width < 3584 ? smallVocabulary : largeVocabulary, base: 1_000_000,
-        epsilon: epsilon, [("tie_word_embeddings", .bool(tied))]),
+        epsilon: epsilon, [(Keys.Model.tiesEmbeddings.name, .bool(tied))]),
       family: ModelFamily.qwen2.rawValue)
   }
 
@@ -155,7 +158,7 @@ extension Components {
       .model, "torchtune.models.qwen3.qwen3_" + name, summary("qwen3.qwen3_" + name),
       preset: size.preset(
         vocabulary: smallVocabulary, base: 1_000_000, epsilon: 1e-6,
-        [("tie_word_embeddings", .bool(tied)), ("head_dim", 128)]),
+        [(Keys.Model.tiesEmbeddings.name, .bool(tied)), (Keys.Model.headWidth.name, 128)]),
       family: ModelFamily.qwen3.rawValue)
   }
 

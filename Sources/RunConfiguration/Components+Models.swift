@@ -32,59 +32,73 @@ package enum ModelFamily: String, Sendable, CaseIterable {
     switch self {
     case .llama2: decoderArguments(rotaryBase: 10_000.0)
     case .llama3: decoderArguments(rotaryBase: 500_000.0)
-    case .llama31: decoderArguments(rotaryBase: 500_000.0) + [scaleFactor(8)]
+    case .llama31:
+      decoderArguments(rotaryBase: 500_000.0) + [Keys.Model.scaleFactor.defaulting(to: 8)]
     case .llama32:
-      decoderArguments(rotaryBase: 500_000.0) + [scaleFactor(32), tied(byDefault: true)]
+      decoderArguments(rotaryBase: 500_000.0) + [
+        Keys.Model.scaleFactor.defaulting(to: 32), Keys.Model.tiesEmbeddings.defaulting(to: true),
+      ]
     case .qwen2:
       decoderArguments(rotaryBase: 1_000_000.0, needsInside: true) + [
-        tied(byDefault: false),
+        Keys.Model.tiesEmbeddings.defaulting(to: false),
         .fixed(
-          "head_dim", at: [.null],
-          because: "Heads of another width are Qwen 3's: use torchtune.models.qwen3.qwen3."),
+          Keys.Model.headWidth.name, at: [.null],
+          because: "Heads of another width are Qwen 3's: use \(ModelFamily.qwen3.rawValue)."),
       ] + projections(biases: true, norms: false, otherwise: .qwen3)
     case .qwen3:
       decoderArguments(rotaryBase: 1_000_000.0, needsInside: true) + [
-        tied(byDefault: false),
-        .nullable("head_dim", count, "The width of a head; null shares embed_dim among the heads"),
+        Keys.Model.tiesEmbeddings.defaulting(to: false), Keys.Model.headWidth.declaration,
       ] + projections(biases: false, norms: true, otherwise: .qwen2)
     }
   }
 }
 
-private let count = ValueType.int(1...(1 << 30))
+extension Keys {
+  package enum Model {
+    private static let count = KeyType.int(1...(1 << 30))
+    package static let vocabularySize = Key.required(
+      "vocab_size", count, "The number of token ids")
+    package static let layerCount = Key.required(
+      "num_layers", .int(1...4096), "The number of transformer blocks")
+    package static let headCount = Key.required("num_heads", count, "The number of query heads")
+    package static let keyValueHeadCount = Key.required(
+      "num_kv_heads", count, "The number of key and value heads")
+    package static let width = Key.required(
+      "embed_dim", count, "The width of the residual stream")
+    package static let longestSequence = Key.required(
+      "max_seq_len", count, "The longest sequence that the model can see")
+    package static let rotaryBase = Key.required(
+      "rope_base", .double(1...1e12), "The base of the rotary frequencies")
+    package static let hiddenWidth = Key.nullable(
+      "intermediate_dim", count, "The width inside the feed-forward layers; null derives it")
+    package static let normEpsilon = Key.optional(
+      "norm_eps", .double(0...1), default: 1e-5, "Added under the root of RMS norms")
+    package static let scaleFactor = Key.required(
+      "scale_factor", count, "How far the rotary frequencies are stretched")
+    package static let tiesEmbeddings = Key.required(
+      "tie_word_embeddings", .bool, "Whether the output head shares the token embedding")
+    package static let headWidth = Key.nullable(
+      "head_dim", count, "The width of a head; null shares embed_dim among the heads")
+  }
+}
 
-private func decoderArguments(
+@KeyList private func decoderArguments(
   rotaryBase: ConfigurationValue, needsInside: Bool = false
 ) -> [KeyDeclaration] {
-  [
-    .required("vocab_size", count, "The number of token ids"),
-    .required("num_layers", .int(1...4096), "The number of transformer blocks"),
-    .required("num_heads", count, "The number of query heads"),
-    .required("num_kv_heads", count, "The number of key and value heads"),
-    .required("embed_dim", count, "The width of the residual stream"),
-    .required("max_seq_len", count, "The longest sequence that the model can see"),
-    .fixed(
-      "attn_dropout", at: [0.0],
-      because: "Attention dropout is not supported: none of these models is trained with it."),
-    .optional(
-      "rope_base", .double(1...1e12), default: rotaryBase, "The base of the rotary frequencies"),
-    needsInside
-      ? .required("intermediate_dim", count, "The width inside the feed-forward layers")
-      : .nullable(
-        "intermediate_dim", count, "The width inside the feed-forward layers; null derives it"),
-    .optional("norm_eps", .double(0...1), default: 1e-5, "Added under the root of RMS norms"),
-  ]
-}
-
-private func scaleFactor(_ value: Int) -> KeyDeclaration {
-  .optional(
-    "scale_factor", count, default: .int(value), "How far the rotary frequencies are stretched")
-}
-
-private func tied(byDefault value: Bool) -> KeyDeclaration {
-  .optional(
-    "tie_word_embeddings", .bool, default: .bool(value),
-    "Whether the output head shares the token embedding")
+  Keys.Model.vocabularySize
+  Keys.Model.layerCount
+  Keys.Model.headCount
+  Keys.Model.keyValueHeadCount
+  Keys.Model.width
+  Keys.Model.longestSequence
+  KeyDeclaration.fixed(
+    "attn_dropout", at: [0.0],
+    because: "Attention dropout is not supported: none of these models is trained with it.")
+  Keys.Model.rotaryBase.defaulting(to: rotaryBase)
+  needsInside
+    ? Keys.Model.hiddenWidth.required("The width inside the feed-forward layers")
+    : Keys.Model.hiddenWidth.declaration
+  Keys.Model.normEpsilon
 }
 
 private func projections(biases: Bool, norms: Bool, otherwise other: ModelFamily)

@@ -42,7 +42,9 @@ package enum ConfigurationOverride: Sendable, Equatable {
     let origin = ConfigurationOrigin.commandLine(argument)
     if text == "None" { return ConfigurationNode(.null, origin) }
     // Its leading zeros are the width of the numbers in the file names.
-    if path.last == "max_filename" { return ConfigurationNode(.string(text), origin) }
+    if path.last == Keys.Checkpointer.FileNames.count.name {
+      return ConfigurationNode(.string(text), origin)
+    }
     return try YAMLReader.value(in: text, argument: argument)
   }
 }

@@ -7,36 +7,39 @@ extension Exclusions {
   private static let tasks = Exclusion(
     "the tasks are " + EvaluationTask.names.joined(separator: ", ")
   ) { root in
-    let tasks = root.strings("tasks")
+    let tasks = root[Keys.tasks]
     guard let other = tasks.first(where: { EvaluationTask(rawValue: $0) == nil }) else {
-      return tasks.isEmpty ? root.error(at: "tasks", "names no task") : nil
+      return tasks.isEmpty ? root.error(at: Keys.tasks, "names no task") : nil
     }
     let nearest = nearestName(to: other, among: EvaluationTask.names)
     return root.error(
-      at: "tasks", "the task '\(other)' is not supported",
+      at: Keys.tasks, "the task '\(other)' is not supported",
       remedy: nearest.map { "Did you mean '\($0)'?" }
         ?? "Use " + EvaluationTask.names.joined(separator: ", ") + ".")
   }
 
   private static let textIsUsed = Exclusion("text_files and text_file are for wikitext") { root in
-    guard !root.textFiles().isEmpty, !root.strings("tasks").contains("wikitext") else { return nil }
+    guard !root.textFiles().isEmpty, !root[Keys.tasks].contains(EvaluationTask.wikitext.rawValue)
+    else { return nil }
     return root.error(
-      at: root.strings("text_files").isEmpty ? "text_file" : "text_files",
+      at: root[Keys.textFiles].isEmpty ? Keys.textFile.name : Keys.textFiles.name,
       "is what the task wikitext measures on, and that is not among the tasks",
       remedy: "Add it: tasks=[wikitext]. The data of another task is given by task_data.")
   }
 
   private static let dataIsUsed = Exclusion("task_data is of tasks that are measured") { root in
-    let data = root.stringMap("task_data") ?? [:]
-    let tasks = root.strings("tasks")
+    let data = root[Keys.taskData] ?? [:]
+    let tasks = root[Keys.tasks]
     if let other = data.keys.sorted().first(where: { !tasks.contains($0) }) {
       return root.error(
-        at: "task_data", "names data of '\(other)', which is not among the tasks",
+        at: Keys.taskData, "names data of '\(other)', which is not among the tasks",
         remedy: "The tasks are: \(tasks.joined(separator: ", ")).")
     }
-    guard data["wikitext"] != nil, !root.textFiles().isEmpty else { return nil }
+    guard data[EvaluationTask.wikitext.rawValue] != nil, !root.textFiles().isEmpty else {
+      return nil
+    }
     return root.error(
-      at: "task_data", "gives the task wikitext a dataset, and text_files gives it text",
+      at: Keys.taskData, "gives the task wikitext a dataset, and text_files gives it text",
       remedy: "Remove one of the two.")
   }
 }

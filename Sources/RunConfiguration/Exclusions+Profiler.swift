@@ -4,22 +4,22 @@ import Essentials
 
 extension Exclusions {
   static let profiler = Exclusion("the profiler traces spans of the program's own") { root in
-    guard let section = root.optionalSection("profiler"), section.bool("enabled") else {
+    guard let section = root[Keys.profiler], section[Keys.Profiler.isEnabled] else {
       return nil
     }
-    if !section.bool("cpu") {
+    if !section[Keys.Profiler.cpu] {
       return section.error(
-        at: "cpu", "must be True: the trace consists of this process's spans",
+        at: Keys.Profiler.cpu, "must be True: the trace consists of this process's spans",
         remedy: "Set it to True, or enabled to False.")
     }
     // Where there is no such device its part of a trace is empty, and torchtune's own files ask for it.
-    if section.optionalBool("cuda") == true, root.string("device").hasPrefix("cuda") {
+    if section[Keys.Profiler.cuda] == true, root[Keys.device].hasPrefix("cuda") {
       return section.error(
-        at: "cuda",
+        at: Keys.Profiler.cuda,
         "cannot be True in a trace: what an accelerator does is not timed apart from the process that "
           + "asks for it", remedy: "Set it to False, or remove it.")
     }
-    for (key, reason) in refusals where section.optionalBool(key) == true {
+    for (key, isOn, reason) in refusals where isOn(section) {
       return section.error(
         at: key, "cannot be True in a trace: \(reason)",
         remedy: "Set it to False, or remove it.")
@@ -27,10 +27,22 @@ extension Exclusions {
     return nil
   }
 
-  private static let refusals = [
-    ("xpu", "there is no such device here"),
-    ("profile_memory", "spans hold times and no allocations"),
-    ("with_stack", "spans are named and have no Python stack"),
-    ("with_flops", "operations are not counted"),
-  ]
+  private static let refusals: [(key: String, isOn: @Sendable (Section) -> Bool, reason: String)] =
+    [
+      (
+        Keys.Profiler.xpu.name, { $0[Keys.Profiler.xpu] == true }, "there is no such device here"
+      ),
+      (
+        Keys.Profiler.profilesMemory.name, { $0[Keys.Profiler.profilesMemory] },
+        "spans hold times and no allocations"
+      ),
+      (
+        Keys.Profiler.withStack.name, { $0[Keys.Profiler.withStack] },
+        "spans are named and have no Python stack"
+      ),
+      (
+        Keys.Profiler.withFLOPs.name, { $0[Keys.Profiler.withFLOPs] },
+        "operations are not counted"
+      ),
+    ]
 }

@@ -11,7 +11,10 @@ enum Exclusions {
       rules.append(profiler)
       rules += [offloading, shardOffloading, steppingInBackward, validation]
       rules +=
-        ["dataset", "dataset_val"].flatMap(dataRules) + [sequenceLength, momentum, rounding]
+        dataRules(of: Keys.dataset.name) { $0[Keys.dataset] }
+        + dataRules(of: Keys.validationDataset.name) { $0[Keys.validationDataset] ?? [] } + [
+          sequenceLength, momentum, rounding,
+        ]
     }
     if recipe.isQAT { rules.append(qatNeedsItsQuantizer) }
     if recipe == .eleutherEval || recipe == .generate { rules.append(noQATQuantizer) }
@@ -21,29 +24,29 @@ enum Exclusions {
   }
 
   private static let dtype = Exclusion("dtype is fp32 or bf16") { root in
-    switch root.string("dtype") {
+    switch root[Keys.dtype] {
     case "fp32", "bf16": nil
     case "fp16":
       root.error(
-        at: "dtype", "fp16 is not supported: its range is too small for gradients",
+        at: Keys.dtype, "fp16 is not supported: its range is too small for gradients",
         remedy: "Use bf16 or fp32.")
     case let other:
       root.error(
-        at: "dtype", "there is no dtype '\(other)' here", remedy: "Use bf16 or fp32.")
+        at: Keys.dtype, "there is no dtype '\(other)' here", remedy: "Use bf16 or fp32.")
     }
   }
 
   private static func device(_ recipe: RecipeName) -> Exclusion {
     Exclusion("device is cpu or cuda; cuda:N only for recipes of one process") { root in
-      let device = root.string("device")
+      let device = root[Keys.device]
       if device == "cpu" || device == "cuda" { return nil }
       guard device.hasPrefix("cuda:"), let index = Int(device.dropFirst(5)), index >= 0 else {
         return root.error(
-          at: "device", "there is no device '\(device)' here", remedy: "Use cpu or cuda.")
+          at: Keys.device, "there is no device '\(device)' here", remedy: "Use cpu or cuda.")
       }
       guard recipe.isDistributed else { return nil }
       return root.error(
-        at: "device", "a distributed recipe gives each process its own device",
+        at: Keys.device, "a distributed recipe gives each process its own device",
         remedy: "Use cuda.")
     }
   }
@@ -51,29 +54,34 @@ enum Exclusions {
   private static let modelType = Exclusion(
     "model_type names the model's own family, or QWEN2 for Qwen 3"
   ) { root in
-    let section = root.section("checkpointer")
-    guard let family = root.section("model").modelFamily,
-      !family.modelTypes.contains(section.string("model_type"))
+    let section = root[Keys.checkpointer]
+    guard let family = root[Keys.model].modelFamily,
+      !family.modelTypes.contains(section[Keys.Checkpointer.modelType])
     else { return nil }
     return section.error(
-      at: "model_type", "the model section is of the family \(family.modelType)",
+      at: Keys.Checkpointer.modelType, "the model section is of the family \(family.modelType)",
       remedy: "Set it to \(family.modelType), or choose another model.")
   }
 
   private static let checkpointFiles = Exclusion("checkpoint_files names at least one file") {
-    let section = $0.section("checkpointer")
-    guard let names = section.sections["checkpoint_files"] else {
-      return section.strings("checkpoint_files").isEmpty
-        ? section.error(at: "checkpoint_files", "names no file") : nil
+    let section = $0[Keys.checkpointer]
+    let names: Section
+    switch section[Keys.Checkpointer.files] {
+    case .named(let files):
+      return files.isEmpty
+        ? section.error(at: Keys.Checkpointer.files, "names no file") : nil
+    case .numbered(let section): names = section
     }
-    if names.string("filename_format").braces.count != 2 {
+    if names[Keys.Checkpointer.FileNames.format].braces.count != 2 {
       return names.error(
-        at: "filename_format", "must hold two {}: the number of the file and their count",
+        at: Keys.Checkpointer.FileNames.format,
+        "must hold two {}: the number of the file and their count",
         remedy: "For example: model-{}-of-{}.safetensors")
     }
-    guard let count = Int(names.string("max_filename")), (1...100_000).contains(count) else {
+    guard let count = Int(names[Keys.Checkpointer.FileNames.count]), (1...100_000).contains(count)
+    else {
       return names.error(
-        at: "max_filename", "must be a count of files such as '00004'")
+        at: Keys.Checkpointer.FileNames.count, "must be a count of files such as '00004'")
     }
     return nil
   }
@@ -81,118 +89,117 @@ enum Exclusions {
   private static let modelShape = Exclusion(
     "num_heads divides embed_dim and num_kv_heads divides num_heads"
   ) {
-    let model = $0.section("model")
-    let (heads, pairs) = (model.int("num_heads"), model.int("num_kv_heads"))
-    let width = model.int("embed_dim")
+    let model = $0[Keys.model]
+    let (heads, pairs) = (model[Keys.Model.headCount], model[Keys.Model.keyValueHeadCount])
+    let width = model[Keys.Model.width]
     if width % heads != 0 || width / heads % 2 != 0 {
       return model.error(
-        at: "num_heads", "\(heads) heads do not share a width of \(width) evenly",
+        at: Keys.Model.headCount, "\(heads) heads do not share a width of \(width) evenly",
         remedy: "embed_dim / num_heads must be an even integer.")
     }
     return heads % pairs == 0
       ? nil
-      : model.error(at: "num_kv_heads", "must divide num_heads, which is \(heads)")
+      : model.error(at: Keys.Model.keyValueHeadCount, "must divide num_heads, which is \(heads)")
   }
 
   private static let offloading = Exclusion(
     "enable_activation_offloading needs device cuda and enable_activation_checkpointing"
   ) { root in
-    guard root.bool("enable_activation_offloading") else { return nil }
-    if !root.string("device").hasPrefix("cuda") {
+    guard root[Keys.offloadsActivations] else { return nil }
+    if !root[Keys.device].hasPrefix("cuda") {
       return root.error(
-        at: "enable_activation_offloading", "needs device cuda: a CPU's memory is host memory",
+        at: Keys.offloadsActivations, "needs device cuda: a CPU's memory is host memory",
         remedy: "Set it to False.")
     }
-    return root.bool("enable_activation_checkpointing")
+    return root[Keys.checkpointsActivations]
       ? nil
       : root.error(
-        at: "enable_activation_offloading", "needs enable_activation_checkpointing",
+        at: Keys.offloadsActivations, "needs enable_activation_checkpointing",
         remedy: "Set both to True.")
   }
 
   private static let shardOffloading = Exclusion("fsdp_cpu_offload needs device cuda") { root in
-    guard root.bool("fsdp_cpu_offload"), !root.string("device").hasPrefix("cuda") else {
+    guard root[Keys.offloadsShards], !root[Keys.device].hasPrefix("cuda") else {
       return nil
     }
     return root.error(
-      at: "fsdp_cpu_offload", "needs device cuda: a CPU's memory is host memory",
+      at: Keys.offloadsShards, "needs device cuda: a CPU's memory is host memory",
       remedy: "Set it to False.")
   }
 
   private static let steppingInBackward = Exclusion(
     "optimizer_in_bwd excludes gradient_accumulation_steps above 1 and clip_grad_norm"
   ) { root in
-    guard root.bool("optimizer_in_bwd") else { return nil }
-    if root.optionalDouble("clip_grad_norm") != nil {
+    guard root[Keys.stepsInBackward] else { return nil }
+    if root[Keys.clipNorm] != nil {
       return root.error(
-        at: "clip_grad_norm",
+        at: Keys.clipNorm,
         "needs the norm of all gradients, and optimizer_in_bwd frees each one at once",
         remedy: "Set clip_grad_norm to null, or optimizer_in_bwd to False.")
     }
-    return root.int("gradient_accumulation_steps") == 1
+    return root[Keys.accumulation] == 1
       ? nil
       : root.error(
-        at: "gradient_accumulation_steps",
+        at: Keys.accumulation,
         "needs gradients to be kept, and optimizer_in_bwd frees each one at once",
         remedy: "Set gradient_accumulation_steps to 1, or optimizer_in_bwd to False.")
   }
 
   private static let validation = Exclusion("run_val_every_n_steps needs dataset_val") { root in
-    guard root.optionalInt("run_val_every_n_steps") != nil,
-      root.sections("dataset_val").isEmpty
+    guard root[Keys.validationInterval] != nil,
+      root[Keys.validationDataset] == nil
     else { return nil }
     return root.error(
-      at: "run_val_every_n_steps", "needs a dataset_val to validate on",
+      at: Keys.validationInterval, "needs a dataset_val to validate on",
       remedy: "Add a dataset_val, or set run_val_every_n_steps to null.")
   }
 
   private static let momentum = Exclusion("SGD's nesterov needs momentum") { root in
-    let optimizer = root.section("optimizer")
-    guard optimizer.component == "torch.optim.SGD", optimizer.bool("nesterov"),
-      optimizer.double("momentum") == 0
+    let optimizer = root[Keys.optimizer]
+    guard optimizer.choice() == OptimizerChoice.sgd, optimizer[Keys.Optimizer.nesterov],
+      optimizer[Keys.Optimizer.momentum] == 0
     else { return nil }
-    return optimizer.error(at: "nesterov", "needs a momentum above 0")
+    return optimizer.error(at: Keys.Optimizer.nesterov, "needs a momentum above 0")
   }
 
   private static let rounding = Exclusion(
     "stochastic_rounding and master_weights exclude each other"
   ) { root in
-    let optimizer = root.section("optimizer")
-    guard optimizer.component == "swift_tune.optim.AdamW",
-      optimizer.bool("stochastic_rounding"), optimizer.bool("master_weights")
+    let optimizer = root[Keys.optimizer]
+    guard optimizer.choice() == OptimizerChoice.adamWInFloat32,
+      optimizer[Keys.Optimizer.roundsStochastically],
+      optimizer[Keys.Optimizer.keepsMasterWeights]
     else { return nil }
     return optimizer.error(
-      at: "stochastic_rounding", "has no use with master_weights, which lose nothing",
+      at: Keys.Optimizer.roundsStochastically, "has no use with master_weights, which lose nothing",
       remedy: "Choose one of the two.")
   }
 
   private static let qatNeedsItsQuantizer = Exclusion("QAT needs a QAT quantizer") { root in
-    let quantizer = root.section("quantizer")
+    guard let quantizer = root[Keys.quantizer] else { return nil }
     return quantizer.isQATQuantizer
       ? nil
-      : quantizer.error(
-        at: "_component_", "'\(quantizer.component ?? "")' quantizes after training",
+      : quantizer.errorAtComponent(
+        "'\(quantizer.component ?? "")' quantizes after training",
         remedy: "Use the quantizer of the same name with QATQuantizer at its end.")
   }
 
   private static let noQATQuantizer = Exclusion(
     "evaluation and generation take post-training quantizers"
   ) { root in
-    guard let quantizer = root.optionalSection("quantizer"), quantizer.isQATQuantizer else {
+    guard let quantizer = root[Keys.quantizer], quantizer.isQATQuantizer else {
       return nil
     }
-    return quantizer.error(
-      at: "_component_", "'\(quantizer.component ?? "")' is for training",
+    return quantizer.errorAtComponent(
+      "'\(quantizer.component ?? "")' is for training",
       remedy: "Use the quantizer of the same name without QAT.")
   }
 
   private static let groupSize = Exclusion("the group size divides some layer") { root in
-    guard root.values.entry("quantizer") != nil,
-      let quantizer = root.optionalSection("quantizer")
-    else { return nil }
-    let (group, model) = (quantizer.int("groupsize"), root.section("model"))
+    guard let quantizer = root[ifDeclared: Keys.quantizer] else { return nil }
+    let (group, model) = (quantizer.int("groupsize"), root[Keys.model])
     let widths =
-      [model.int("embed_dim")] + (model.optionalInt("intermediate_dim").map { [$0] } ?? [])
+      [model[Keys.Model.width]] + (model[Keys.Model.hiddenWidth].map { [$0] } ?? [])
     if widths.contains(where: { $0 % group == 0 }) { return nil }
     return quantizer.error(
       at: "groupsize",

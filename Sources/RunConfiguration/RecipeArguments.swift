@@ -1,10 +1,14 @@
-// The words that a recipe is called with: a configuration and changes to it, in any order.
+// The words that a recipe is called with: a configuration and changes to it, in any order; or, by a
+// launcher, the file of a configuration that is composed already.
 import Essentials
 
 package struct RecipeArguments: Equatable, Sendable {
   package private(set) var config: String?
   package private(set) var overrides: [String] = []
   package private(set) var asksForHelp = false
+  /// What a launcher handed over.
+  package private(set) var composedFile: String?
+  package static let composedOption = "--composed"
 
   /// - Throws: `TuneError` `.usage`.
   package init(_ arguments: some Sequence<String>) throws {
@@ -17,6 +21,8 @@ package struct RecipeArguments: Equatable, Sendable {
         try setConfig(value)
       } else if argument.hasPrefix("--config=") {
         try setConfig(String(argument.dropFirst("--config=".count)))
+      } else if argument == Self.composedOption {
+        composedFile = rest.popFirst()
       } else if argument == "--help" || argument == "-h" {
         asksForHelp = true
       } else if argument.hasPrefix("-") {
@@ -28,6 +34,22 @@ package struct RecipeArguments: Equatable, Sendable {
       }
     }
     if asksForHelp { config = nil }
+  }
+
+  /// The configuration that the words ask for.
+  package func compose(for recipe: RecipeName) throws -> ComposedConfiguration {
+    if let composedFile { return try ComposedConfiguration(handedOverIn: composedFile) }
+    return try ComposedConfiguration(requireConfig(for: recipe), overrides: overrides)
+  }
+
+  /// - Throws: `TuneError` `.usage` where the words name no configuration.
+  @discardableResult package func requireConfig(for recipe: RecipeName) throws -> String {
+    guard let config else {
+      throw TuneError(
+        .usage, "the recipe needs --config",
+        remedy: "`tune ls \(recipe.rawValue)` lists its built-in configurations.")
+    }
+    return config
   }
 
   private mutating func setConfig(_ value: String) throws {

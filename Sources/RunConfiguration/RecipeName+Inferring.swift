@@ -5,10 +5,11 @@ extension RecipeName {
   package init(inferringFrom map: ConfigurationMap) {
     let keys = Set(map.keys)
     // `cuda:0` names one device, which a distributed recipe refuses.
-    let isSingle = map["device"]?.value.string?.hasPrefix("cuda:") ?? false
-    if !keys.isDisjoint(with: ["optimizer", "dataset", "epochs", "loss"]) {
-      let isQAT = !keys.isDisjoint(with: ["quantizer", "fake_quant_after_n_steps"])
-      let model = map["model"]?.value.component?.split(separator: ".").last ?? ""
+    let isSingle = map[Keys.device.name]?.value.string?.hasPrefix("cuda:") ?? false
+    func has(_ names: String...) -> Bool { !keys.isDisjoint(with: names) }
+    if has(Keys.optimizer.name, Keys.dataset.name, Keys.epochs.name, Keys.loss.name) {
+      let isQAT = has(Keys.quantizer.name, Keys.fakeQuantizationDelay.name)
+      let model = map[Keys.model.name]?.value.component?.split(separator: ".").last ?? ""
       let hasAdapters = model.contains("lora_")
       switch (isQAT, hasAdapters, isSingle) {
       case (true, true, _): self = .qatLoraFinetuneDistributed
@@ -16,14 +17,16 @@ extension RecipeName {
       case (true, false, false): self = .qatDistributed
       case (false, true, _):
         self =
-          isSingle || keys.contains("low_cpu_ram")
+          isSingle || has(TorchtuneOnly.lowMemoryReading.name)
           ? .loraFinetuneSingleDevice : .loraFinetuneDistributed
       case (false, false, true): self = .fullFinetuneSingleDevice
       case (false, false, false): self = .fullFinetuneDistributed
       }
-    } else if !keys.isDisjoint(with: ["tasks", "text_files", "text_file", "task_data"]) {
+    } else if has(
+      Keys.tasks.name, Keys.textFiles.name, Keys.textFile.name, Keys.taskData.name)
+    {
       self = .eleutherEval
-    } else if !keys.isDisjoint(with: ["prompt", "max_new_tokens"]) {
+    } else if has(Keys.prompt.name, Keys.maximumNewTokens.name) {
       self = .generate
     } else {
       self = .quantize

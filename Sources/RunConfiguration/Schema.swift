@@ -70,6 +70,10 @@ package struct KeyDeclaration: Sendable, Equatable {
       reason)
   }
 
+  func with(_ presence: Presence, isNullable: Bool, _ summary: String) -> Self {
+    Self(name, type, presence, isNullable: isNullable, onlyAt: nil, summary)
+  }
+
   private init(
     _ name: String, _ type: ValueType, _ presence: Presence, isNullable: Bool,
     onlyAt: [ConfigurationValue]?, needless: [ConfigurationValue] = [], _ summary: String
@@ -92,6 +96,22 @@ package enum ComponentRole: String, Sendable, CaseIterable {
   case profiler
 
   var withArticle: String { self == .optimizer ? "an optimizer" : "a \(rawValue)" }
+}
+
+/// The components of a role that a recipe takes apart, by their canonical dot paths.
+package protocol ComponentChoice: RawRepresentable, CaseIterable, Sendable
+where RawValue == String {
+  static var role: ComponentRole { get }
+}
+
+extension Section {
+  /// Which component it is.
+  package func choice<Choice: ComponentChoice>(_: Choice.Type = Choice.self) -> Choice {
+    guard let choice = component.flatMap(Choice.init(rawValue:)) else {
+      preconditionFailure("'\(path)' is \(component ?? "no component"), no \(Choice.role.rawValue)")
+    }
+    return choice
+  }
 }
 
 package struct ComponentDeclaration: Sendable {
@@ -118,6 +138,16 @@ package struct ComponentDeclaration: Sendable {
     self.preset = preset
     self.family = family ?? path
     self.summary = summary
+  }
+
+  init<Choice: ComponentChoice>(
+    _ choice: Choice, aliases: [String] = [], _ summary: String,
+    preset: [(key: String, value: ConfigurationValue)] = [],
+    @KeyList _ arguments: () -> [KeyDeclaration]
+  ) {
+    self.init(
+      Choice.role, choice.rawValue, aliases: aliases, summary, arguments: arguments(),
+      preset: preset)
   }
 }
 

@@ -4,24 +4,26 @@ import Essentials
 
 extension Section {
   /// How the checkpointer's files name tensors.
-  package var checkpointNaming: CheckpointNaming { Components.naming(ofCheckpointer: component) }
+  package var checkpointNaming: CheckpointNaming { choice(CheckpointerChoice.self).naming }
 
   /// The format that the checkpointer writes.
   package var weightFormat: WeightFormat {
     guard checkpointNaming == .huggingFace else { return .torch }
-    return bool("safe_serialization") ? .safetensors : .torch
+    return self[Keys.Checkpointer.writesSafetensors] ? .safetensors : .torch
   }
 
   /// The files of a checkpointer section, in the order of their names, as shards are numbered.
   package func checkpointFiles() -> [String] {
-    guard let names = sections["checkpoint_files"] else {
-      return strings("checkpoint_files").sorted()
+    let names: Section
+    switch self[Keys.Checkpointer.files] {
+    case .named(let files): return files.sorted()
+    case .numbered(let section): names = section
     }
-    let count = names.string("max_filename")
+    let count = names[Keys.Checkpointer.FileNames.count]
     return (1...max(1, Int(count) ?? 1)).map { number in
       let digits = String(number)
       let padded = String(repeating: "0", count: max(0, count.count - digits.count)) + digits
-      return names.string("filename_format").fillingBraces(with: [padded, count])
+      return names[Keys.Checkpointer.FileNames.format].fillingBraces(with: [padded, count])
     }
   }
 }

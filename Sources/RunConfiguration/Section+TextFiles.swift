@@ -3,6 +3,6 @@
 extension Section {
   /// `text_files`, and `text_file` where that is given.
   package func textFiles() -> [String] {
-    strings("text_files") + (optionalString("text_file").map { [$0] } ?? [])
+    self[Keys.textFiles] + (self[Keys.textFile].map { [$0] } ?? [])
   }
 }

@@ -1,6 +1,6 @@
-// One map of a checked configuration, read by key and type. Everything that a user can get wrong
-// was reported when the configuration was checked; reading a key that the schema does not
-// declare, or as another type, is a slip of ours and traps.
+// One map of a checked configuration, read by the constants that its keys are declared by. Everything that
+// a user can get wrong was reported when the configuration was checked; reading a key that the schema
+// does not declare is a slip of ours and traps.
 import Essentials
 
 package struct Section: Sendable {
@@ -17,50 +17,46 @@ package struct Section: Sendable {
   let lists: [String: [Section]]
   let origin: ConfigurationOrigin
 
-  package func bool(_ key: String) -> Bool { read(key, \.bool) }
-  package func int(_ key: String) -> Int { read(key, \.int) }
-  package func double(_ key: String) -> Double { read(key, \.double) }
-  package func string(_ key: String) -> String { read(key, \.string) }
-  package func strings(_ key: String) -> [String] { read(key, \.strings) }
-  package func doubles(_ key: String) -> [Double] { read(key, \.doubles) }
-  package func optionalBool(_ key: String) -> Bool? { readUnlessNull(key, \.bool) }
-  package func optionalInt(_ key: String) -> Int? { readUnlessNull(key, \.int) }
-  package func optionalDouble(_ key: String) -> Double? { readUnlessNull(key, \.double) }
-  package func optionalString(_ key: String) -> String? { readUnlessNull(key, \.string) }
-  package func optionalStrings(_ key: String) -> [String]? { readUnlessNull(key, \.strings) }
-  package func stringMap(_ key: String) -> [String: String]? { readUnlessNull(key, \.stringMap) }
-  package func stringsMap(_ key: String) -> [String: [String]]? {
-    readUnlessNull(key, \.stringsMap)
-  }
-  /// For a key that may hold a map or something else.
-  package func holdsMap(_ key: String) -> Bool { node(key).value.map != nil }
+  package subscript<Value>(key: Key<Value>) -> Value { key.read(self) }
 
-  package func section(_ key: String) -> Section {
-    guard let section = sections[key] else {
-      preconditionFailure("the key '\(key)' of '\(path)' is no section")
-    }
-    return section
+  /// Nil also where the recipe or component has no such key.
+  package subscript<Value>(ifDeclared key: Key<Value?>) -> Value? {
+    declares(key) ? key.read(self) : nil
   }
 
-  /// The components of a key that may hold several; none when it is null.
-  package func sections(_ key: String) -> [Section] {
-    if node(key).value == .null { return [] }
-    guard let list = lists[key] else {
-      preconditionFailure("the key '\(key)' of '\(path)' is no list of sections")
-    }
-    return list
-  }
-
-  /// Nil when the key is null.
-  package func optionalSection(_ key: String) -> Section? {
-    node(key).value == .null ? nil : section(key)
-  }
-
-  /// Whether the recipe has this key at all.
-  package func declares(_ key: String) -> Bool { values[key] != nil }
+  /// Whether the recipe or component has this key at all.
+  package func declares<Value>(_ key: Key<Value>) -> Bool { values[key.name] != nil }
 
   /// False when the value is a default.
-  package func isGiven(_ key: String) -> Bool { node(key).origin != .schema }
+  package func isGiven<Value>(_ key: Key<Value>) -> Bool { node(key.name).origin != .schema }
+
+  /// Where the key was written; where its section was, for a default.
+  package func location<Value>(of key: Key<Value>) -> TuneError.Location { location(of: key.name) }
+
+  /// An error about a key, for what can only be known later.
+  package func error<Value>(at key: Key<Value>, _ message: String, remedy: String? = nil)
+    -> TuneError
+  {
+    error(at: key.name, message, remedy: remedy)
+  }
+
+  /// An error about which component was chosen.
+  package func errorAtComponent(_ message: String, remedy: String? = nil) -> TuneError {
+    error(at: Self.componentKey, message, remedy: remedy)
+  }
+
+  /// What names the component of a map.
+  package static let componentKey = "_component_"
+
+  func isNull(_ key: String) -> Bool { node(key).value == .null }
+
+  func value<Value>(of key: String, as type: KeyType<Value>) -> Value {
+    let value = node(key).value
+    guard let converted = type.convert(self, key, value) else {
+      preconditionFailure("the key '\(key)' of '\(path)' holds \(value.kind), not \(Value.self)")
+    }
+    return converted
+  }
 
   /// Where the key was written; where its section was, for a default.
   package func location(of key: String) -> TuneError.Location {
@@ -81,47 +77,26 @@ package struct Section: Sendable {
     }
     return node
   }
-
-  private func read<Value>(_ key: String, _ part: (ConfigurationValue) -> Value?) -> Value {
-    let value = node(key).value
-    guard let part = part(value) else {
-      preconditionFailure("the key '\(key)' of '\(path)' holds \(value.kind), not \(Value.self)")
-    }
-    return part
-  }
-
-  private func readUnlessNull<Value>(_ key: String, _ part: (ConfigurationValue) -> Value?)
-    -> Value?
-  {
-    node(key).value == .null ? nil : read(key, part)
-  }
 }
 
-extension ConfigurationValue {
-  fileprivate var bool: Bool? { if case .bool(let flag) = self { flag } else { nil } }
-  fileprivate var int: Int? { if case .int(let number) = self { number } else { nil } }
-  fileprivate var double: Double? { if case .double(let number) = self { number } else { nil } }
-
-  fileprivate var strings: [String]? {
-    guard case .list(let list) = self else { return nil }
-    return list.compactMap(\.value.string)
+// By name, for recipes that do not read by constants yet.
+extension Section {
+  package func bool(_ key: String) -> Bool { value(of: key, as: .bool) }
+  package func int(_ key: String) -> Int { value(of: key, as: .int()) }
+  package func double(_ key: String) -> Double { value(of: key, as: .double()) }
+  package func string(_ key: String) -> String { value(of: key, as: .string) }
+  package func strings(_ key: String) -> [String] { value(of: key, as: .list(.string)) }
+  package func optionalInt(_ key: String) -> Int? { isNull(key) ? nil : int(key) }
+  package func optionalString(_ key: String) -> String? { isNull(key) ? nil : string(key) }
+  package func stringMap(_ key: String) -> [String: String]? {
+    isNull(key) ? nil : value(of: key, as: .mapOf(.string))
   }
-  fileprivate var doubles: [Double]? {
-    guard case .list(let list) = self else { return nil }
-    return list.compactMap(\.value.double)
-  }
-  fileprivate var stringMap: [String: String]? {
-    guard let map else { return nil }
-    return Dictionary(
-      uniqueKeysWithValues: map.entries.compactMap { entry in
-        entry.node.value.string.map { (entry.key, $0) }
-      })
-  }
-  fileprivate var stringsMap: [String: [String]]? {
-    guard let map else { return nil }
-    return Dictionary(
-      uniqueKeysWithValues: map.entries.compactMap { entry in
-        entry.node.value.strings.map { (entry.key, $0) }
-      })
+  package func isGiven(_ key: String) -> Bool { node(key).origin != .schema }
+  package func optionalSection(_ key: String) -> Section? { isNull(key) ? nil : section(key) }
+  package func section(_ key: String) -> Section {
+    guard let section = sections[key] else {
+      preconditionFailure("the key '\(key)' of '\(path)' is no section")
+    }
+    return section
   }
 }

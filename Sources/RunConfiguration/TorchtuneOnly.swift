@@ -3,8 +3,20 @@
 
 enum TorchtuneOnly {
   static let noDelay = KeyDeclaration.fixed(
-    "fake_quant_after_n_steps", at: [.null],
+    Keys.fakeQuantizationDelay.name, at: [.null],
     because: "torchtune's recipe for adapters has no delay.")
+
+  static let deterministicMode = KeyDeclaration.fixed(
+    "cudnn_deterministic_mode", at: [.null],
+    because: "It sets switches of a library that is not used here.")
+  static let lowMemoryReading = KeyDeclaration.fixed(
+    "low_cpu_ram", at: [false], because: "Weights are read a tensor at a time in any case.")
+
+  static let evaluation: [KeyDeclaration] = [
+    .fixed("include_path", at: [.null], because: "Task definitions are not read from files."),
+    .fixed(
+      Keys.resumes.name, at: [false], because: "There is nothing to resume."),
+  ]
 
   /// A component without arguments.
   private static func component(_ path: String) -> ConfigurationValue {

@@ -1,5 +1,5 @@
-// From a file's name and the command line's overrides to a configuration that a recipe can rely on:
-// read, override, interpolate, check, in this order. It stops before any weight or dataset is read.
+// From a composed configuration to one that a recipe can rely on: every key, type and rule is checked. It
+// stops before any weight or dataset is read.
 import Essentials
 import Foundation
 
@@ -18,18 +18,12 @@ package struct ValidatedConfiguration: Sendable {
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> ValidatedConfiguration {
     try ValidatedConfiguration(
-      recipe: recipe, map: ConfigurationFile.read(config), overrides: overrides,
-      environment: environment)
+      recipe: recipe,
+      ComposedConfiguration(config, overrides: overrides, environment: environment))
   }
 
-  package init(
-    recipe: RecipeName, map: ConfigurationMap, overrides: [String] = [],
-    environment: [String: String]
-  ) throws {
-    let composed =
-      try map
-      .applying(overrides.map(ConfigurationOverride.init))
-      .resolvingInterpolations(environment: environment)
+  package init(recipe: RecipeName, _ configuration: ComposedConfiguration) throws {
+    let composed = configuration.map
     let declaration = RecipeSchema.declaration(of: recipe)
     let origin = composed.entries.first?.keyOrigin.beginningOfFile ?? .schema
     var checker = SchemaChecker()

@@ -79,17 +79,12 @@ public struct Recipe {
   private func work(_ arguments: [String]) throws -> Int32 {
     let recipe = try RecipeName(commandLine: name.rawValue)
     let call = try RecipeArguments(arguments)
-    guard let config = call.config else {
-      if call.asksForHelp {
-        print(RecipeSchema.declaration(of: recipe).reference, terminator: "")
-        return 0
-      }
-      throw TuneError(
-        .usage, "the recipe needs --config",
-        remedy: "`tune ls \(recipe.rawValue)` lists its built-in configurations.")
+    if call.asksForHelp {
+      print(RecipeSchema.declaration(of: recipe).reference, terminator: "")
+      return 0
     }
     let code = try Recipes.work(as: recipe, hooks: hooks()) {
-      try ValidatedConfiguration.load(recipe: recipe, config: config, overrides: call.overrides)
+      try ValidatedConfiguration(recipe: recipe, call.compose(for: recipe))
     }
     return code ?? 0
   }

@@ -31,8 +31,7 @@ package final class DiskLogger: MetricLogger {
       try file.seekToEnd()
     } catch {
       throw TuneError(
-        .disk, "cannot write the log file", remedy: "Choose another metric_logger.log_dir.",
-        at: .init(file: path, key: "metric_logger.log_dir"), cause: SystemReason(error))
+        .disk, "cannot write the log file", at: .init(file: path), cause: SystemReason(error))
     }
   }
   package func log(step: Int, _ metrics: [(name: String, value: Double)]) throws {
@@ -53,18 +52,4 @@ package final class StdoutLogger: MetricLogger {
     print(metricLine(step: step, metrics))
   }
   package func close() {}
-}
-
-/// What the system says, without Foundation's wrapping.
-private struct SystemReason: Error, CustomStringConvertible {
-  let description: String
-  init(_ error: any Error) {
-    let outer = error as NSError
-    let inner =
-      outer.userInfo[NSUnderlyingErrorKey].flatMap { $0 as? any Error }
-      .map { $0 as NSError } ?? outer
-    description =
-      inner.domain == NSPOSIXErrorDomain
-      ? String(cString: strerror(Int32(inner.code))) : inner.localizedDescription
-  }
 }

@@ -13,6 +13,8 @@ package protocol Optimizer: AnyObject {
   func update(
     unit: Int, _ parameter: Shard, gradient: Tensor, learningRate: Double, step: Int)
 
+  /// The names of the states that it keeps of parameters in `dtype`.
+  func stateNames(for dtype: DType) -> [String]
   /// The state of a unit by name, for checkpoints; empty before the first step.
   func state(unit: Int, like parameter: Shard) -> [String: OptimizerState]
   /// Puts a copy of a saved state back, exactly when its kinds are those that `state` gave. Blocks

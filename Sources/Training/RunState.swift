@@ -137,7 +137,7 @@ private struct SavedEntry {
 }
 
 /// The tensors of a file by the parameter they belong to.
-private struct SavedNames {
+struct SavedNames {
   private let file: SafetensorsFile
   private var names: [String: [String]] = [:]
 
@@ -149,6 +149,19 @@ private struct SavedNames {
     }
   }
 
+  /// State name and the number of its elements, as the file's header has them.
+  func sizes(of parameter: String) throws -> [String: Int] {
+    var sizes: [String: Int] = [:]
+    for name in names[parameter] ?? [] {
+      let parts = name.split(separator: "|").map(String.init)
+      let isScales = parts.count == 4 && parts[3] == "scales"
+      guard parts.count == 2 || parts.count == 4 && (isScales || parts[3] == "codes") else {
+        throw unknown(name)
+      }
+      if !isScales { sizes[parts[1]] = file.shape(of: name)?.reduce(1, *) ?? 0 }
+    }
+    return sizes
+  }
   /// State name and whole state.
   func states(of parameter: String) throws -> [(String, OptimizerStatePiece)] {
     try (names[parameter] ?? []).compactMap { name in

@@ -14,7 +14,8 @@ package final class TrainingLoop {
   package let optimizer: any Optimizer
   package let device: Device
   var group: ProcessGroup { model.group }
-  package private(set) var progress = TrainingProgress()
+  package private(set) var progress: TrainingProgress
+  package let stepsPerEpoch: Int
 
   private let walker: Walker
   private let pager: UnitPager
@@ -24,18 +25,21 @@ package final class TrainingLoop {
   private let timeline: Timeline?
 
   /// - Parameters:
-  ///   - stream: this rank's batches.
+  ///   - course: this rank's batches, and where among them the run begins.
   ///   - validation: this rank's held-out batches, where the plan validates.
   package init(
     _ model: ShardedModel, plan: TrainingPlan, optimizer: any Optimizer, lossHead: LossHead,
-    stream: BatchStream, validation: BatchStream? = nil, on device: Device, events: TrainingEvents,
+    course: TrainingCourse, validation: BatchStream? = nil, on device: Device,
+    events: TrainingEvents,
     timeline: Timeline? = nil
-  ) throws {
+  ) {
     self.model = model
     self.plan = plan
     self.optimizer = optimizer
     self.device = device
-    self.stream = stream
+    stream = course.stream
+    progress = course.progress
+    stepsPerEpoch = course.stepsPerEpoch
     self.validation = validation
     self.events = events
     self.timeline = timeline
@@ -43,33 +47,6 @@ package final class TrainingLoop {
     walker = Walker(
       decoder, policy: plan.blockPolicy, lossHead: lossHead, on: device, timeline: timeline)
     pager = UnitPager(model.shards, model.units, group: model.group, home: model.home)
-    guard stepsPerEpoch > 0 else {
-      throw TuneError(
-        .data,
-        "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
-          + "gradient_accumulation_steps: \(plan.accumulation)",
-        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.",
-        at: .init(key: "gradient_accumulation_steps"))
-    }
-  }
-
-  package var stepsPerEpoch: Int {
-    let all = stream.batchesPerEpoch / plan.accumulation
-    return plan.maximumStepsPerEpoch.map { min($0, all) } ?? all
-  }
-
-  /// Goes on from a saved place. The samples decide where in the epoch that is: another number of
-  /// processes or another batch size makes steps of another size.
-  package func resume(at saved: TrainingProgress) throws {
-    guard saved.epoch < plan.epochs else {
-      throw TuneError(
-        .configuration, "the saved run has done \(saved.epoch) epochs already",
-        remedy: "Raise epochs to train on.", at: .init(key: "epochs"))
-    }
-    try stream.seek(epoch: saved.epoch, consumedSamples: saved.consumedSamples)
-    progress = saved
-    let batches = stream.state.batch
-    progress.stepInEpoch = (batches + plan.accumulation - 1) / plan.accumulation
   }
 
   /// Trains to the end of the last epoch.

@@ -78,9 +78,9 @@ enum TrainingWorker {
       count: 4096, width: batch.width, vocabularySize: UInt32(configuration.vocabularySize))
     let stream = try BatchStream(
       dataset, sampler: DistributedSampler(count: dataset.count), batchSize: batch.rows, padID: 0)
-    return try TrainingLoop(
-      model, plan: plan, optimizer: AdamW(isFused: true), lossHead: LossHead(), stream: stream,
-      on: .cpu, events: TrainingEvents())
+    return TrainingLoop(
+      model, plan: plan, optimizer: AdamW(isFused: true), lossHead: LossHead(),
+      course: try TrainingCourse(stream, plan), on: .cpu, events: TrainingEvents())
   }
 }
 

@@ -25,13 +25,8 @@ enum Worker {
     }
     let recipe = try RecipeName(commandLine: name)
     let call = try RecipeArguments(words.dropFirst())
-    guard let config = call.config else {
-      throw TuneError(
-        .usage, "the recipe needs --config",
-        remedy: "`tune ls \(name)` lists its built-in configurations.")
-    }
     let code = try work(as: recipe) {
-      try ValidatedConfiguration.load(recipe: recipe, config: config, overrides: call.overrides)
+      try ValidatedConfiguration(recipe: recipe, call.compose(for: recipe))
     }
     return code ?? 0
   }

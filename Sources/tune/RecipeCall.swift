@@ -25,5 +25,9 @@ struct RecipeCall: Equatable {
       recipe = .builtin(try RecipeName(commandLine: name))
     }
     arguments = try RecipeArguments(words.dropFirst())
+    // Between a launcher and its workers only.
+    if arguments.composedFile != nil {
+      throw RecipeArguments.misplaced(RecipeArguments.composedOption)
+    }
   }
 }

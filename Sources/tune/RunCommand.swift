@@ -1,6 +1,5 @@
-// `tune run`: checks the configuration, then either is a worker or starts and watches several. A
-// worker that it starts is the same command without torchrun's options and with torchrun's
-// variables.
+// `tune run`: either becomes the one worker of a run, or composes and checks the configuration and starts
+// and watches several workers, which get the composed configuration and torchrun's variables.
 import ArgumentParser
 import Essentials
 import Foundation
@@ -58,16 +57,11 @@ struct RunCommand: ParsableCommand {
   }
 
   private func run(_ recipe: RecipeName, _ call: RecipeArguments) throws {
-    let declaration = RecipeSchema.declaration(of: recipe)
-    guard let config = call.config else {
-      if call.asksForHelp {
-        print(declaration.reference, terminator: "")
-        return
-      }
-      throw TuneError(
-        .usage, "the recipe needs --config",
-        remedy: "`tune ls \(recipe.rawValue)` lists its built-in configurations.")
+    if call.asksForHelp {
+      print(RecipeSchema.declaration(of: recipe).reference, terminator: "")
+      return
     }
+    try call.requireConfig(for: recipe)
     let options = torchrun.options
     if !options.isEmpty, !recipe.isDistributed {
       throw TuneError(
@@ -78,11 +72,11 @@ struct RunCommand: ParsableCommand {
     guard !options.isEmpty else {
       throw ExitCode(try RecipePackage.replaceProcess(with: program, arguments))
     }
-    let root = try ValidatedConfiguration.load(
-      recipe: recipe, config: config, overrides: call.overrides
-    ).root
+    let composed = try call.compose(for: recipe)
+    let root = try ValidatedConfiguration(recipe: recipe, composed).root
     if let refusal = recipe.refusal { throw refusal }
-    try launch(program, arguments, usesCUDA: root.string("device").hasPrefix("cuda"))
+    try launch(
+      program, [recipe.rawValue], composed, usesCUDA: root[Keys.device].hasPrefix("cuda"))
   }
 
   /// Builds the package, and then it is started like a recipe of ours.
@@ -92,23 +86,25 @@ struct RunCommand: ParsableCommand {
         .usage, "the recipe needs --config", remedy: "`tune ls` lists built-in configurations.")
     }
     // A name that does not exist is said before minutes of building.
-    let map = try call.config.map {
-      try ConfigurationFile.read($0).applying(call.overrides.map(ConfigurationOverride.init))
+    let composed = try call.config.map {
+      try ComposedConfiguration($0, overrides: call.overrides)
     }
     let product = try package.build(verbose: verbose)
-    let words = Array(arguments.dropFirst())
-    guard !torchrun.options.isEmpty, let map else {
-      throw ExitCode(try RecipePackage.replaceProcess(with: product, words))
+    guard !torchrun.options.isEmpty, let composed else {
+      throw ExitCode(
+        try RecipePackage.replaceProcess(with: product, Array(arguments.dropFirst())))
     }
-    try launch(
-      product, words, usesCUDA: map["device"]?.value.text?.hasPrefix("cuda") ?? false)
+    let device = composed.map[Keys.device.name]?.value.text
+    try launch(product, [], composed, usesCUDA: device?.hasPrefix("cuda") ?? false)
   }
 
-  private func launch(_ executable: String, _ arguments: [String], usesCUDA: Bool) throws {
+  private func launch(
+    _ executable: String, _ arguments: [String], _ composed: ComposedConfiguration, usesCUDA: Bool
+  ) throws {
     let plan = try LaunchPlan(torchrun.options, usesCUDA: usesCUDA)
     let command = WorkerCommand(
       executable: executable, arguments: arguments,
-      environment: ProcessInfo.processInfo.environment)
+      environment: ProcessInfo.processInfo.environment, configuration: composed)
     switch try WorkerGroup(command, plan: plan).run(signals: EndingSignals()) {
     case .succeeded: break
     case .interrupted(let signal): throw ExitCode(128 + signal)

@@ -154,8 +154,10 @@ struct ProblemTests {
       do {
         let map = try testCase.yaml.map { try YAMLReader.map(in: $0, file: "my.yaml") }
         _ = try ValidatedConfiguration(
-          recipe: testCase.recipe, map: map ?? ConfigurationFile.read(testCase.config),
-          overrides: testCase.overrides, environment: [:])
+          recipe: testCase.recipe,
+          ComposedConfiguration(
+            map ?? ConfigurationFile.read(testCase.config), overrides: testCase.overrides,
+            environment: [:]))
         text += "NO PROBLEM\n\n"
       } catch let error as TuneError {
         text += "\(error.code.rawValue): \(error)\n\n"

@@ -15,7 +15,7 @@ struct ValidationTests {
     #expect(RecipeName(inferringFrom: map).trainsAdapters == builtin.recipe.trainsAdapters)
     let checked = try ValidatedConfiguration.load(
       recipe: builtin.recipe, config: name, environment: [:])
-    #expect(checked.root.string("output_dir").isEmpty == false)
+    #expect(checked.root[Keys.outputFolder].isEmpty == false)
     #expect(!builtin.text.contains("\t") && builtin.text.hasSuffix("\n"))
     #expect(builtin.text.split(separator: "\n").allSatisfy { $0.count <= 100 && $0.last != " " })
   }
@@ -67,46 +67,50 @@ struct ValidationTests {
   @Test func sectionsReadByType() throws {
     let root = try load(
       "seed=7", "clip_grad_norm=inf", "fake_quant_after_n_steps=1e3", "~max_steps_per_epoch")
-    #expect(root.int("batch_size") == 2 && root.int("batch_size_val") == 2)
-    #expect(root.optionalInt("seed") == 7)
-    #expect(root.optionalDouble("clip_grad_norm") == .infinity)
-    #expect(root.optionalInt("fake_quant_after_n_steps") == 1000)
-    #expect(root.optionalInt("max_steps_per_epoch") == nil)
-    #expect(!root.isGiven("max_steps_per_epoch") && root.isGiven("epochs"))
-    #expect(root.optionalSection("lr_scheduler") == nil)
-    let optimizer = root.section("optimizer")
-    #expect(optimizer.component == "torch.optim.AdamW")
-    #expect(optimizer.double("lr") == 2e-5 && optimizer.optionalBool("fused") == true)
-    #expect(optimizer.doubles("betas") == [0.9, 0.999])
-    let data = root.section("dataset")
+    #expect(root[Keys.batchSize] == 2 && root[Keys.validationBatchSize] == 2)
+    #expect(root[Keys.seed] == 7)
+    #expect(root[Keys.clipNorm] == .infinity)
+    #expect(root[Keys.fakeQuantizationDelay] == 1000)
+    #expect(root[Keys.maximumStepsPerEpoch] == nil)
+    #expect(!root.isGiven(Keys.maximumStepsPerEpoch) && root.isGiven(Keys.epochs))
+    #expect(root[Keys.schedule] == nil)
+    let optimizer = root[Keys.optimizer]
+    #expect(optimizer.choice() == OptimizerChoice.adamW)
     #expect(
-      data.string("source") == "yahma/alpaca-cleaned" && data.string("split") == "train[:95%]")
-    #expect(root.section("checkpointer").checkpointFiles().count == 4)
+      optimizer[Keys.Optimizer.learningRate] == 2e-5 && optimizer[Keys.Optimizer.isFused] == true)
+    #expect(optimizer[Keys.Optimizer.betas] == [0.9, 0.999])
+    let data = root[Keys.dataset][0]
     #expect(
-      root.section("metric_logger").string("log_dir") == "/tmp/torchtune/llama3_8B/qat_full/logs")
+      data[Keys.Dataset.source] == "yahma/alpaca-cleaned"
+        && data[Keys.Dataset.split] == "train[:95%]")
+    #expect(root[Keys.checkpointer].checkpointFiles().count == 4)
+    #expect(
+      root[Keys.metricLogger][Keys.DiskLogger.folder]
+        == "/tmp/torchtune/llama3_8B/qat_full/logs")
   }
 
   @Test func presetsAreTheirFamilyWithFixedArguments() throws {
-    let llama3 = try load().section("model")
+    let llama3 = try load()[Keys.model]
     #expect(llama3.family == "torchtune.models.llama3.llama3")
-    #expect(llama3.int("num_layers") == 32 && llama3.double("rope_base") == 500_000)
-    let small = try load(config: "llama3_2/1B_full").section("model")
+    #expect(
+      llama3[Keys.Model.layerCount] == 32 && llama3[Keys.Model.rotaryBase] == 500_000)
+    let small = try load(config: "llama3_2/1B_full")[Keys.model]
     #expect(small.family == "torchtune.models.llama3_2.llama3_2")
-    #expect(small.bool("tie_word_embeddings") && small.int("scale_factor") == 32)
+    #expect(small[Keys.Model.tiesEmbeddings] && small[Keys.Model.scaleFactor] == 32)
   }
 
   @Test func aliasesBecomeCanonical() throws {
     let root = try load(
       "quantizer=torchtune.utils.quantization.Int8DynActInt4WeightQATQuantizer",
       "quantizer.groupsize=32", "optimizer=bitsandbytes.optim.PagedAdamW8bit", "~optimizer.fused")
-    let quantizer = root.section("quantizer")
+    let quantizer = try #require(root[Keys.quantizer])
     #expect(
       quantizer.component
         == "torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer")
     #expect(quantizer.int("weight_bits") == 4 && quantizer.int("groupsize") == 32)
     #expect(quantizer.string("scales_precision") == "fp32")
-    #expect(root.section("optimizer").component == "torchao.optim.AdamW8bit")
-    #expect(root.section("optimizer").int("block_size") == 256)
+    #expect(root[Keys.optimizer].choice() == OptimizerChoice.adamW8bit)
+    #expect(root[Keys.optimizer][Keys.Optimizer.blockSize] == 256)
   }
 
   /// What torchtune's main branch and older files say otherwise than release 0.6.1.
@@ -115,11 +119,25 @@ struct ValidationTests {
       "loss=torch.nn.CrossEntropyLoss", "log_level=warn", "enable_fp8_training=False",
       "fp8_recipe_name=null", "activation_offloading_use_streams=False",
       "tokenizer.truncation_type=right")
-    #expect(root.section("loss").component == "torch.nn.CrossEntropyLoss")
-    #expect(root.section("loss").int("num_output_chunks") == 1)
-    #expect(root.string("log_level") == "WARNING")
+    #expect(root[Keys.loss].component == "torch.nn.CrossEntropyLoss")
+    #expect(root[Keys.loss][Keys.Loss.chunkCount] == 1)
+    #expect(root[Keys.logLevel] == "WARNING")
     let qwen3 = try load("checkpointer.model_type=QWEN2", config: "qwen3/8B_qat_full")
-    #expect(qwen3.section("model").modelFamily == .qwen3)
+    #expect(qwen3[Keys.model].modelFamily == .qwen3)
+  }
+
+  /// A switch over a choice of components covers all that a configuration can name.
+  @Test func choicesAreTheComponentsOfTheirRole() {
+    func expect<Choice: ComponentChoice>(_: Choice.Type) {
+      #expect(
+        Set(Choice.allCases.map(\.rawValue)) == Set(Components.paths(for: Choice.role)),
+        "\(Choice.role)")
+    }
+    expect(TokenizerChoice.self)
+    expect(DatasetChoice.self)
+    expect(OptimizerChoice.self)
+    expect(CheckpointerChoice.self)
+    expect(MetricLoggerChoice.self)
   }
 
   @Test func numberedCheckpointFilesExpand() throws {
@@ -127,7 +145,7 @@ struct ValidationTests {
       "checkpointer.checkpoint_files={filename_format: 'model-{}-of-{}.safetensors', "
         + "max_filename: '00003'}")
     #expect(
-      root.section("checkpointer").checkpointFiles() == [
+      root[Keys.checkpointer].checkpointFiles() == [
         "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
         "model-00003-of-00003.safetensors",
       ])
@@ -135,7 +153,7 @@ struct ValidationTests {
 
   @Test func aSinglePathIsAListOfOne() throws {
     let root = try load("dataset.source=json", "dataset.data_files=a.json")
-    #expect(root.section("dataset").optionalStrings("data_files") == ["a.json"])
+    #expect(root[Keys.dataset][0][Keys.Dataset.files] == ["train": ["a.json"]])
   }
 
   @Test func filesOfSplitsAndSeveralDatasetsAreRead() throws {
@@ -143,29 +161,31 @@ struct ValidationTests {
       "dataset=[{_component_: torchtune.datasets.alpaca_dataset, source: json, "
         + "data_files: {train: a.json, test: [b.json, c.json]}, weight: 3}, "
         + "{_component_: torchtune.datasets.wikitext_dataset, weight: 1}]")
-    let datasets = root.sections("dataset")
-    #expect(datasets.map { $0.optionalDouble("weight") } == [3, 1])
+    let datasets = root[Keys.dataset]
+    #expect(datasets.map { $0[Keys.Dataset.weight] } == [3, 1])
     #expect(
-      datasets[0].stringsMap("data_files") == ["train": ["a.json"], "test": ["b.json", "c.json"]])
-    #expect(datasets[0].holdsMap("data_files") && !datasets[1].holdsMap("data_files"))
-    #expect(datasets[1].string("subset") == "wikitext-103-v1")
-    #expect(root.sections("dataset_val").count == 1)
-    #expect(datasets[0].location(of: "weight").key == "dataset[0].weight")
+      datasets[0][Keys.Dataset.files] == ["train": ["a.json"], "test": ["b.json", "c.json"]])
+    #expect(datasets[1][Keys.Dataset.files] == nil)
+    #expect(datasets[1][Keys.Dataset.subset] == "wikitext-103-v1")
+    #expect(root[Keys.validationDataset]?.count == 1)
+    #expect(datasets[0].location(of: Keys.Dataset.weight).key == "dataset[0].weight")
   }
 
   @Test func templatesAreFound() throws {
-    let llama2 = try load(config: "llama2/7B_qat_full").section("tokenizer")
+    let llama2 = try load(config: "llama2/7B_qat_full")[Keys.tokenizer]
     #expect(try llama2.promptTemplate() != nil)
-    let own = try load("tokenizer.prompt_template={user: ['Q: ', ' A: ']}").section("tokenizer")
+    let own = try load("tokenizer.prompt_template={user: ['Q: ', ' A: ']}")[Keys.tokenizer]
     #expect(try own.promptTemplate() != nil)
-    #expect(try load("tokenizer.prompt_template=None").section("tokenizer").promptTemplate() == nil)
+    #expect(try load("tokenizer.prompt_template=None")[Keys.tokenizer].promptTemplate() == nil)
   }
 
   @Test func adaptersAreReadAndRefused() throws {
     let checked = try ValidatedConfiguration.load(
       recipe: .loraFinetuneDistributed, config: "llama3_2/1B_lora", environment: [:])
-    let model = checked.root.section("model")
-    #expect(model.hasAdapters && model.int("lora_rank") == 64 && model.int("num_layers") == 16)
+    let model = checked.root[Keys.model]
+    #expect(
+      model.hasAdapters && model[Keys.Model.adapterRank] == 64
+        && model[Keys.Model.layerCount] == 16)
     #expect(model.modelFamily == .llama32)
     #expect(RecipeName.allCases.allSatisfy { ($0.refusal != nil) == $0.trainsAdapters })
     #expect(checked.recipe.refusal?.code == .unsupported)
@@ -195,10 +215,11 @@ struct ValidationTests {
       recipe: .qatDistributed, config: "llama3/8B_qat_full", overrides: ["seed=3"],
       environment: [:])
     let again = try ValidatedConfiguration(
-      recipe: .qatDistributed, map: YAMLReader.map(in: first.yaml(), file: "again.yaml"),
-      environment: [:])
+      recipe: .qatDistributed,
+      ComposedConfiguration(
+        YAMLReader.map(in: first.yaml(), file: "again.yaml"), environment: [:]))
     #expect(again.yaml() == first.yaml())
-    #expect(again.root.optionalInt("seed") == 3)
+    #expect(again.root[Keys.seed] == 3)
   }
 
   @Test func missingFilesAreListed() throws {

@@ -107,8 +107,8 @@ struct YAMLTests {
       do {
         let map = try YAMLReader.map(in: String(decoding: bytes, as: UTF8.self), file: "m.yaml")
         _ = try ValidatedConfiguration(
-          recipe: RecipeName.allCases[round % RecipeName.allCases.count], map: map,
-          environment: [:])
+          recipe: RecipeName.allCases[round % RecipeName.allCases.count],
+          ComposedConfiguration(map, environment: [:]))
         parsed += 1
       } catch {
         #expect(error is TuneError, "\(error)")

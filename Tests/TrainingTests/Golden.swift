@@ -103,15 +103,14 @@ struct GoldenTraining {
       },
       schedule: .constant(learningRate))
     var result = Result()
-    let loop = try TrainingLoop(
+    let stream = try BatchStream(
+      data,
+      sampler: DistributedSampler(
+        count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: false),
+      batchSize: globalBatch / group.worldSize, padID: 1028)
+    let loop = TrainingLoop(
       model, plan: plan, optimizer: AdamW(AdamWOptions(weightDecay: 0.01), isFused: true),
-      lossHead: LossHead(chunkCount: 8),
-      stream: BatchStream(
-        data,
-        sampler: DistributedSampler(
-          count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: false),
-        batchSize: globalBatch / group.worldSize, padID: 1028),
-      on: .cpu,
+      lossHead: LossHead(chunkCount: 8), course: try TrainingCourse(stream, plan), on: .cpu,
       events: TrainingEvents(stepped: { _, step in
         result.losses.append(step.loss)
         step.gradientNorm.map { result.gradientNorms.append($0) }

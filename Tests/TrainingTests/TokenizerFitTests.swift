@@ -15,8 +15,8 @@ import Tokenizers
         recipe: .qatDistributed, config: folder.path + "/train.yaml",
         overrides: ["model.vocab_size=\(rows)"])
       try Recipes.check(
-        tokenizer, fits: decoderConfiguration(from: configuration.root.section("model")),
-        configuration.root.section("tokenizer"))
+        tokenizer, fits: decoderConfiguration(from: configuration.root[Keys.model]),
+        configuration.root[Keys.tokenizer])
     }
   }
 

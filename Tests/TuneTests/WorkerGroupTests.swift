@@ -9,7 +9,7 @@ import Testing
   @discardableResult
   private func run(
     _ script: String, workers: Int, in folder: String, grace: Duration = .seconds(5),
-    logs: LaunchLogs? = nil
+    logs: LaunchLogs? = nil, configuration: ComposedConfiguration? = nil
   ) throws -> WorkerGroup.Outcome {
     let address = WorkerEnvironment.single
     var plan = LaunchPlan(
@@ -23,7 +23,7 @@ import Testing
     plan.logs = logs
     let command = WorkerCommand(
       executable: "/bin/sh", arguments: ["-c", script],
-      environment: ["DIR": folder, "PATH": "/usr/bin:/bin"])
+      environment: ["DIR": folder, "PATH": "/usr/bin:/bin"], configuration: configuration)
     return try WorkerGroup(command, plan: plan).run()
   }
 
@@ -186,6 +186,30 @@ import Testing
         logs: try LaunchLogs(options))
       #expect(try text(folder, "logs/0/stdout.log") == "out 0\n")
       #expect(try text(folder, "logs/1/stderr.log") == "err 1\n")
+    }
+  }
+
+  /// And nothing of it is left, however the run ends.
+  @Test(arguments: [0, 1]) func workersGetTheComposedConfiguration(exitCode: Int) throws {
+    try Processes.inFolder { folder in
+      let composed = try ComposedConfiguration("generation", overrides: ["seed=3"])
+      let group = {
+        try run(
+          #"test $0 = --composed && stat -c %a "$1" > $DIR/mode.$RANK && cp "$1" $DIR/$RANK; "#
+            + #"echo "$1" > $DIR/path.$RANK; exit \#(exitCode)"#,
+          workers: 2, in: folder, configuration: composed)
+      }
+      if exitCode == 0 {
+        try group()
+      } else {
+        #expect(throws: TuneError.self) { try group() }
+      }
+      // The first to fail ends the other.
+      let rank = try #require((0..<2).first { (try? text(folder, "path.\($0)")) != nil })
+      #expect(try ComposedConfiguration(handedOverIn: "\(folder)/\(rank)") == composed)
+      #expect(try text(folder, "mode.\(rank)") == "600\n")
+      let path = try text(folder, "path.\(rank)").trimmingCharacters(in: .newlines)
+      #expect(!FileManager.default.fileExists(atPath: path))
     }
   }
 

@@ -95,6 +95,7 @@ final class TorchArchive: WeightFile {
   private func gathered(_ place: Place) -> Tensor {
     let copy = Tensor.empty(place.shape, place.dtype)
     let size = place.dtype.byteCount
+    TensorReads.add(copy.count * size, of: path)
     let source = UnsafeRawBufferPointer(mapped.bytes)
     copy.withMutableBytes { target in
       var index = [Int](repeating: 0, count: place.shape.count)

@@ -14,7 +14,7 @@ struct CheckpointSaver {
   let source: ModelFolder
   let format: WeightFormat
   let dtype: DType
-  let optimizer: String
+  let optimizer: OptimizerChoice
   let seed: UInt64
   let log: RecipeLog
 
@@ -29,8 +29,14 @@ struct CheckpointSaver {
       name.hasPrefix("epoch_") || name.hasPrefix("step_")
     else { return }
     throw checkpointer.error(
-      at: "output_dir", "the run might write its own \(name) over the checkpoint it starts from",
+      at: Keys.Checkpointer.outputFolder,
+      "the run might write its own \(name) over the checkpoint it starts from",
       remedy: "Choose another output_dir.")
+  }
+
+  /// Finds out on rank 0, which writes, that there is a place to save to.
+  func prepare(_ checkpointer: Section) throws {
+    try prepareFolder(outputFolder, checkpointer, Keys.Checkpointer.outputFolder)
   }
 
   /// Every rank must call it: weights and state are gathered; rank 0 writes.
@@ -53,7 +59,7 @@ struct CheckpointSaver {
     }
     guard !isLast else { return }
     let state = RunState(
-      progress: loop.progress, weightsFolder: name, optimizer: optimizer, seed: seed)
+      progress: loop.progress, weightsFolder: name, optimizer: optimizer.rawValue, seed: seed)
     try state.write(in: outputFolder, model, loop.optimizer)
     log.info("Saved the recipe state after step \(loop.progress.step)")
   }
@@ -82,9 +88,9 @@ struct SavedRun {
 /// The run that `resume_from_checkpoint: True` means: `recipe_checkpoint`, else the state in the
 /// output folder.
 func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
-  guard root.bool("resume_from_checkpoint") else { return nil }
-  let output = checkpointer.string("output_dir")
-  let path = checkpointer.optionalString("recipe_checkpoint") ?? RecipeStateFile.path(in: output)
+  guard root[Keys.resumes] else { return nil }
+  let output = checkpointer[Keys.Checkpointer.outputFolder]
+  let path = checkpointer[Keys.Checkpointer.savedRun] ?? RecipeStateFile.path(in: output)
   guard let existing = [path, output + "/" + path].first(where: FileManager.default.fileExists)
   else {
     throw TuneError(
@@ -92,21 +98,21 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
       remedy:
         "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run to "
         + "go on with. The end of a run's last epoch leaves no state.",
-      at: .init(file: path, key: "resume_from_checkpoint"))
+      at: .init(file: path, key: Keys.resumes.name))
   }
   guard !existing.hasSuffix(".pt") else {
     throw checkpointer.error(
-      at: "recipe_checkpoint",
+      at: Keys.Checkpointer.savedRun,
       "torchtune's recipe_state.pt holds the state of its own optimizers, which cannot go on here",
       remedy: "Start from its weights: set checkpoint_dir to its last epoch's folder and "
         + "resume_from_checkpoint to False.")
   }
   let file = try RecipeStateFile.open(path: existing)
   let state = try RunState(file)
-  let optimizer = root.section("optimizer").component ?? ""
-  guard state.optimizer == optimizer else {
-    throw root.section("optimizer").error(
-      at: "_component_", "the saved run was optimized by \(state.optimizer)",
+  let optimizer = root[Keys.optimizer]
+  guard state.optimizer == optimizer.choice(OptimizerChoice.self).rawValue else {
+    throw optimizer.errorAtComponent(
+      "the saved run was optimized by \(state.optimizer)",
       remedy: "Resume with that optimizer.")
   }
   // The folder stands beside recipe_state/.

@@ -24,20 +24,31 @@ final class RunReporter {
     self.device = device
     self.group = group
     self.log = log
-    logsPeakMemory = root.bool("log_peak_memory_stats")
+    logsPeakMemory = root[Keys.logsPeakMemory]
     guard group.rank == 0 else {
       logger = nil
       return
     }
-    let section = root.section("metric_logger")
-    logger =
-      section.component == "torchtune.training.metric_logging.DiskLogger"
-      ? try DiskLogger(
-        folder: section.string("log_dir"), filename: section.optionalString("filename"))
-      : StdoutLogger()
-    let output = root.string("output_dir")
-    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    let section = root[Keys.metricLogger]
+    switch section.choice(MetricLoggerChoice.self) {
+    case .disk: logger = try Self.diskLogger(section)
+    case .stdout: logger = StdoutLogger()
+    }
+    let output = root[Keys.outputFolder]
+    try prepareFolder(output, root, Keys.outputFolder)
     try AtomicFile.write(Data(c.yaml().utf8), to: output + "/torchtune_config.yaml")
+  }
+
+  private static func diskLogger(_ section: Section) throws -> DiskLogger {
+    let folder = Keys.DiskLogger.folder
+    do {
+      return try DiskLogger(
+        folder: section[folder], filename: section[Keys.DiskLogger.filename])
+    } catch var error as TuneError {
+      error.location.key = section.location(of: folder).key
+      error.remedy = error.remedy ?? "Choose another metric_logger.log_dir."
+      throw error
+    }
   }
 
   func begin(_ loop: TrainingLoop, parameterCount: Int) throws {

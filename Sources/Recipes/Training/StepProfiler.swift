@@ -25,26 +25,33 @@ final class StepProfiler {
   let timeline: Timeline
   private let schedule: ProfilerSchedule
   private let folder: String
+  private let section: Section
   private let rank: Int
   private let log: RecipeLog
   private var done = 0
 
   /// Nil where the section is missing or off.
   init?(_ root: Section, rank: Int, log: RecipeLog) {
-    guard let section = root.optionalSection("profiler"), section.bool("enabled") else {
+    guard let section = root[Keys.profiler], section[Keys.Profiler.isEnabled] else {
       return nil
     }
     // True is torchtune's default.
-    timeline = Timeline(recordsShapes: section.optionalBool("record_shapes") ?? true)
-    let cycles = section.optionalInt("num_cycles") ?? 1
+    timeline = Timeline(recordsShapes: section[Keys.Profiler.recordsShapes] ?? true)
+    let cycles = section[Keys.Profiler.cycles] ?? 1
     schedule = ProfilerSchedule(
-      idleSteps: (section.optionalInt("wait_steps") ?? 5)
-        + (section.optionalInt("warmup_steps") ?? 5),
-      activeSteps: section.optionalInt("active_steps") ?? 2, cycles: cycles == 0 ? nil : cycles)
-    folder = section.optionalString("output_dir") ?? "profiler_output"
+      idleSteps: (section[Keys.Profiler.waitSteps] ?? 5)
+        + (section[Keys.Profiler.warmupSteps] ?? 5),
+      activeSteps: section[Keys.Profiler.activeSteps] ?? 2, cycles: cycles == 0 ? nil : cycles)
+    folder = section[Keys.Profiler.folder] ?? "profiler_output"
+    self.section = section
     self.rank = rank
     self.log = log
     if schedule.records(after: 0) { timeline.start() }
+  }
+
+  /// Finds out that there is a place for traces.
+  func prepare() throws {
+    try prepareFolder(folder, section, Keys.Profiler.folder)
   }
 
   /// After each step of the optimizer and what is logged of it.

@@ -28,6 +28,7 @@ package struct WorkerGroup {
       .appendingPathComponent("tune-launch-\(UUID().uuidString)").path
     try makeFolder(scratch)
     defer { try? FileManager.default.removeItem(atPath: scratch) }
+    try command.configuration?.handOver(to: configurationFile(scratch))
     guard let lifeline = Pipe() else {
       throw TuneError(.worker, "the process has no file descriptors left")
     }
@@ -129,10 +130,15 @@ package struct WorkerGroup {
 
   private func errorFile(_ scratch: String, _ worker: Int) -> String { "\(scratch)/\(worker)" }
 
+  private func configurationFile(_ scratch: String) -> String { scratch + "/configuration.json" }
+
   private func start(_ environment: WorkerEnvironment, _ scratch: String, _ lifeline: Int32)
     throws -> WorkerProcess
   {
     var command = command
+    if command.configuration != nil {
+      command.arguments += [RecipeArguments.composedOption, configurationFile(scratch)]
+    }
     command.environment.merge(environment.variables) { $1 }
     command.environment[WorkerErrorFile.variable] = errorFile(scratch, environment.localRank)
     command.environment["TORCHELASTIC_RUN_ID"] = plan.runID ?? "none"

@@ -8,11 +8,17 @@ package struct WorkerCommand: Sendable {
   package var executable: String
   package var arguments: [String]
   package var environment: [String: String]
+  /// Handed over in a file, which the last argument names.
+  package var configuration: ComposedConfiguration?
 
-  package init(executable: String, arguments: [String], environment: [String: String]) {
+  package init(
+    executable: String, arguments: [String], environment: [String: String],
+    configuration: ComposedConfiguration? = nil
+  ) {
     self.executable = executable
     self.arguments = arguments
     self.environment = environment
+    self.configuration = configuration
   }
 }
 

@@ -91,6 +91,7 @@ package final class AdamW: Optimizer {
       moments.mean, over: root, times: -(learningRate / meanCorrection))
   }
 
+  package func stateNames(for dtype: DType) -> [String] { AdamMoments.names }
   package func state(unit: Int, like parameter: Shard) -> [String: OptimizerState] {
     moments[unit]?.state ?? [:]
   }

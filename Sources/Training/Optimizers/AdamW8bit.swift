@@ -60,6 +60,7 @@ package final class AdamW8bit: Optimizer {
       square: QuantizedBlocks(zeros: piece.count, format(isSigned: false), on: flat.device))
   }
 
+  package func stateNames(for dtype: DType) -> [String] { AdamMoments.names }
   package func state(unit: Int, like parameter: Shard) -> [String: OptimizerState] {
     guard let moments = units[unit] else { return [:] }
     let pairs: [(OptimizerStatePiece, OptimizerStatePiece)] = moments.map {

@@ -37,7 +37,7 @@ package final class Float32StateAdamW: Optimizer {
       units[unit]
       ?? UnitState(
         moments: AdamMoments(zeros: flat.count, .float32, on: flat.device),
-        master: keepsMaster(flat) ? flat.to(.float32) : nil)
+        master: keepsMaster(flat.dtype) ? flat.to(.float32) : nil)
     units[unit] = state
     // Of an fp32 parameter this is the parameter itself, stepped in place.
     let exact = state.master ?? flat.to(.float32)
@@ -52,10 +52,13 @@ package final class Float32StateAdamW: Optimizer {
     }
   }
 
-  private func keepsMaster(_ parameter: Tensor) -> Bool {
-    rounding == .masterWeights && parameter.dtype != .float32
+  private func keepsMaster(_ dtype: DType) -> Bool {
+    rounding == .masterWeights && dtype != .float32
   }
 
+  package func stateNames(for dtype: DType) -> [String] {
+    AdamMoments.names + (keepsMaster(dtype) ? [Self.masterName] : [])
+  }
   package func state(unit: Int, like parameter: Shard) -> [String: OptimizerState] {
     guard let unit = units[unit] else { return [:] }
     var state = unit.moments.state
@@ -64,15 +67,14 @@ package final class Float32StateAdamW: Optimizer {
   }
   package func restore(unit: Int, like parameter: Shard, _ state: [String: OptimizerState]) throws {
     let flat = parameter.flat
-    let names = AdamMoments.names + (keepsMaster(flat) ? [Self.masterName] : [])
     let saved = try SavedOptimizerState(
-      state, names: names, of: "AdamW with these options", for: parameter)
+      state, names: stateNames(for: flat.dtype), of: "AdamW with these options", for: parameter)
     units[unit] =
       saved.isEmpty
       ? nil
       : UnitState(
         moments: AdamMoments(saved, .float32, on: flat.device),
-        master: keepsMaster(flat)
+        master: keepsMaster(flat.dtype)
           ? saved.elements(Self.masterName, .float32, on: flat.device) : nil)
   }
 }

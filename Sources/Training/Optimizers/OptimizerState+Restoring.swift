@@ -13,11 +13,7 @@ struct SavedOptimizerState {
   init(
     _ states: [String: OptimizerState], names: [String], of optimizer: String, for shard: Shard
   ) throws {
-    guard states.isEmpty || Set(states.keys) == Set(names) else {
-      throw SavedOptimizerState.mismatch(
-        "holds \(SavedOptimizerState.list(states.keys)), but \(optimizer) keeps "
-          + SavedOptimizerState.list(names))
-    }
+    try Self.check(Set(states.keys), names: names, of: optimizer)
     self.states = states
     layout = shard.layout
     for (name, state) in states { try check(state, name) }
@@ -58,11 +54,17 @@ struct SavedOptimizerState {
       }
     }
   }
+  /// - Parameter saved: The states of a unit that was saved; none before the first step.
+  static func check(_ saved: Set<String>, names: [String], of optimizer: String) throws {
+    guard saved.isEmpty || saved == Set(names) else {
+      throw mismatch("holds \(list(saved)), but \(optimizer) keeps \(list(names))")
+    }
+  }
   private static func list(_ names: some Sequence<String>) -> String {
     let quoted = names.sorted().map { "'\($0)'" }
     return quoted.isEmpty ? "no state" : quoted.joined(separator: ", ")
   }
-  private static func mismatch(_ message: String) -> TuneError {
+  static func mismatch(_ message: String) -> TuneError {
     TuneError(
       .checkpointMismatch, "the saved optimizer state " + message,
       remedy: "Resume with the optimizer and the model that the state was saved with.")

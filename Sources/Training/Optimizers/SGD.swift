@@ -84,12 +84,15 @@ package final class SGD: Optimizer {
     parameter.addInPlace(slope, times: -learningRate)
   }
 
+  package func stateNames(for dtype: DType) -> [String] {
+    options.momentum == 0 ? [] : [SGD.bufferName]
+  }
   package func state(unit: Int, like parameter: Shard) -> [String: OptimizerState] {
     buffers[unit].map { [SGD.bufferName: .elements($0)] } ?? [:]
   }
   package func restore(unit: Int, like parameter: Shard, _ state: [String: OptimizerState]) throws {
-    let names = options.momentum == 0 ? [] : [SGD.bufferName]
-    let saved = try SavedOptimizerState(state, names: names, of: "SGD", for: parameter)
+    let saved = try SavedOptimizerState(
+      state, names: stateNames(for: parameter.flat.dtype), of: "SGD", for: parameter)
     buffers[unit] =
       saved.isEmpty
       ? nil

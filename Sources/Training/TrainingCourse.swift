@@ -1,0 +1,35 @@
+// How a run goes through its data: how many steps an epoch has and where the run begins. All of it is
+// known, and refused where it makes no sense, before a weight is read.
+import Essentials
+import Text
+
+package struct TrainingCourse: Sendable {
+  package let stepsPerEpoch: Int
+  package private(set) var progress = TrainingProgress()
+  /// This rank's batches from the beginning on.
+  private(set) var stream: BatchStream
+  private let accumulation: Int
+
+  /// - Throws: `TuneError` `.data` when an epoch has not one step.
+  package init(_ stream: BatchStream, _ plan: TrainingPlan) throws {
+    let all = stream.batchesPerEpoch / plan.accumulation
+    stepsPerEpoch = plan.maximumStepsPerEpoch.map { min($0, all) } ?? all
+    guard stepsPerEpoch > 0 else {
+      throw TuneError(
+        .data,
+        "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
+          + "gradient_accumulation_steps: \(plan.accumulation)",
+        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.")
+    }
+    self.stream = stream
+    accumulation = plan.accumulation
+  }
+
+  /// Begins at a saved place. The samples decide where in the epoch that is: another number of
+  /// processes or another batch size makes steps of another size.
+  package mutating func resume(at saved: TrainingProgress) throws {
+    try stream.seek(epoch: saved.epoch, consumedSamples: saved.consumedSamples)
+    progress = saved
+    progress.stepInEpoch = (stream.state.batch + accumulation - 1) / accumulation
+  }
+}
