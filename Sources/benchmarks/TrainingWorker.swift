@@ -79,7 +79,8 @@ enum TrainingWorker {
     let stream = try BatchStream(
       dataset, sampler: DistributedSampler(count: dataset.count), batchSize: batch.rows, padID: 0)
     return try TrainingLoop(
-      model, plan: plan, optimizer: AdamW(isFused: true), lossHead: LossHead(), stream: stream,
+      model, plan: plan, optimizer: AdamW(moments: .parameterDType(isFused: true)),
+      lossHead: LossHead(), stream: stream,
       on: .cpu, events: TrainingEvents())
   }
 }

@@ -104,7 +104,8 @@ struct GoldenTraining {
       schedule: .constant(learningRate))
     var result = Result()
     let loop = try TrainingLoop(
-      model, plan: plan, optimizer: AdamW(AdamWOptions(weightDecay: 0.01), isFused: true),
+      model, plan: plan,
+      optimizer: AdamW(AdamWOptions(weightDecay: 0.01), moments: .parameterDType(isFused: true)),
       lossHead: LossHead(chunkCount: 8),
       stream: BatchStream(
         data,

@@ -41,12 +41,13 @@ func optimizer(from section: Section, seed: UInt64) -> any Optimizer {
   }
   switch section.component {
   case "torch.optim.AdamW":
-    return AdamW(adamW(), isFused: section.optionalBool("fused") ?? false)
+    return AdamW(
+      adamW(), moments: .parameterDType(isFused: section.optionalBool("fused") ?? false))
   case "torchao.optim.AdamW8bit":
-    return AdamW8bit(adamW(), blockSize: section.int("block_size"))
+    return AdamW(adamW(), moments: .eightBits(blockSize: section.int("block_size")))
   case "swift_tune.optim.AdamW":
-    return Float32StateAdamW(
-      adamW(),
+    return AdamW(
+      adamW(), moments: .float32,
       rounding: section.bool("master_weights")
         ? .masterWeights : section.bool("stochastic_rounding") ? .stochastic(seed: seed) : .nearest)
   case "torch.optim.SGD":
