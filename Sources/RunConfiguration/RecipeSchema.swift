@@ -4,10 +4,11 @@ package enum RecipeSchema {
   package static func declaration(of recipe: RecipeName) -> RecipeDeclaration {
     let keys =
       switch recipe {
-      case .qatDistributed, .qatSingleDevice: [qatQuantizer, fakeQuantDelay] + training
+      case .qatDistributed, .qatSingleDevice:
+        [qatQuantizer, fakeQuantDelay] + training + [trainable]
       case .qatLoraFinetuneDistributed:
         [qatQuantizer, TorchtuneOnly.noDelay] + training + adapters
-      case .fullFinetuneDistributed, .fullFinetuneSingleDevice: training
+      case .fullFinetuneDistributed, .fullFinetuneSingleDevice: training + [trainable]
       case .loraFinetuneDistributed, .loraFinetuneSingleDevice: training + adapters
       case .quantize: quantize
       case .eleutherEval: evaluation
@@ -61,6 +62,11 @@ package enum RecipeSchema {
   private static let fakeQuantDelay = KeyDeclaration.nullable(
     "fake_quant_after_n_steps", .int(0...Int.max),
     "Train exactly for this many steps first; null and 0 fake-quantize from the start")
+
+  private static let trainable = KeyDeclaration.nullable(
+    "trainable", .list(.string),
+    "Train only the parameters whose names match one of these patterns (`*` and `?` as in a shell, "
+      + "Hugging Face's names or the checkpoint's) and freeze the others; null trains all")
 
   static let training: [KeyDeclaration] =
     data + loop + memory + reporting + TorchtuneOnly.training

@@ -45,20 +45,20 @@ private func train(
   try check(tokenizer, fits: configuration, root.section("tokenizer"))
   let checkpointer = root.section("checkpointer")
   let saved = try savedRun(root, checkpointer)
+  let trainable = try trainableParameters(root, configuration, saved?.state)
   let source = try trainableFolder(checkpointer, configuration)
   let quantization = try fakeQuantization(root, configuration, log)
   let (stream, validation) = try batches(root, tokenizer, group)
-
   let seed = try sharedSeed(root, saved?.state, group)
   var plan = try trainingPlan(root, fakeQuantization: quantization, seed: seed)
   let weights = try saved.map { try $0.weights() } ?? source
   try weights.check(against: configuration)
   let model = try ShardedModel(
     configuration, from: weights, dtype: dtype(from: root), on: device, group: group,
-    home: root.bool("fsdp_cpu_offload") ? .host(device) : .device)
+    home: root.bool("fsdp_cpu_offload") ? .host(device) : .device, training: trainable.names)
   let optimizer = optimizer(from: root.section("optimizer"), seed: seed)
   let saver = CheckpointSaver(
-    outputFolder: checkpointer.string("output_dir"), source: source,
+    outputFolder: checkpointer.string("output_dir"), source: source, trainable: trainable.patterns,
     format: checkpointer.weightFormat, dtype: dtype(from: root),
     optimizer: root.section("optimizer").component ?? "", seed: seed, log: log)
   try saver.checkPlace(checkpointer)
@@ -85,7 +85,7 @@ private func train(
     try locatingErrors(in: root) { try loop.resume(at: saved.state.progress) }
     log.info("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
   }
-  try reporter.begin(loop, parameterCount: configuration.parameterCount)
+  try reporter.begin(loop, trainable)
   try loop.run()
   try profiler?.finish()
   try reporter.finish(loop)
