@@ -36,7 +36,7 @@ extension CheckpointNaming {
   }
 
   /// The name that this checkpoint has for Hugging Face's.
-  func name(of huggingFace: String) -> String {
+  package func name(of huggingFace: String) -> String {
     translate(huggingFace, from: \.0, layers: "model.layers.", to: mine, layers: ownLayers)
   }
   /// Hugging Face's name for this checkpoint's; the name itself where it is none of a decoder's.

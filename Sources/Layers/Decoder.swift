@@ -45,15 +45,14 @@ package struct Decoder: Sendable {
     let h = norm(x, w.attentionNorm)
     probe?("self_attn.q_proj, k_proj, v_proj", h)
     let qkv = linear(h, w.query, w.key, w.value)
-    func heads(_ x: Tensor, _ count: Int, _ bias: LinearWeight?, _ norm: LinearWeight?) -> Tensor {
-      let biased = bias.map { x + $0.exactTensor } ?? x
-      let heads = biased.reshape(b, t, count, c.headWidth)
+    func heads(_ x: Tensor, _ count: Int, _ norm: LinearWeight?) -> Tensor {
+      let heads = x.reshape(b, t, count, c.headWidth)
       return norm.map { self.norm(heads, $0) } ?? heads
     }
-    let queries = context.angles.turn(heads(qkv[0], c.headCount, w.queryBias, w.queryNorm))
-    var keys = context.angles.turn(heads(qkv[1], c.keyValueHeadCount, w.keyBias, w.keyNorm))
+    let queries = context.angles.turn(heads(qkv[0], c.headCount, w.queryNorm))
+    var keys = context.angles.turn(heads(qkv[1], c.keyValueHeadCount, w.keyNorm))
       .transpose(1, 2)
-    var values = heads(qkv[2], c.keyValueHeadCount, w.valueBias, nil).transpose(1, 2)
+    var values = heads(qkv[2], c.keyValueHeadCount, nil).transpose(1, 2)
     if let (cache, layer) = cache {
       (keys, values) = cache.extend(layer: layer, keys, values)
     }

@@ -32,44 +32,35 @@ package struct BlockWeights<W> {
   /// [D]
   package var attentionNorm: W
   /// [N H, D], rows in rotary pairs
-  package var query: W
-  /// [N H]
-  package var queryBias: W?
+  package var query: LinearLayer<W>
   /// [N_kv H, D], rows in rotary pairs
-  package var key: W
-  /// [N_kv H]
-  package var keyBias: W?
+  package var key: LinearLayer<W>
   /// [N_kv H, D]
-  package var value: W
-  /// [N_kv H]
-  package var valueBias: W?
+  package var value: LinearLayer<W>
   /// [H], of each head's queries
   package var queryNorm: W?
   /// [H], of each head's keys
   package var keyNorm: W?
   /// [D, N H]
-  package var attentionOutput: W
+  package var attentionOutput: LinearLayer<W>
   /// [D]
   package var feedForwardNorm: W
   /// [F, D]
-  package var gate: W
+  package var gate: LinearLayer<W>
   /// [F, D]
-  package var up: W
+  package var up: LinearLayer<W>
   /// [D, F]
-  package var down: W
+  package var down: LinearLayer<W>
 
   package init(
-    attentionNorm: W, query: W, queryBias: W? = nil, key: W, keyBias: W? = nil, value: W,
-    valueBias: W? = nil, queryNorm: W? = nil, keyNorm: W? = nil, attentionOutput: W,
-    feedForwardNorm: W, gate: W, up: W, down: W
+    attentionNorm: W, query: LinearLayer<W>, key: LinearLayer<W>, value: LinearLayer<W>,
+    queryNorm: W? = nil, keyNorm: W? = nil, attentionOutput: LinearLayer<W>, feedForwardNorm: W,
+    gate: LinearLayer<W>, up: LinearLayer<W>, down: LinearLayer<W>
   ) {
     self.attentionNorm = attentionNorm
     self.query = query
-    self.queryBias = queryBias
     self.key = key
-    self.keyBias = keyBias
     self.value = value
-    self.valueBias = valueBias
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
     self.attentionOutput = attentionOutput
@@ -81,12 +72,10 @@ package struct BlockWeights<W> {
 
   package func map<V>(_ change: (W) throws -> V) rethrows -> BlockWeights<V> {
     try BlockWeights<V>(
-      attentionNorm: change(attentionNorm), query: change(query),
-      queryBias: queryBias.map(change), key: change(key), keyBias: keyBias.map(change),
-      value: change(value), valueBias: valueBias.map(change), queryNorm: queryNorm.map(change),
-      keyNorm: keyNorm.map(change), attentionOutput: change(attentionOutput),
-      feedForwardNorm: change(feedForwardNorm), gate: change(gate), up: change(up),
-      down: change(down))
+      attentionNorm: change(attentionNorm), query: query.map(change), key: key.map(change),
+      value: value.map(change), queryNorm: queryNorm.map(change), keyNorm: keyNorm.map(change),
+      attentionOutput: attentionOutput.map(change), feedForwardNorm: change(feedForwardNorm),
+      gate: gate.map(change), up: up.map(change), down: down.map(change))
   }
   /// In the order of `map`.
   package var all: [W] {
@@ -156,14 +145,15 @@ extension DecoderConfiguration {
       .init(name: prefix + name + ".weight", shape: [width], kind: .norm)
     }
     func linear(
-      _ name: String, _ outputs: Int, _ inputs: Int, order: Order = .plain
-    ) -> ParameterSpecification {
-      .init(
-        name: prefix + name + ".weight", shape: [outputs, inputs], kind: .linear, rowOrder: order)
-    }
-    func bias(_ name: String, _ outputs: Int, order: Order = .plain) -> ParameterSpecification? {
-      guard hasAttentionBiases else { return nil }
-      return .init(name: prefix + name + ".bias", shape: [outputs], kind: .bias, rowOrder: order)
+      _ name: String, _ outputs: Int, _ inputs: Int, order: Order = .plain, hasBias: Bool = false
+    ) -> LinearLayer<ParameterSpecification> {
+      LinearLayer(
+        .init(
+          name: prefix + name + ".weight", shape: [outputs, inputs], kind: .linear,
+          rowOrder: order),
+        bias: hasBias
+          ? .init(name: prefix + name + ".bias", shape: [outputs], kind: .bias, rowOrder: order)
+          : nil)
     }
     func headNorm(_ name: String) -> ParameterSpecification? {
       guard normalizesHeads else { return nil }
@@ -172,16 +162,15 @@ extension DecoderConfiguration {
         rowOrder: .rotaryHalves(heads: 1))
     }
     let (queries, keys) = (headCount * headWidth, keyValueHeadCount * headWidth)
-    let queryOrder = Order.rotaryHalves(heads: headCount)
-    let keyOrder = Order.rotaryHalves(heads: keyValueHeadCount)
     return BlockWeights(
       attentionNorm: norm("input_layernorm"),
-      query: linear("self_attn.q_proj", queries, width, order: queryOrder),
-      queryBias: bias("self_attn.q_proj", queries, order: queryOrder),
-      key: linear("self_attn.k_proj", keys, width, order: keyOrder),
-      keyBias: bias("self_attn.k_proj", keys, order: keyOrder),
-      value: linear("self_attn.v_proj", keys, width),
-      valueBias: bias("self_attn.v_proj", keys),
+      query: linear(
+        "self_attn.q_proj", queries, width, order: .rotaryHalves(heads: headCount),
+        hasBias: hasAttentionBiases),
+      key: linear(
+        "self_attn.k_proj", keys, width, order: .rotaryHalves(heads: keyValueHeadCount),
+        hasBias: hasAttentionBiases),
+      value: linear("self_attn.v_proj", keys, width, hasBias: hasAttentionBiases),
       queryNorm: headNorm("self_attn.q_norm"),
       keyNorm: headNorm("self_attn.k_norm"),
       attentionOutput: linear("self_attn.o_proj", width, queries),

@@ -66,6 +66,9 @@ package enum LinearWeight: Sendable {
 /// One input [.., K] through several linear layers: [.., N] each. The input is rounded once.
 /// - Parameter valueIsRead: false where only the graph is wanted: products are left out.
 package func linear(_ x: Tensor, _ weights: LinearWeight..., valueIsRead: Bool = true) -> [Tensor] {
+  linear(x, weights, valueIsRead: valueIsRead)
+}
+func linear(_ x: Tensor, _ weights: [LinearWeight], valueIsRead: Bool) -> [Tensor] {
   let coded = weights.compactMap(\.coded)
   if coded.count == weights.count {
     return x.linear(

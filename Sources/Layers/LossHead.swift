@@ -20,9 +20,9 @@ package struct LossHead: Sendable {
     /// Sum of the cross entropies over labelled tokens, an fp32 scalar tensor.
     package var lossSum: Tensor
     /// [B, T, D] at the normalized input
-    package var input: Tensor
+    package var input: Tensor?
     /// [V, D]
-    package var weight: Tensor
+    package var weight: Tensor?
   }
 
   /// Sum of cross entropies only. normalized [B, T, D], labels [B, T] already shifted.
@@ -37,33 +37,38 @@ package struct LossHead: Sendable {
     return total
   }
 
-  /// Loss and slopes; `seed` is the slope at the loss's sum, 1 / (label tokens of the whole step).
+  /// Loss and the slopes that are asked for; `seed` is the slope at the loss's sum,
+  /// 1 / (label tokens of the whole step).
   ///
   /// Chunks are visited last first: the order in which autograd would add up their weight slopes.
   package func slopes(
-    _ normalized: Tensor, _ labels: Tensor, _ output: LinearWeight, seed: Double
+    _ normalized: Tensor, _ labels: Tensor, _ output: LinearWeight, seed: Double,
+    atInput: Bool = true, atWeight: Bool = true
   ) -> Slopes {
     let (rows, targets, places) = labelled(normalized, labels)
     let weight = HeadWeight(output, dtype: normalized.dtype)
     var total = Tensor.zeros([], .float32, on: normalized.device)
     var weightSlope: Tensor?
-    let rowSlopes = Tensor.empty(rows.shape, rows.dtype, on: rows.device)
+    let rowSlopes = atInput ? Tensor.empty(rows.shape, rows.dtype, on: rows.device) : nil
     forChunks(rows.shape[0], vocabulary: weight.shape[0]) { start, count in
       let input = weight.input(rows.narrow(0, from: start, count: count))
       // Logits, then their slope in the same memory.
       let slope = weight.logits(input)
       let loss = slope.crossEntropySumIntoSlopes(
         targets.narrow(0, from: start, count: count), seed: seed)
-      rowSlopes.narrow(0, from: start, count: count).copy(from: weight.slopeAtInput(slope))
-      weightSlope = weight.slopeAtWeight(slope, input, addingTo: weightSlope)
+      rowSlopes?.narrow(0, from: start, count: count).copy(from: weight.slopeAtInput(slope))
+      if atWeight { weightSlope = weight.slopeAtWeight(slope, input, addingTo: weightSlope) }
       total = total + loss
     }
-    let width = normalized.shape[2]
-    let input = Tensor.zeros(normalized.shape, normalized.dtype, on: normalized.device)
-    input.reshape(-1, width).indexAddInPlace(0, places, rowSlopes)
-    return Slopes(
-      lossSum: total, input: input,
-      weight: weightSlope ?? .zeros(weight.shape, normalized.dtype, on: normalized.device))
+    if atWeight, weightSlope == nil {
+      weightSlope = .zeros(weight.shape, normalized.dtype, on: normalized.device)
+    }
+    let input = rowSlopes.map { rowSlopes in
+      let slopes = Tensor.zeros(normalized.shape, normalized.dtype, on: normalized.device)
+      slopes.reshape(-1, normalized.shape[2]).indexAddInPlace(0, places, rowSlopes)
+      return slopes
+    }
+    return Slopes(lossSum: total, input: input, weight: weightSlope)
   }
 
   private func labelled(_ normalized: Tensor, _ labels: Tensor) -> (

@@ -16,6 +16,7 @@ enum Exclusions {
           sequenceLength, momentum, rounding,
         ]
     }
+    if recipe.isTraining, !recipe.trainsAdapters { rules.append(trainsSomething) }
     if recipe.isQAT { rules.append(qatNeedsItsQuantizer) }
     if recipe == .eleutherEval || recipe == .generate { rules.append(noQATQuantizer) }
     if recipe == .eleutherEval { rules += evaluation }
@@ -143,6 +144,13 @@ enum Exclusions {
         at: Keys.accumulation,
         "needs gradients to be kept, and optimizer_in_bwd frees each one at once",
         remedy: "Set gradient_accumulation_steps to 1, or optimizer_in_bwd to False.")
+  }
+
+  private static let trainsSomething = Exclusion("trainable is null or has a pattern") { root in
+    guard let patterns = root.optionalStrings("trainable"), patterns.isEmpty else { return nil }
+    return root.error(
+      at: "trainable", "an empty list leaves nothing to train",
+      remedy: "List patterns of parameter names, or set trainable to null to train all.")
   }
 
   private static let validation = Exclusion("run_val_every_n_steps needs dataset_val") { root in

@@ -64,6 +64,10 @@ extension Keys {
   package static let stepsInBackward = Key.optional(
     "optimizer_in_bwd", .bool, default: false,
     "Step each weight as soon as its gradient is known, and free the gradient")
+  package static let trainable = Key.nullable(
+    "trainable", .list(.string),
+    "Train only the parameters whose names match one of these patterns (`*` and `?` as in a shell, "
+      + "Hugging Face's names or the checkpoint's) and freeze the others; null trains all")
   package static let resumes = Key.optional(
     "resume_from_checkpoint", .bool, default: false, "Go on where a saved run stopped")
   package static let saveInterval = Key.nullable(

@@ -4,10 +4,10 @@ package enum RecipeSchema {
   package static func declaration(of recipe: RecipeName) -> RecipeDeclaration {
     let keys =
       switch recipe {
-      case .qatDistributed, .qatSingleDevice: quantizationAware + training
+      case .qatDistributed, .qatSingleDevice: quantizationAware + training + [Keys.trainable.declaration]
       case .qatLoraFinetuneDistributed:
         [qatQuantizer, TorchtuneOnly.noDelay] + training + adapters
-      case .fullFinetuneDistributed, .fullFinetuneSingleDevice: training
+      case .fullFinetuneDistributed, .fullFinetuneSingleDevice: training + [Keys.trainable.declaration]
       case .loraFinetuneDistributed, .loraFinetuneSingleDevice: training + adapters
       case .quantize: quantize
       case .eleutherEval: evaluation

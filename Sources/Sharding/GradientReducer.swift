@@ -4,26 +4,27 @@ import Tensors
 
 package final class GradientReducer {
   private let group: ProcessGroup
-  private let layouts: [ShardLayout]
-  private let home: ShardHome
+  private let shards: [Shard]
   private var flight: ReduceFlight?
   /// Called with a unit's summed gradient shard, in the order the units were handed in.
   private let retire: (_ unit: Int, _ gradient: Tensor) throws -> Void
 
+  /// - Parameter shards: what is trained, one a unit. A gradient goes where its shard is at home.
   package init(
-    layouts: [ShardLayout], group: ProcessGroup, home: ShardHome = .device,
+    _ shards: [Shard], group: ProcessGroup,
     retire: @escaping (_ unit: Int, _ gradient: Tensor) throws -> Void
   ) {
-    self.layouts = layouts
+    self.shards = shards
     self.group = group
-    self.home = home
     self.retire = retire
   }
 
-  /// Starts the reduction of unit `index`, then waits for the one before and retires it.
+  /// Starts the reduction of unit `index`, then waits for the one before and retires it. A unit
+  /// with no gradients is passed over.
   package func reduce(_ index: Int, _ gradients: [Tensor]) throws {
-    let layout = layouts[index]
-    let whole = home.returned(layout.scatterOrder(gradients))
+    guard !gradients.isEmpty else { return }
+    let layout = shards[index].layout
+    let whole = shards[index].home.returned(layout.scatterOrder(gradients))
     let next: ReduceFlight
     if group.worldSize == 1 {
       next = ReduceFlight(index, nil, whole)

@@ -83,24 +83,34 @@ package struct ShardLayout: Sendable, Equatable {
   }
 }
 
-/// This rank's part of one unit's parameters. It cannot be multiplied: only a `WeightPager` makes
-/// whole weights of it.
+/// This rank's part of some of one unit's parameters, in one dtype, at one place. It cannot be
+/// multiplied: only a `WeightPager` makes whole weights of it.
 package struct Shard: Sendable {
   package let layout: ShardLayout
   package let rank: Int
   /// [layout.count]
   package let flat: Tensor
+  package let home: ShardHome
 
-  package init(layout: ShardLayout, rank: Int, flat: Tensor) {
+  package init(layout: ShardLayout, rank: Int, flat: Tensor, home: ShardHome = .device) {
     self.layout = layout
     self.rank = rank
     self.flat = flat
+    self.home = home
   }
-  /// A shard of the same layout, all zeros: a gradient or an optimizer's state.
-  package func zerosLike(_ dtype: DType? = nil) -> Shard {
-    Shard(
-      layout: layout, rank: rank,
-      flat: .zeros([layout.count], dtype ?? flat.dtype, on: flat.device))
-  }
+  /// Whether it is of no parameter at all, on any rank.
+  package var isEmpty: Bool { layout.pieces.isEmpty }
   package var pieces: [Tensor] { layout.shards(of: flat, rank: rank) }
+}
+
+/// A unit's parameters on this rank: those that are trained and those that are frozen. Either list
+/// may be empty, and each has its own dtype and place.
+package struct UnitShards: Sendable {
+  package let trained: Shard
+  package let frozen: Shard
+
+  package init(trained: Shard, frozen: Shard) {
+    self.trained = trained
+    self.frozen = frozen
+  }
 }

@@ -5,33 +5,34 @@ import Tensors
 
 /// Whole weights of one unit during a visit. When the value dies they are resharded.
 package struct Whole: Sendable {
-  /// In the order of the unit's specification; leaves, unless they are codes.
-  package let tensors: [Tensor]
+  /// Of each of the unit's shards, in the order of its layout.
+  package let parts: [[Tensor]]
 }
 
 package final class WeightPager {
-  private let shards: [Shard]
+  private let units: [[Shard]]
   private let group: ProcessGroup
-  private let home: ShardHome
-  private var flights: [Int: Flight] = [:]
-  private var kept: [Int: KeptUnit] = [:]
+  private var flights: [Int: [Flight]] = [:]
+  private var kept: [Int: [KeptPart]] = [:]
   /// Units that are whole or in flight now, and the most there ever were.
   package private(set) var mostWholeUnits = 0
 
-  package init(_ shards: [Shard], group: ProcessGroup, home: ShardHome = .device) {
-    self.shards = shards
+  /// - Parameter units: the shards of each unit, which are gathered together.
+  package init(_ units: [[Shard]], group: ProcessGroup) {
+    self.units = units
     self.group = group
-    self.home = home
   }
 
   /// The whole weights of unit `index`; the all-gather of unit `next` is started.
   package func take(_ index: Int, thenFetch next: Int? = nil) throws -> Whole {
-    let flight = try flights.removeValue(forKey: index) ?? start(index)
+    let flights = try self.flights.removeValue(forKey: index) ?? start(index)
     if let next { try fetch(next) }
-    mostWholeUnits = max(mostWholeUnits, flights.count + 1)
-    let gathered = home.visited(try flight.land())
-    let wholes = shards[index].layout.wholes(of: gathered)
-    return Whole(tensors: wholes.map { $0.dtype.isFloatingPoint ? $0.leaf() : $0 })
+    mostWholeUnits = max(mostWholeUnits, self.flights.count + 1)
+    return Whole(
+      parts: try zip(units[index], flights).map { shard, flight in
+        if shard.isEmpty { return [] }
+        return shard.layout.wholes(of: shard.home.visited(try flight.land()))
+      })
   }
   /// Starts the all-gather of unit `index` unless it is in flight.
   package func fetch(_ index: Int) throws {
@@ -42,26 +43,36 @@ package final class WeightPager {
   /// tensors, but `release` frees the memory under them and `refill` brings it back.
   package func takeKept(_ index: Int, thenFetch next: Int? = nil) throws -> Whole {
     let whole = try take(index, thenFetch: next)
-    if group.worldSize > 1 || home != .device { kept[index] = KeptUnit(whole.tensors) }
+    // What one process has at its device is the shard itself, and stays.
+    let parts = units[index].indices.filter {
+      group.worldSize > 1 || units[index][$0].home != .device
+    }
+    if !parts.isEmpty { kept[index] = parts.map { KeptPart($0, whole.parts[$0]) } }
     return whole
   }
-  package func release(_ index: Int) { kept[index]?.release() }
+  package func release(_ index: Int) { for part in kept[index] ?? [] { part.release() } }
   package func refill(_ index: Int, thenFetch next: Int? = nil) throws {
-    guard let unit = kept.removeValue(forKey: index) else { return }
+    guard let parts = kept.removeValue(forKey: index) else { return }
     let fresh = try take(index, thenFetch: next)
-    unit.refill(from: fresh.tensors)
+    for part in parts { part.refill(from: fresh.parts[part.index]) }
   }
   /// Forgets all-gathers in flight: after the weights have changed.
   package func reset() throws {
-    for index in Array(flights.keys) { _ = try flights.removeValue(forKey: index)?.land() }
+    for index in Array(flights.keys) {
+      for flight in flights.removeValue(forKey: index) ?? [] { _ = try flight.land() }
+    }
     kept.removeAll()
   }
 
-  private func start(_ index: Int) throws -> Flight {
-    let shard = shards[index].flat
-    guard group.worldSize > 1 else { return Flight(nil, shard) }
-    let buffer = Tensor.empty([group.worldSize * shard.count], shard.dtype, on: shard.device)
-    return Flight(try group.allGather(into: buffer, from: shard, label: "\(index)"), buffer)
+  private func start(_ index: Int) throws -> [Flight] {
+    try units[index].enumerated().map { part, shard in
+      guard group.worldSize > 1, !shard.isEmpty else { return Flight(nil, shard.flat) }
+      let buffer = Tensor.empty(
+        [group.worldSize * shard.flat.count], shard.flat.dtype, on: shard.flat.device)
+      let work = try group.allGather(
+        into: buffer, from: shard.flat, label: part == 0 ? "\(index)" : "\(index), part \(part)")
+      return Flight(work, buffer)
+    }
   }
 }
 
@@ -97,10 +108,12 @@ private final class Flight {
 
 /// Weights that a kept graph refers to. Writes go through aliases with a version counter of their
 /// own: autograd would take a refill for a change, though the values are the same again.
-private struct KeptUnit {
+private struct KeptPart {
+  let index: Int
   private let aliases: [Tensor]
   private let bytes: [Int]
-  init(_ tensors: [Tensor]) {
+  init(_ index: Int, _ tensors: [Tensor]) {
+    self.index = index
     aliases = tensors.map { $0.unversioned() }
     bytes = tensors.map(\.storageByteCount)
   }

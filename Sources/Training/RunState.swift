@@ -15,23 +15,30 @@ package struct RunState: Sendable {
   /// The optimizer's component name.
   package var optimizer: String
   package var seed: UInt64
+  /// The patterns of the parameters that are trained; nil where all are.
+  package var trainable: [String]?
 
   package init(
-    progress: TrainingProgress, weightsFolder: String, optimizer: String, seed: UInt64
+    progress: TrainingProgress, weightsFolder: String, optimizer: String, seed: UInt64,
+    trainable: [String]? = nil
   ) {
     self.progress = progress
     self.weightsFolder = weightsFolder
     self.optimizer = optimizer
     self.seed = seed
+    self.trainable = trainable
   }
 
   private var metadata: [String: String] {
-    [
+    var metadata = [
       "epoch": "\(progress.epoch)", "step_in_epoch": "\(progress.stepInEpoch)",
       "step": "\(progress.step)", "consumed_samples": "\(progress.consumedSamples)",
       "weights": weightsFolder, "optimizer": optimizer, "seed": "\(seed)",
     ]
+    if let trainable { metadata[Self.trainableKey] = trainable.joined(separator: "\n") }
+    return metadata
   }
+  private static let trainableKey = "trainable"
 
   package init(_ file: SafetensorsFile) throws {
     func number<N: FixedWidthInteger>(_ key: String) throws -> N {
@@ -50,13 +57,15 @@ package struct RunState: Sendable {
     seed = try number("seed")
     weightsFolder = file.metadata["weights"] ?? ""
     optimizer = file.metadata["optimizer"] ?? ""
+    // A state that does not say is of a run that trained everything.
+    trainable = file.metadata[Self.trainableKey]?.split(separator: "\n").map(String.init)
   }
 
   /// Writes the state; every rank must call it, rank 0 writes.
   package func write(in outputFolder: String, _ model: ShardedModel, _ optimizer: any Optimizer)
     throws
   {
-    let entries = model.shards.indices.flatMap { unit in
+    let entries = model.trained.indices.flatMap { unit in
       SavedEntry.entries(of: optimizer, unit: unit, model)
     }
     let writer =
@@ -80,9 +89,9 @@ package struct RunState: Sendable {
     _ file: SafetensorsFile, into optimizer: any Optimizer, _ model: ShardedModel
   ) throws {
     let saved = try SavedNames(file)
-    for (unit, shard) in model.shards.enumerated() {
+    for (unit, shard) in model.trained.enumerated() where !shard.isEmpty {
       var states: [String: [OptimizerStatePiece]] = [:]
-      for (piece, parameter) in zip(shard.layout.pieces, model.units.parameters[unit]) {
+      for (piece, parameter) in zip(shard.layout.pieces, model.units.trained[unit]) {
         for (state, whole) in try saved.states(of: parameter.name) {
           states[state, default: []].append(
             whole.stretch(from: model.group.rank * piece.count, count: piece.count))
@@ -107,10 +116,10 @@ private struct SavedEntry {
   static func entries(of optimizer: any Optimizer, unit: Int, _ model: ShardedModel)
     -> [SavedEntry]
   {
-    let shard = model.shards[unit]
+    let shard = model.shards[unit].trained
     return optimizer.state(unit: unit, like: shard).sorted { $0.key < $1.key }.flatMap {
       name, state in
-      zip(model.units.parameters[unit], state.pieces(of: shard.layout)).map { parameter, piece in
+      zip(model.units.trained[unit], state.pieces(of: shard.layout)).map { parameter, piece in
         let prefix = "\(parameter.name)|\(name)"
         switch piece {
         case .elements(let tensor):

@@ -10,52 +10,60 @@ package struct ShardedModel {
   package let configuration: DecoderConfiguration
   package let units: DecoderUnits
   package let group: ProcessGroup
-  package let home: ShardHome
-  /// One a unit, in `dtype` on the device, or in host memory where that is their home.
-  package let shards: [Shard]
+  /// One a unit, on the device, or in host memory where that is their home.
+  package let shards: [UnitShards]
+
+  /// What is trained, a shard a unit.
+  package var trained: [Shard] { shards.map(\.trained) }
 
   /// Reads this rank's rows of every parameter; nothing else of the files is touched.
+  /// - Parameter trainedNames: the parameters that are trained; nil for all of them.
   package init(
     _ configuration: DecoderConfiguration, from folder: ModelFolder, dtype: DType,
-    on device: Device, group: ProcessGroup, home: ShardHome = .device
+    on device: Device, group: ProcessGroup, home: ShardHome = .device,
+    training trainedNames: Set<String>? = nil
   ) throws {
-    self.home = home
     self.configuration = configuration
     self.group = group
-    units = DecoderUnits(configuration)
-    let layouts = units.layouts(worldSize: group.worldSize)
-    shards = try zip(layouts, units.parameters).map { layout, parameters in
+    let units = DecoderUnits(configuration, training: trainedNames)
+    self.units = units
+    func read(_ layout: ShardLayout, _ parameters: [ParameterSpecification]) throws -> Shard {
       let flat = Tensor.zeros([layout.count], dtype, on: home == .device ? device : .cpu)
-      let shard = Shard(layout: layout, rank: group.rank, flat: flat)
+      let shard = Shard(layout: layout, rank: group.rank, flat: flat, home: home)
       for ((piece, target), parameter) in zip(zip(layout.pieces, shard.pieces), parameters) {
         let rows = piece.ownedRows(rank: group.rank)
         if !rows.isEmpty { target.copy(from: try folder.rows(parameter, rows)) }
       }
-      folder.releasePages()
       return shard
+    }
+    shards = try units.layouts(worldSize: group.worldSize).enumerated().map { unit, layouts in
+      let shards = UnitShards(
+        trained: try read(layouts.trained, units.trained[unit]),
+        frozen: try read(layouts.frozen, units.frozen[unit]))
+      folder.releasePages()
+      return shards
     }
   }
 
   /// Calls `body` with every whole parameter on rank 0, one unit in memory at a time. Every rank
   /// must call it: the units are gathered.
   package func gatherEach(_ body: (ParameterSpecification, Tensor) throws -> Void) throws {
-    for (unit, shard) in shards.enumerated() {
-      try gather(shard.flat, like: shard) { index, whole in
-        try body(units.parameters[unit][index], whole)
+    for (unit, shards) in shards.enumerated() {
+      let (trained, frozen) = (try gather(shards.trained), try gather(shards.frozen))
+      guard group.rank == 0 else { continue }
+      let wholes = units.merged(unit, trained: trained, frozen: frozen)
+      for (parameter, whole) in zip(units.parameters[unit], wholes) {
+        try body(parameter, whole.to(.cpu))
       }
     }
   }
 
-  /// Calls `body` on rank 0 with the index and the whole of each parameter of one unit, when every
-  /// rank gives its `flat` buffer of the unit's layout.
-  package func gather(_ flat: Tensor, like shard: Shard, _ body: (Int, Tensor) throws -> Void)
-    throws
-  {
+  /// The whole parameters of a list on rank 0, nothing on others.
+  private func gather(_ shard: Shard) throws -> [Tensor] {
+    if shard.isEmpty { return [] }
+    let flat = shard.flat
     let gathered = Tensor.empty([group.worldSize * flat.count], flat.dtype, on: flat.device)
     try group.allGather(into: gathered, from: flat.contiguous()).wait()
-    guard group.rank == 0 else { return }
-    for (index, whole) in shard.layout.wholes(of: gathered).enumerated() {
-      try body(index, whole.to(.cpu))
-    }
+    return group.rank == 0 ? shard.layout.wholes(of: gathered) : []
   }
 }

@@ -46,7 +46,7 @@ package final class TrainingLoop {
     decoder = Decoder(model.configuration, on: device)
     walker = Walker(
       decoder, policy: plan.blockPolicy, lossHead: lossHead, on: device, timeline: timeline)
-    pager = UnitPager(model.shards, model.units, group: model.group, home: model.home)
+    pager = UnitPager(model.shards, model.units, group: model.group)
   }
 
   /// Trains to the end of the last epoch.
@@ -91,9 +91,7 @@ package final class TrainingLoop {
     let seed = total > 0 ? 1 / total : 0
 
     let store = GradientStore()
-    let reducer = GradientReducer(
-      layouts: model.shards.map(\.layout), group: group, home: model.home
-    ) { [self] unit, gradient in
+    let reducer = GradientReducer(model.trained, group: group) { [self] unit, gradient in
       if plan.retiresImmediately {
         update(unit, gradient, learningRate)
       } else {
@@ -131,7 +129,7 @@ package final class TrainingLoop {
   private func update(_ unit: Int, _ gradient: Tensor, _ learningRate: Double) {
     timeline.span("optimizer \(unit)") {
       optimizer.update(
-        unit: unit, model.shards[unit], gradient: gradient, learningRate: learningRate,
+        unit: unit, model.shards[unit].trained, gradient: gradient, learningRate: learningRate,
         step: progress.step + 1)
     }
   }

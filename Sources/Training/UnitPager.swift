@@ -8,17 +8,16 @@ import Tensors
 
 /// One unit during a visit.
 package struct UnitVisit {
-  /// Where the slopes at the parameters go, in the order of the unit's specification.
+  /// Where the gradients of the trained parameters go, in the order of the unit's trained list.
   package let leaves: [Tensor]
-  /// The same parameters as the step sees them.
+  /// All parameters as the step sees them, in the order of the unit's specification.
   package let weights: [LinearWeight]
 }
 
 package final class UnitPager {
-  private let shards: [Shard]
-  private let units: DecoderUnits
+  package let units: DecoderUnits
+  private let shards: [UnitShards]
   private let group: ProcessGroup
-  private let home: ShardHome
   private let exact: WeightPager
   private var coded: CodedUnits?
   private var codesAreStale = true
@@ -28,14 +27,11 @@ package final class UnitPager {
     max(exact.mostWholeUnits, coded?.pager.mostWholeUnits ?? 0)
   }
 
-  package init(
-    _ shards: [Shard], _ units: DecoderUnits, group: ProcessGroup, home: ShardHome = .device
-  ) {
+  package init(_ shards: [UnitShards], _ units: DecoderUnits, group: ProcessGroup) {
     self.shards = shards
     self.units = units
     self.group = group
-    self.home = home
-    exact = WeightPager(shards, group: group, home: home)
+    exact = WeightPager(shards.map { [$0.trained, $0.frozen] }, group: group)
   }
 
   /// Sees the weights in this way from now on.
@@ -45,25 +41,30 @@ package final class UnitPager {
       coded = nil
       return
     }
-    if coded?.scheme != scheme {
-      coded = CodedUnits(shards, units, scheme, group)
-      codesAreStale = true
+    if let coded, coded.scheme == scheme {
+      // What is frozen has the codes that it had.
+      if codesAreStale { coded.code(shards, frozenToo: false) }
+    } else {
+      let coded = CodedUnits(shards, units, scheme, group)
+      coded.code(shards, frozenToo: true)
+      self.coded = coded
     }
-    if codesAreStale { coded?.code(shards) }
     codesAreStale = false
   }
 
+  /// Where units are computed with.
   private var device: Device {
-    if case .host(let device) = home { device } else { shards[0].flat.device }
+    let shard = shards[units.lowestTrained].trained
+    if case .host(let device) = shard.home { return device }
+    return shard.flat.device
   }
 
   /// The embedding's weight as it is; the gathering of unit `next` is started.
   package func embedding(thenFetch next: Int? = nil) throws -> Tensor {
-    guard let coded else {
-      return try exact.take(DecoderUnits.embedding, thenFetch: next).tensors[0]
-    }
-    if let next { try coded.pager.fetch(next) }
-    return try exact.take(DecoderUnits.embedding).tensors[0]
+    if let coded, let next { try coded.pager.fetch(next) }
+    let whole = try exact.take(DecoderUnits.embedding, thenFetch: coded == nil ? next : nil)
+    // It is trained or frozen.
+    return whole.parts[0].first ?? whole.parts[1][0]
   }
   package func take(_ unit: Int, thenFetch next: Int? = nil) throws -> UnitVisit {
     try visit(unit, (coded?.pager ?? exact).take(unit, thenFetch: next))
@@ -84,10 +85,10 @@ package final class UnitPager {
   }
 
   private func visit(_ unit: Int, _ whole: Whole) -> UnitVisit {
-    guard let coded else {
-      return UnitVisit(leaves: whole.tensors, weights: whole.tensors.map(numerics.view))
-    }
-    return coded.visit(unit, whole)
+    if let coded { return coded.visit(unit, whole) }
+    let leaves = whole.parts[0].map { $0.leaf() }
+    let tensors = units.merged(unit, trained: leaves, frozen: whole.parts[1])
+    return UnitVisit(leaves: leaves, weights: tensors.map(numerics.view))
   }
 }
 
@@ -96,40 +97,49 @@ package final class UnitPager {
 private struct CodedUnits {
   let scheme: QuantizationScheme
   let pager: WeightPager
+  private let units: DecoderUnits
+  /// One a unit, trained and frozen parameters in one.
   private let shards: [Shard]
   private let parameters: [[ParameterSpecification]]
-  private let dtype: DType
+  private let dtypes: [[DType]]
 
   init(
-    _ exact: [Shard], _ units: DecoderUnits, _ scheme: QuantizationScheme, _ group: ProcessGroup
+    _ exact: [UnitShards], _ units: DecoderUnits, _ scheme: QuantizationScheme,
+    _ group: ProcessGroup
   ) {
     self.scheme = scheme
-    let dtype = exact[0].flat.dtype
-    self.dtype = dtype
+    self.units = units
     var parameters = units.parameters
     // Looked up, the embedding's weight is exact; it is coded where it is the output head.
     parameters[DecoderUnits.embedding] = units.tiedHead.map { [$0] } ?? []
     self.parameters = parameters
-    shards = parameters.map { parameters in
+    let dtypes = zip(exact, units.isTrained).map { shards, isTrained in
+      isTrained.map { $0 ? shards.trained.flat.dtype : shards.frozen.flat.dtype }
+    }
+    self.dtypes = dtypes
+    shards = zip(parameters, dtypes).map { parameters, dtypes in
       let layout = ShardLayout(
-        parameters.map {
+        zip(parameters, dtypes).map { parameter, dtype in
           [
-            $0.shape[0],
-            scheme.fits($0)
-              ? scheme.codedRowBytes(inputs: $0.shape[1])
-              : $0.shape.dropFirst().reduce(dtype.byteCount, *),
+            parameter.shape[0],
+            scheme.fits(parameter)
+              ? scheme.codedRowBytes(inputs: parameter.shape[1])
+              : parameter.shape.dropFirst().reduce(dtype.byteCount, *),
           ]
         }, worldSize: group.worldSize, alignment: 64)
       return Shard(layout: layout, rank: group.rank, flat: .zeros([layout.count], .uint8))
     }
-    pager = WeightPager(shards, group: group)
+    pager = WeightPager(shards.map { [$0] }, group: group)
   }
 
   /// Rounds this rank's rows.
-  func code(_ exact: [Shard]) {
+  func code(_ exact: [UnitShards], frozenToo: Bool) {
     for (unit, parameters) in parameters.enumerated() {
-      let pieces = zip(shards[unit].pieces, exact[unit].pieces)
-      for (parameter, (rows, numbers)) in zip(parameters, pieces) where rows.shape[0] > 0 {
+      let exact = units.merged(
+        unit, trained: exact[unit].trained.pieces, frozen: exact[unit].frozen.pieces)
+      let pieces = zip(zip(shards[unit].pieces, exact), units.isTrained[unit])
+      for (parameter, ((rows, numbers), isTrained)) in zip(parameters, pieces)
+      where rows.shape[0] > 0 && (isTrained || frozenToo) {
         guard scheme.fits(parameter) else {
           rows.copy(from: numbers.viewed(as: .uint8).reshape(rows.shape))
           continue
@@ -141,16 +151,25 @@ private struct CodedUnits {
   }
 
   func visit(_ unit: Int, _ whole: Whole) -> UnitVisit {
-    let views = zip(parameters[unit], whole.tensors).map { parameter, rows in
-      guard scheme.fits(parameter) else {
-        let leaf = rows.viewed(as: dtype).reshape(parameter.shape).leaf()
-        return (leaf, LinearWeight.exact(leaf))
+    var (leaves, weights) = ([Tensor](), [LinearWeight]())
+    for (index, (parameter, rows)) in zip(parameters[unit], whole.parts[0]).enumerated() {
+      let dtype = dtypes[unit][index]
+      let isCoded = scheme.fits(parameter)
+      // Of a coded weight only the shape is read: one number of memory.
+      var tensor =
+        isCoded
+        ? Tensor.zeros([1, 1], dtype).expand(parameter.shape[0], parameter.shape[1])
+        : rows.viewed(as: dtype).reshape(parameter.shape)
+      if units.isTrained[unit][index] {
+        tensor = tensor.leaf()
+        leaves.append(tensor)
       }
-      // Only its shape is read: one number of memory.
-      let leaf = Tensor.zeros([1, 1], dtype).expand(parameter.shape[0], parameter.shape[1]).leaf()
-      let codes = CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme)
-      return (leaf, .coded(codes, slopes: leaf))
+      weights.append(
+        isCoded
+          ? .coded(
+            CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme), slopes: tensor)
+          : .exact(tensor))
     }
-    return UnitVisit(leaves: views.map(\.0), weights: views.map(\.1))
+    return UnitVisit(leaves: leaves, weights: weights)
   }
 }

@@ -34,33 +34,8 @@ package struct StepInput: Sendable {
   }
 }
 
-/// The units that a decoder's parameters are sharded in: embedding, blocks, head.
-package struct DecoderUnits: Sendable {
-  package let specification: DecoderWeights<ParameterSpecification>
-  /// The embedding's weight as the output head that it is too; nil where there is a head of its own.
-  package let tiedHead: ParameterSpecification?
-  package var blockCount: Int { specification.blocks.count }
-  package var count: Int { blockCount + 2 }
-  package static let embedding = 0
-  package func block(_ layer: Int) -> Int { layer + 1 }
-  package var head: Int { blockCount + 1 }
-
-  package init(_ configuration: DecoderConfiguration) {
-    specification = configuration.specification
-    tiedHead = configuration.tiesEmbeddings ? configuration.headSpecification : nil
-  }
-  /// Each unit's parameters, in the order their tensors are handed about.
-  package var parameters: [[ParameterSpecification]] {
-    [[specification.embedding]] + specification.blocks.map(\.all) + [specification.head.all]
-  }
-  package func layouts(worldSize: Int) -> [ShardLayout] {
-    parameters.map { ShardLayout($0.map(\.shape), worldSize: worldSize) }
-  }
-}
-
 package final class Walker {
   private let decoder: Decoder
-  private let units: DecoderUnits
   private let policy: BlockPolicy
   private let lossHead: LossHead
   private let device: Device
@@ -73,13 +48,13 @@ package final class Walker {
   ) {
     self.decoder = decoder
     self.timeline = timeline
-    units = DecoderUnits(decoder.configuration)
     self.policy = policy
     self.lossHead = lossHead
     self.device = device
   }
 
-  /// Forward and backward. Gradients leave through `reducer`, the embedding's last.
+  /// Forward and backward. Gradients of what is trained leave through `reducer`, the embedding's
+  /// last; below the lowest trained unit nothing walks backward.
   /// - Parameters:
   ///   - seed: the slope at the sum of the losses, 1 / (label tokens of the whole step).
   ///   - check: sees the sum of the losses before any gradient leaves; what it throws ends the walk.
@@ -88,7 +63,8 @@ package final class Walker {
     _ input: StepInput, _ numerics: LinearNumerics, seed: Double, pager: UnitPager,
     reducer: GradientReducer, checkingLoss check: (Tensor) throws -> Void = { _ in }
   ) throws -> Tensor {
-    try withGraph(false) {
+    let units = pager.units
+    return try withGraph(false) {
       timeline.span("codes of the weights") { pager.see(numerics) }
       var visits: [Visit] = []
       var x = try timeline.span("embedding", of: input.tokens.shape) { try embed(input, pager) }
@@ -104,17 +80,21 @@ package final class Walker {
       }
       try check(head.lossSum)
       try reducer.reduce(units.head, head.gradients)
+      // Nil where nothing below has a use for it.
       var slope = head.slope
       for layer in (0..<units.blockCount).reversed() {
         let visit = visits.removeLast()
-        slope = try timeline.span("backward \(layer)", of: slope.shape) {
-          try visitBackward(layer, visit, slope, input, pager, reducer)
+        guard let above = slope else { break }
+        slope = try timeline.span("backward \(layer)", of: above.shape) {
+          try visitBackward(layer, visit, above, input, pager, reducer)
         }
       }
-      let rows = decoder.configuration.vocabularySize
-      let embedding = slope.embeddingGradient(input.tokens, rows: rows)
-      if let tiedSlope = head.tiedSlope { embedding.addInPlace(tiedSlope) }
-      try reducer.reduce(DecoderUnits.embedding, [embedding])
+      if let slope {
+        let rows = decoder.configuration.vocabularySize
+        let embedding = slope.embeddingGradient(input.tokens, rows: rows)
+        if let tiedSlope = head.tiedSlope { embedding.addInPlace(tiedSlope) }
+        try reducer.reduce(DecoderUnits.embedding, [embedding])
+      }
       try reducer.finish()
       return head.lossSum
     }
@@ -148,6 +128,7 @@ package final class Walker {
   private func forward(
     _ input: StepInput, _ pager: UnitPager, reporting: ((String) -> Void)? = nil
   ) throws -> Tensor {
+    let units = pager.units
     var x = try embed(input, pager)
     for layer in 0..<units.blockCount {
       let visit = try pager.take(units.block(layer), thenFetch: units.block(layer) + 1)
@@ -159,7 +140,7 @@ package final class Walker {
   }
 
   private func embed(_ input: StepInput, _ pager: UnitPager) throws -> Tensor {
-    decoder.embed(input.tokens, try pager.embedding(thenFetch: units.block(0)))
+    decoder.embed(input.tokens, try pager.embedding(thenFetch: pager.units.block(0)))
   }
 }
 
@@ -167,23 +148,27 @@ package final class Walker {
 private enum Visit {
   case input(Tensor)
   case graph(input: Tensor, weights: [Tensor], output: Tensor)
+  /// The block lies below all that is trained.
+  case none
 }
 
 extension Walker {
   private func visitForward(
     _ layer: Int, _ x: Tensor, _ input: StepInput, _ pager: UnitPager
   ) throws -> (output: Tensor, visit: Visit) {
+    let units = pager.units
     let unit = units.block(layer)
     // The last block's backward visit comes next but for the head: computing it again would save
     // little memory.
     let keeps = policy == .keep || (policy == .recompute && layer == units.blockCount - 1)
-    guard keeps else {
+    guard keeps, unit >= units.lowestTrained else {
       let visit = try pager.take(unit, thenFetch: unit + 1)
       let output = decoder.block(x, units.blockWeights(visit.weights), input.context)
+      guard unit >= units.lowestTrained else { return (output, .none) }
       return (output, .input(policy == .offload ? x.to(.cpu, nonBlocking: true) : x))
     }
     let visit = try pager.takeKept(unit, thenFetch: unit + 1)
-    let leaf = x.leaf()
+    let leaf = unit > units.lowestTrained ? x.leaf() : x
     let output = withGraph(true) {
       decoder.block(leaf, units.blockWeights(visit.weights), input.context)
     }
@@ -191,13 +176,16 @@ extension Walker {
     return (output.detach(), .graph(input: leaf, weights: visit.leaves, output: output))
   }
 
-  /// The slope at the block's input; the gradients of its weights go to the reducer.
+  /// The slope at the block's input, unless nothing below is trained; the gradients of its trained
+  /// weights go to the reducer.
   private func visitBackward(
     _ layer: Int, _ visit: consuming Visit, _ slope: Tensor, _ input: StepInput,
     _ pager: UnitPager, _ reducer: GradientReducer
-  ) throws -> Tensor {
+  ) throws -> Tensor? {
+    let units = pager.units
     let unit = units.block(layer)
-    let next = layer > 0 ? unit - 1 : nil
+    let needsSlope = unit > units.lowestTrained
+    let next = needsSlope && layer > 0 ? unit - 1 : nil
     let (leaf, weights, output): (Tensor, [Tensor], Tensor)
     switch consume visit {
     case .graph(let kept, let keptWeights, let keptOutput):
@@ -205,24 +193,26 @@ extension Walker {
       (leaf, weights, output) = (kept, keptWeights, keptOutput)
     case .input(let x):
       let visit = try pager.take(unit, thenFetch: next)
-      leaf = x.to(device).leaf()
+      leaf = needsSlope ? x.to(device).leaf() : x.to(device)
       weights = visit.leaves
       output = withGraph(true) {
         decoder.block(
           leaf, units.blockWeights(visit.weights), input.context, valueIsRead: false)
       }
+    case .none: preconditionFailure("a backward visit below all that is trained")
     }
-    let found = gradients(of: output, seed: slope, withRespectTo: [leaf] + weights)
-    let slopes = zip(found, [leaf] + weights).map { $0 ?? .zeros($1.shape, $1.dtype, on: device) }
-    try reducer.reduce(unit, Array(slopes.dropFirst()))
-    return slopes[0]
+    let wanted = (needsSlope ? [leaf] : []) + weights
+    let found = gradients(of: output, seed: slope, withRespectTo: wanted)
+    let slopes = zip(found, wanted).map { $0 ?? .zeros($1.shape, $1.dtype, on: device) }
+    try reducer.reduce(unit, Array(slopes.suffix(weights.count)))
+    return needsSlope ? slopes[0] : nil
   }
 
   private struct HeadVisit {
     var lossSum: Tensor
-    /// At the last block's output.
-    var slope: Tensor
-    /// In the order of the head's specification.
+    /// At the last block's output; nil where nothing below the head is trained.
+    var slope: Tensor?
+    /// In the order of the head's trained parameters.
     var gradients: [Tensor]
     /// At the embedding's weight where it is the output head too.
     var tiedSlope: Tensor?
@@ -231,39 +221,40 @@ extension Walker {
   private func visitHead(
     _ x: Tensor, _ input: StepInput, seed: Double, pager: UnitPager
   ) throws -> HeadVisit {
-    let weights = try headWeights(pager, thenFetch: units.blockCount)
-    let leaf = x.leaf()
-    let normalized = withGraph(true) { decoder.norm(leaf, weights.norm) }
-    let slopes = lossHead.slopes(normalized, input.labels, weights.output, seed: seed)
-    let found = gradients(
-      of: normalized, seed: slopes.input, withRespectTo: [leaf, weights.norm.exactTensor])
-    guard let slope = found[0], let normSlope = found[1] else {
-      preconditionFailure("the head's norm lost its graph")
+    let units = pager.units
+    let needsSlope = units.lowestTrained < units.head
+    let weights = try headWeights(pager, thenFetch: needsSlope ? units.blockCount : nil)
+    let trainsNorm = units.isTrained[units.head][0]
+    let trainsOutput =
+      tied ? units.isTrained[DecoderUnits.embedding][0] : units.isTrained[units.head][1]
+    let leaf = needsSlope ? x.leaf() : x
+    let normalized = withGraph(needsSlope || trainsNorm) { decoder.norm(leaf, weights.norm) }
+    let slopes = lossHead.slopes(
+      normalized, input.labels, weights.output, seed: seed,
+      atInput: needsSlope || trainsNorm, atWeight: trainsOutput)
+    var visit = HeadVisit(lossSum: slopes.lossSum, gradients: [])
+    if let slope = slopes.input {
+      let wanted = (needsSlope ? [leaf] : []) + (trainsNorm ? [weights.norm.exactTensor] : [])
+      let found = gradients(of: normalized, seed: slope, withRespectTo: wanted).map { slope in
+        guard let slope else { preconditionFailure("the head's norm lost its graph") }
+        return slope
+      }
+      if needsSlope { visit.slope = found[0] }
+      visit.gradients = Array(found.suffix(trainsNorm ? 1 : 0))
     }
-    return HeadVisit(
-      lossSum: slopes.lossSum, slope: slope,
-      gradients: tied ? [normSlope] : [normSlope, slopes.weight],
-      tiedSlope: tied ? slopes.weight : nil)
+    if let slope = slopes.weight {
+      if tied { visit.tiedSlope = slope } else { visit.gradients.append(slope) }
+    }
+    return visit
   }
 
   private func headWeights(
     _ pager: UnitPager, thenFetch next: Int? = nil
   ) throws -> (norm: LinearWeight, output: LinearWeight) {
-    let head = try pager.take(units.head, thenFetch: tied ? DecoderUnits.embedding : next)
+    let head = try pager.take(pager.units.head, thenFetch: tied ? DecoderUnits.embedding : next)
     guard tied else { return (head.weights[0], head.weights[1]) }
     let embedding = try pager.take(DecoderUnits.embedding, thenFetch: next)
     return (head.weights[0], embedding.weights[0])
-  }
-}
-
-extension DecoderUnits {
-  /// What stands for a block's parameters, in the order of its specification, by name.
-  func blockWeights<W>(_ values: [W]) -> BlockWeights<W> {
-    var rest = values.makeIterator()
-    return specification.blocks[0].map { parameter in
-      guard let value = rest.next() else { preconditionFailure("no value for \(parameter.name)") }
-      return value
-    }
   }
 }
 

@@ -35,7 +35,7 @@ import Testing
     #expect(error.code == .checkpointMismatch)
     #expect(error.message.contains("'model.layers.1.mlp.up_proj.weight' of shape [256, 128]"))
     #expect(error.location.file == scratch["model/model.safetensors"])
-    let parameter = folder.configuration.decoder.specification.blocks[1].up
+    let parameter = folder.configuration.decoder.specification.blocks[1].up.weight
     #expect(thrown { _ = try folder.whole(parameter) }?.code == .checkpointMismatch)
   }
 
@@ -61,7 +61,7 @@ import Testing
     #expect(
       error.message == "tensor 'model.layers.0.mlp.gate_proj.weight' has the shape [255, 128], "
         + "the model needs [256, 128]")
-    let parameter = folder.configuration.decoder.specification.blocks[0].gate
+    let parameter = folder.configuration.decoder.specification.blocks[0].gate.weight
     #expect(thrown { _ = try folder.rows(parameter, 0..<2) }?.code == .checkpointMismatch)
   }
 

@@ -76,7 +76,7 @@ import Testing
     let written = try ModelFolder(path: scratch["bf16"])
     #expect(written.configuration.dtype == .bfloat16 && written.dtype == .bfloat16)
     try written.check(against: source.configuration.decoder)
-    let query = source.configuration.decoder.specification.blocks[1].query
+    let query = source.configuration.decoder.specification.blocks[1].query.weight
     #expect(try written.whole(query).isEqual(to: source.whole(query).to(.bfloat16)))
     #expect(written.sizeReport().plainBytes == source.sizeReport().plainBytes / 2)
   }

@@ -115,7 +115,7 @@ import Testing
     #expect(report.skippedLayers.count == 13)
     let folder = try ModelFolder(path: scratch["q"])
     try folder.check(against: source.configuration.decoder)
-    let query = source.configuration.decoder.specification.blocks[0].query
+    let query = source.configuration.decoder.specification.blocks[0].query.weight
     #expect(try folder.quantized(query) == nil)
     #expect(try folder.whole(query).isEqual(to: source.whole(query)))
     #expect(report == folder.sizeReport())
@@ -145,7 +145,7 @@ import Testing
       changed.narrow(0, from: 7, count: 1).narrow(1, from: 2, count: 1).fill(value)
       return changed
     }
-    let up = folder.configuration.decoder.specification.blocks[0].up
+    let up = folder.configuration.decoder.specification.blocks[0].up.weight
     let error = try #require(thrown { _ = try folder.quantized(up) })
     #expect(error.code == .malformedFile && error.message.contains(name))
     #expect(try folder.quantized(up, rows: 8..<256) != nil)
@@ -160,7 +160,7 @@ import Testing
       let decoder = folder.configuration.decoder
       let error = try #require(thrown { try folder.check(against: decoder) })
       #expect(error.code == .checkpointMismatch && error.message.contains("\(shape)"))
-      #expect(thrown { _ = try folder.quantized(decoder.specification.blocks[0].up) } != nil)
+      #expect(thrown { _ = try folder.quantized(decoder.specification.blocks[0].up.weight) } != nil)
     }
   }
 
@@ -180,7 +180,7 @@ import Testing
       hiddenWidth: 16, maximumSequenceLength: 16)
     try initializeModelFolder(scratch["m"], configuration, dtype: .float32, seed: 1)
     _ = try Self.quantize(ModelFolder(path: scratch["m"]), to: scratch["q"], scheme)
-    let up = configuration.specification.blocks[0].up
+    let up = configuration.specification.blocks[0].up.weight
     #expect(try ModelFolder(path: scratch["q"]).quantized(up) != nil)
     let path = scratch["q/model.safetensors"]
     let place = try #require(try SafetensorsFile(path: path).entry(up.name)?.bytes)

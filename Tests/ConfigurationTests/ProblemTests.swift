@@ -79,6 +79,7 @@ struct ProblemTests {
   private static let exclusions: [Case] = [
     changed("optimizer_in_bwd=True", "clip_grad_norm=1.0"),
     changed("optimizer_in_bwd=True", "gradient_accumulation_steps=2"),
+    changed("trainable=[]"),
     changed("device=cpu", "enable_activation_offloading=True"),
     changed("enable_activation_checkpointing=False", "enable_activation_offloading=True"),
     changed("run_val_every_n_steps=5", "~dataset_val"), changed("dataset.packed=True"),

@@ -147,7 +147,7 @@ import Training
     let tiny = try TinyModel()
     let source = try tiny.modelFolder()
     let writer = try ModelFolderWriter(to: tiny.folder + "/broken", like: source, dtype: .float32)
-    let layer = tiny.configuration.specification.blocks[1].gate
+    let layer = tiny.configuration.specification.blocks[1].gate.weight
     for parameter in writer.specifications {
       let tensor = try source.whole(parameter)
       try writer.write(parameter == layer ? tensor / 0 : tensor, for: parameter)

@@ -83,7 +83,7 @@ import Training
 
   @Test func stateIsStoredIn8Bits() throws {
     let parameter = shard(zeros: [[64, 512], [512], [4200]], .bfloat16)
-    let optimizer = AdamW8bit()
+    let optimizer = AdamW(moments: .eightBits())
     optimizer.update(
       unit: 3, parameter, gradient: .ones([parameter.flat.count]), learningRate: 1e-3, step: 1)
     var bytes = 0

@@ -15,7 +15,7 @@ import Training
     let key = "\(dtype).\(kind)."
     let parameter = shard([try golden(key + "p0")])
     var formula = dtype == "fp32" && kind == "foreach" ? parameter.flat.floats : nil
-    let optimizer = AdamW(isFused: kind == "fused")
+    let optimizer = AdamW(moments: .parameterDType(isFused: kind == "fused"))
     for step in 1...5 {
       optimizer.update(
         unit: 0, parameter, gradient: try golden(key + "g\(step)"), learningRate: 2e-3, step: step)
@@ -113,7 +113,7 @@ import Training
     let type: DType = dtype == "fp32" ? .float32 : .bfloat16
     let names = ["blocks", "small"]
     let parameter = shard(try names.map { try golden("\($0).p0").to(type) })
-    let optimizer = AdamW8bit()
+    let optimizer = AdamW(moments: .eightBits())
     for step in 1...5 {
       let gradient = Tensor.cat(try names.map { try golden("\($0).g\(step)").to(type) }, along: 0)
       optimizer.update(unit: 0, parameter, gradient: gradient, learningRate: 2e-3, step: step)

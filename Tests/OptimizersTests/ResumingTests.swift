@@ -8,15 +8,23 @@ import Training
 
 @Suite struct ResumingTests {
   private static let kinds: [String: @Sendable () -> any Optimizer] = [
-    "AdamW": { AdamW(isFused: true) },
-    "AdamW by operations": { AdamW(isFused: false) },
+    "AdamW": { AdamW(moments: .parameterDType(isFused: true)) },
+    "AdamW by operations": { AdamW(moments: .parameterDType(isFused: false)) },
     "SGD": { SGD(SGDOptions(momentum: 0.9)) },
     "SGD without momentum": { SGD(isFused: true) },
-    "AdamW8bit": { AdamW8bit() },
-    "AdamW8bit, small blocks": { AdamW8bit(blockSize: 32) },
-    "nearest": { Float32StateAdamW(rounding: .nearest) },
-    "stochastic": { Float32StateAdamW(rounding: .stochastic(seed: 4)) },
-    "master": { Float32StateAdamW(rounding: .masterWeights) },
+    "AdamW8bit": { AdamW(moments: .eightBits()) },
+    "AdamW8bit, small blocks": { AdamW(moments: .eightBits(blockSize: 32)) },
+    "nearest": { AdamW(moments: .float32, rounding: .nearest) },
+    "stochastic": { AdamW(moments: .float32, rounding: .stochastic(seed: 4)) },
+    "master": { AdamW(moments: .float32, rounding: .masterWeights) },
+    "own, stochastic": {
+      AdamW(moments: .parameterDType(isFused: true), rounding: .stochastic(seed: 4))
+    },
+    "by operations, master": {
+      AdamW(moments: .parameterDType(isFused: false), rounding: .masterWeights)
+    },
+    "8 bits, stochastic": { AdamW(moments: .eightBits(), rounding: .stochastic(seed: 4)) },
+    "8 bits, master": { AdamW(moments: .eightBits(), rounding: .masterWeights) },
   ]
   private static let shapes = [[66, 256], [256], [100, 64]]
 
@@ -93,11 +101,11 @@ import Training
 
   @Test func blocksAndNumbersAreConverted() throws {
     let parameter = shard(zeros: [[64, 256]], .float32)
-    let plain = AdamW(isFused: true)
+    let plain = AdamW(moments: .parameterDType(isFused: true))
     plain.update(
       unit: 0, parameter, gradient: gradient(parameter.flat.count, 1), learningRate: 1e-2, step: 1)
     let state = plain.state(unit: 0, like: parameter)
-    let small = AdamW8bit()
+    let small = AdamW(moments: .eightBits())
     try small.restore(unit: 0, like: parameter, state)
     let kept = try elements(small.state(unit: 0, like: parameter)["exp_avg"], parameter.layout)
     let exact = try elements(state["exp_avg"], parameter.layout)
@@ -121,29 +129,31 @@ import Training
     let zeros = OptimizerState.elements(.zeros([32]))
     let moments = ["exp_avg": zeros, "exp_avg_sq": zeros]
     #expect(
-      try refusal(AdamW(isFused: true), ["momentum_buffer": zeros])
+      try refusal(AdamW(moments: .parameterDType(isFused: true)), ["momentum_buffer": zeros])
         == "the saved optimizer state holds 'momentum_buffer', but AdamW keeps 'exp_avg', "
         + "'exp_avg_sq'")
     #expect(
-      try refusal(AdamW8bit(), ["exp_avg": zeros, "exp_avg_sq": .elements(.zeros([31]))])
+      try refusal(
+        AdamW(moments: .eightBits()), ["exp_avg": zeros, "exp_avg_sq": .elements(.zeros([31]))])
         == "the saved optimizer state 'exp_avg_sq' has 31 elements, but the shard has 32")
     #expect(try refusal(SGD(), moments).contains("SGD keeps no state"))
     #expect(
-      try refusal(Float32StateAdamW(rounding: .masterWeights), moments).contains("'master'"))
+      try refusal(AdamW(moments: .float32, rounding: .masterWeights), moments).contains("'master'"))
     #expect(
       try refusal(
-        AdamW(isFused: true),
+        AdamW(moments: .parameterDType(isFused: true)),
         ["exp_avg": .pieces([.elements(.zeros([30]))]), "exp_avg_sq": zeros]
       ).contains("30 elements for a parameter's 32"))
     #expect(
       try refusal(
-        AdamW(isFused: true), ["exp_avg": .pieces([]), "exp_avg_sq": zeros]
+        AdamW(moments: .parameterDType(isFused: true)),
+        ["exp_avg": .pieces([]), "exp_avg_sq": zeros]
       ).contains("covers 0 parameters, not 1"))
     let short = QuantizedBlocks(
       .init(blockSize: 16, isSigned: true), codes: .zeros([32], .uint8), scales: .zeros([1]))
     #expect(
       try refusal(
-        AdamW8bit(), ["exp_avg": .pieces([.blocks(short)]), "exp_avg_sq": zeros]
+        AdamW(moments: .eightBits()), ["exp_avg": .pieces([.blocks(short)]), "exp_avg_sq": zeros]
       ).contains("codes and scales that do not match"))
   }
 }

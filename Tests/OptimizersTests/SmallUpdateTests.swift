@@ -20,24 +20,40 @@ import Training
 
   @Test func plainRoundingLosesThem() {
     for optimizer in [
-      AdamW(options, isFused: true), Float32StateAdamW(options, rounding: .nearest),
+      AdamW(options, moments: .parameterDType(isFused: true)),
+      AdamW(options, moments: .float32, rounding: .nearest),
     ] as [any Optimizer] {
       #expect(isIdentical(run(optimizer, .bfloat16, steps: 20).flat, .ones([count], .bfloat16)))
     }
   }
 
   @Test func stochasticRoundingKeepsThemOnAverage() {
-    let rounding = Float32StateAdamW.Rounding.stochastic(seed: 1)
-    let parameter = run(Float32StateAdamW(options, rounding: rounding), .bfloat16, steps: 20)
+    let rounding = AdamW.Rounding.stochastic(seed: 1)
+    let parameter = run(AdamW(options, moments: .float32, rounding: rounding), .bfloat16, steps: 20)
     let moved = 1 - parameter.flat.to(.float64).mean().item
     // Of 20 * 1e-5. A step moves a parameter by 0.0039 with probability 0.0026: the mean of 16384
     // parameters deviates by 7e-6; four of these.
     #expect(abs(moved - 2e-4) < 2.8e-5)
-    let again = run(Float32StateAdamW(options, rounding: rounding), .bfloat16, steps: 20)
+    let again = run(AdamW(options, moments: .float32, rounding: rounding), .bfloat16, steps: 20)
     #expect(isIdentical(again.flat, parameter.flat))
     let other = run(
-      Float32StateAdamW(options, rounding: .stochastic(seed: 2)), .bfloat16, steps: 20)
+      AdamW(options, moments: .float32, rounding: .stochastic(seed: 2)), .bfloat16, steps: 20)
     #expect(!isIdentical(other.flat, parameter.flat))
+  }
+
+  /// Whatever the moments are kept in: rounding is a value of its own. The 8-bit means of equal
+  /// gradients are exact but for the fp32 arithmetic of a step.
+  @Test(arguments: [AdamW.MomentStorage.parameterDType(isFused: true), .eightBits()])
+  func everyStorageOfMomentsKeepsThem(storage: AdamW.MomentStorage) throws {
+    let optimizer = AdamW(options, moments: storage, rounding: .stochastic(seed: 1))
+    let parameter = run(optimizer, .bfloat16, steps: 20)
+    // The moments of `.parameterDType` are bf16 and part from the truth by up to a 256th a step.
+    #expect(abs(1 - parameter.flat.to(.float64).mean().item - 2e-4) < 6e-5)
+    let kept = AdamW(options, moments: storage, rounding: .masterWeights)
+    let rounded = run(kept, .bfloat16, steps: 300)
+    let master = try elements(kept.state(unit: 0, like: rounded)["master"], rounded.layout)
+    #expect(isIdentical(rounded.flat, master.to(.bfloat16)))
+    #expect(rounded.flat.amax().item < 1)
   }
 
   /// Each unit, step and rank rounds on its own.
@@ -46,7 +62,7 @@ import Training
     for (unit, step, rank) in [(0, 1, 0), (1, 1, 0), (0, 2, 0), (0, 1, 1)] {
       let layout = ShardLayout([[2 * count]], worldSize: 2)
       let parameter = Shard(layout: layout, rank: rank, flat: .ones([count], .bfloat16))
-      let optimizer = Float32StateAdamW(options, rounding: .stochastic(seed: 1))
+      let optimizer = AdamW(options, moments: .float32, rounding: .stochastic(seed: 1))
       optimizer.update(
         unit: unit, parameter, gradient: .ones([count]), learningRate: 1e-3, step: step)
       results.append(parameter.flat)
@@ -57,9 +73,9 @@ import Training
   }
 
   @Test func masterWeightsFollowFloat32Exactly() throws {
-    let optimizer = Float32StateAdamW(options, rounding: .masterWeights)
+    let optimizer = AdamW(options, moments: .float32, rounding: .masterWeights)
     let rounded = run(optimizer, .bfloat16, steps: 300)
-    let exact = run(AdamW(options, isFused: true), .float32, steps: 300)
+    let exact = run(AdamW(options, moments: .parameterDType(isFused: true)), .float32, steps: 300)
     guard case .elements(let master)? = optimizer.state(unit: 0, like: rounded)["master"] else {
       Issue.record("no master weights in the state")
       return
@@ -70,11 +86,12 @@ import Training
   }
 
   @Test func float32ParametersNeedNoRemedy() {
-    let exact = run(AdamW(options, isFused: true), .float32, steps: 5).flat
+    let exact = run(AdamW(options, moments: .parameterDType(isFused: true)), .float32, steps: 5)
+      .flat
     for rounding in [.nearest, .masterWeights, .stochastic(seed: 1)]
-      as [Float32StateAdamW.Rounding]
+      as [AdamW.Rounding]
     {
-      let optimizer = Float32StateAdamW(options, rounding: rounding)
+      let optimizer = AdamW(options, moments: .float32, rounding: rounding)
       let parameter = run(optimizer, .float32, steps: 5)
       #expect(isIdentical(parameter.flat, exact))
       #expect(optimizer.state(unit: 0, like: parameter).count == 2)

@@ -95,6 +95,11 @@ private let keys: [Case] = [
   Case(name: "an unknown component", overrides: ["optimizer._component_=torch.optim.AdamX"]),
   Case(name: "a wrong type", overrides: ["batch_size=two"]),
   Case(name: "fp16", overrides: ["dtype=fp16"]),
+  Case(name: "nothing to train", overrides: ["trainable=[]"]),
+  // Found before the checkpoint is so much as looked for.
+  Case(
+    name: "a pattern of nothing",
+    overrides: ["trainable=['*v_proj*', 'layers.*.wq']", "checkpointer.checkpoint_dir=MODEL"]),
   Case(name: "longer than the model", overrides: ["tokenizer.max_seq_len=513"]),
   Case(
     name: "a sample is longer than the model", overrides: ["~tokenizer.max_seq_len"]

@@ -109,7 +109,8 @@ struct GoldenTraining {
         count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: false),
       batchSize: globalBatch / group.worldSize, padID: 1028)
     let loop = TrainingLoop(
-      model, plan: plan, optimizer: AdamW(AdamWOptions(weightDecay: 0.01), isFused: true),
+      model, plan: plan,
+      optimizer: AdamW(AdamWOptions(weightDecay: 0.01), moments: .parameterDType(isFused: true)),
       lossHead: LossHead(chunkCount: 8), course: try TrainingCourse(stream, plan), on: .cpu,
       events: TrainingEvents(stepped: { _, step in
         result.losses.append(step.loss)

@@ -3,6 +3,7 @@
 // with everything after its last saved state taken away, which is what a crash leaves.
 import Checkpoints
 import Foundation
+import RunConfiguration
 import Tensors
 import Testing
 
@@ -107,12 +108,13 @@ private let schedule = [
 extension TrainingFolder {
   /// Takes away the last epoch's folder, resumes and compares.
   func expectResumedEquals(
-    _ run: [String], ranks: Int = 1, last: String, steps: ClosedRange<Int>
+    _ run: [String], recipe: RecipeName = .qatDistributed, ranks: Int = 1, last: String,
+    steps: ClosedRange<Int>
   ) throws {
     try copy("out", to: "whole")
     try remove("out/\(last)")
     try remove("out/logs")
-    try train(run + ["resume_from_checkpoint=True"], ranks: ranks)
+    try train(run + ["resume_from_checkpoint=True"], recipe: recipe, ranks: ranks)
     let (whole, resumed) = (try log("whole"), try log())
     #expect(resumed.map(\.step) == Array(steps))
     for line in resumed {

@@ -98,9 +98,7 @@ struct Nano {
     // Loss and every gradient, by the walk.
     let tokens = try nano.golden.tensor(named: "\(tag).num_tokens").item
     var slopes: [Int: Tensor] = [:]
-    let reducer = GradientReducer(layouts: model.shards.map(\.layout), group: .single) {
-      slopes[$0] = $1
-    }
+    let reducer = GradientReducer(model.trained, group: .single) { slopes[$0] = $1 }
     let sum = try Walker(decoder, policy: .recompute).forwardBackward(
       input, numerics, seed: 1 / tokens, pager: pager, reducer: reducer)
     let loss = try nano.golden.tensor(named: "\(tag).loss").item
@@ -110,7 +108,7 @@ struct Nano {
     for unit in 0..<nano.units.count {
       let slope = try #require(slopes[unit])
       norm += slope.squaredNorm().item
-      all += model.shards[unit].layout.wholes(of: slope)
+      all += model.trained[unit].layout.wholes(of: slope)
     }
     for (name, slope) in zip(nano.names, all) where nano.golden.contains("\(tag).grad.\(name)") {
       let distance = try nano.difference(slope, from: "\(tag).grad.\(name)")

@@ -43,13 +43,23 @@ struct Toy {
         reach: packed.map { .withinSamples($0) } ?? .causal))
   }
 
-  func shards(rank: Int, worldSize: Int) -> [Shard] {
+  /// - Parameter units: which parameters are trained; nil for all of them.
+  func shards(
+    rank: Int, worldSize: Int, _ units: DecoderUnits? = nil, home: ShardHome = .device
+  ) -> [UnitShards] {
+    let units = units ?? self.units
     let groups = [[weights.embedding]] + weights.blocks.map(\.all) + [weights.head.all]
-    return zip(units.layouts(worldSize: worldSize), groups).map { layout, tensors in
-      let all = layout.scatterOrder(tensors)
+    func shard(_ layout: ShardLayout, _ tensors: [Tensor]) -> Shard {
+      let all = tensors.isEmpty ? Tensor.zeros([0]) : layout.scatterOrder(tensors)
       return Shard(
         layout: layout, rank: rank,
-        flat: all.narrow(0, from: rank * layout.count, count: layout.count).clone())
+        flat: all.narrow(0, from: rank * layout.count, count: layout.count).clone(), home: home)
+    }
+    return units.layouts(worldSize: worldSize).enumerated().map { unit, layouts in
+      let tensors = zip(groups[unit], units.isTrained[unit])
+      return UnitShards(
+        trained: shard(layouts.trained, tensors.filter(\.1).map(\.0)),
+        frozen: shard(layouts.frozen, tensors.filter { !$0.1 }.map(\.0)))
     }
   }
 
@@ -81,22 +91,22 @@ struct Toy {
   }
 }
 
-/// The walk on `rows` of the batch; whole gradients, gathered, in the order of `weights.all`.
+/// The walk on `rows` of the batch; whole gradients, gathered, in the order of `weights.all`; of a
+/// run that trains some parameters only, theirs in that order.
 func walk(
   _ toy: Toy, _ input: StepInput, _ numerics: LinearNumerics, seed: Double, policy: BlockPolicy,
-  group: ProcessGroup = .single, home: ShardHome = .device
+  group: ProcessGroup = .single, home: ShardHome = .device, training names: Set<String>? = nil
 ) throws -> (loss: Double, gradients: [Tensor], mostWholeUnits: Int) {
-  let shards = toy.shards(rank: group.rank, worldSize: group.worldSize)
-  let pager = UnitPager(shards, toy.units, group: group, home: home)
+  let units = DecoderUnits(toy.configuration, training: names)
+  let shards = toy.shards(rank: group.rank, worldSize: group.worldSize, units, home: home)
+  let pager = UnitPager(shards, units, group: group)
   var found: [Int: Tensor] = [:]
-  let reducer = GradientReducer(layouts: shards.map(\.layout), group: group, home: home) {
-    found[$0] = $1
-  }
+  let reducer = GradientReducer(shards.map(\.trained), group: group) { found[$0] = $1 }
   let walker = Walker(toy.decoder, policy: policy, lossHead: LossHead(leastRows: 1))
   let sum = try walker.forwardBackward(input, numerics, seed: seed, pager: pager, reducer: reducer)
   var all: [Tensor] = []
-  for unit in 0..<toy.units.count {
-    let layout = shards[unit].layout
+  for unit in 0..<units.count where !units.trained[unit].isEmpty {
+    let layout = shards[unit].trained.layout
     let gathered = Tensor.empty([group.worldSize * layout.count], found[unit]!.dtype)
     try group.allGather(into: gathered, from: found[unit]!).wait()
     all += layout.wholes(of: gathered)

@@ -102,8 +102,8 @@ private let simulated = LinearNumerics.simulated(QuantizationScheme(groupSize: 3
     let toy = Toy(tied: false)
     var shards = toy.shards(rank: 0, worldSize: 1)
     let unit = toy.units.block(1)
-    let up = shards[unit].layout.pieces[7]
-    shards[unit].flat.narrow(0, from: up.offset, count: 96).fill(.infinity)
+    let up = shards[unit].trained.layout.pieces[7]
+    shards[unit].trained.flat.narrow(0, from: up.offset, count: 96).fill(.infinity)
     let found = try Walker(toy.decoder, policy: .recompute).firstNonFinite(
       toy.input(rows: 0..<1), .exact, pager: UnitPager(shards, toy.units, group: .single))
     #expect(found?.hasPrefix("layer 1, input of mlp.down_proj, row") == true)

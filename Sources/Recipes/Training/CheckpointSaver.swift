@@ -12,6 +12,8 @@ import Training
 struct CheckpointSaver {
   let outputFolder: String
   let source: ModelFolder
+  /// Patterns of what is trained; nil for everything.
+  let trainable: [String]?
   let format: WeightFormat
   let dtype: DType
   let optimizer: OptimizerChoice
@@ -59,7 +61,8 @@ struct CheckpointSaver {
     }
     guard !isLast else { return }
     let state = RunState(
-      progress: loop.progress, weightsFolder: name, optimizer: optimizer.rawValue, seed: seed)
+      progress: loop.progress, weightsFolder: name, optimizer: optimizer.rawValue, seed: seed,
+      trainable: trainable)
     try state.write(in: outputFolder, model, loop.optimizer)
     log.info("Saved the recipe state after step \(loop.progress.step)")
   }

@@ -7,7 +7,7 @@ import Quantization
 import RunConfiguration
 import Sharding
 import Tensors
-import Text
+
 import Training
 
 struct PreparedTraining {
@@ -15,6 +15,7 @@ struct PreparedTraining {
   let plan: TrainingPlan
   let optimizer: any Optimizer
   let saved: SavedRun?
+  let trainable: TrainableParameters
   /// Those of the saved run, or of the checkpoint to start from.
   let weights: ModelFolder
   let course: TrainingCourse
@@ -27,6 +28,7 @@ struct PreparedTraining {
     try check(tokenizer, fits: configuration, root[Keys.tokenizer])
     let checkpointer = root[Keys.checkpointer]
     saved = try savedRun(root, checkpointer)
+    trainable = try trainableParameters(root, configuration, saved?.state)
     let source = try trainableFolder(checkpointer, configuration)
     let quantization = try fakeQuantization(root, configuration, log)
     let stream: BatchStream
@@ -58,6 +60,7 @@ struct PreparedTraining {
     (self.plan, self.course) = (plan, course)
     saver = CheckpointSaver(
       outputFolder: checkpointer[Keys.Checkpointer.outputFolder], source: source,
+      trainable: trainable.patterns,
       format: checkpointer.weightFormat, dtype: dtype(from: root),
       optimizer: root[Keys.optimizer].choice(OptimizerChoice.self), seed: seed, log: log)
     try saver.checkPlace(checkpointer)

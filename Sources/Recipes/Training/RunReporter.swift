@@ -51,12 +51,14 @@ final class RunReporter {
     }
   }
 
-  func begin(_ loop: TrainingLoop, parameterCount: Int) throws {
+  func begin(_ loop: TrainingLoop, _ trainable: TrainableParameters) throws {
     Devices.resetPeakMemory(of: device)
     let processes = group.worldSize == 1 ? "one process" : "\(group.worldSize) processes"
-    let millions = String(format: "%.1f", Double(parameterCount) / 1e6)
+    func millions(_ count: Int) -> String { String(format: "%.1f", Double(count) / 1e6) }
+    let frozen =
+      trainable.isEverything ? "" : " (\(millions(trainable.count)) million of them trained)"
     log.info(
-      "\(millions) million parameters on \(processes), \(device); "
+      "\(millions(trainable.totalCount)) million parameters\(frozen) on \(processes), \(device); "
         + "\(loop.stepsPerEpoch) steps an epoch")
     if let disk = logger as? DiskLogger { log.info("Metrics go to \(disk.path)") }
     guard group.rank == 0 else { return }

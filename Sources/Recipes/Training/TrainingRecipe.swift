@@ -50,7 +50,7 @@ private func train(
 
   let model = try ShardedModel(
     run.configuration, from: run.weights, dtype: dtype(from: root), on: device, group: group,
-    home: root[Keys.offloadsShards] ? .host(device) : .device)
+    home: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
   if let saved = run.saved {
     try RunState.restore(saved.file, into: run.optimizer, model)
     log.info("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
@@ -60,7 +60,7 @@ private func train(
     lossHead: LossHead(chunkCount: root[Keys.loss][Keys.Loss.chunkCount]),
     course: run.course, validation: run.validation, on: device,
     events: trainingEvents(reporter, run.saver, profiler, hooks), timeline: profiler?.timeline)
-  try reporter.begin(loop, parameterCount: run.configuration.parameterCount)
+  try reporter.begin(loop, run.trainable)
   try loop.run()
   try profiler?.finish()
   try reporter.finish(loop)

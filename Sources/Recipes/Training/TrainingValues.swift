@@ -42,12 +42,12 @@ func optimizer(from section: Section, seed: UInt64) -> any Optimizer {
   }
   switch section.choice(OptimizerChoice.self) {
   case .adamW:
-    return AdamW(adamW(), isFused: section[Key.isFused] ?? false)
+    return AdamW(adamW(), moments: .parameterDType(isFused: section[Key.isFused] ?? false))
   case .adamW8bit:
-    return AdamW8bit(adamW(), blockSize: section[Key.blockSize])
+    return AdamW(adamW(), moments: .eightBits(blockSize: section[Key.blockSize]))
   case .adamWInFloat32:
-    return Float32StateAdamW(
-      adamW(),
+    return AdamW(
+      adamW(), moments: .float32,
       rounding: section[Key.keepsMasterWeights]
         ? .masterWeights : section[Key.roundsStochastically] ? .stochastic(seed: seed) : .nearest)
   case .sgd:

@@ -1,6 +1,7 @@
-// AdamW as torch.optim computes it: its two moments in the parameter's dtype, and the roundings of
-// either the fused kernel or of the sequence of single operations.
-import Foundation
+// AdamW. What its moments are kept in and how a parameter is rounded are values, and any of the one
+// goes with any of the other: torch.optim.AdamW keeps the parameter's dtype, torchao's AdamW8bit a
+// byte an element. A bf16 number has 8 significant bits, and an update below a 512th of it rounds
+// away: stochastic rounding and master weights keep such updates.
 import Sharding
 import Tensors
 
@@ -19,87 +20,110 @@ package struct AdamWOptions: Sendable, Equatable {
   }
 }
 
-/// A running mean of gradients and of their squares.
-struct AdamMoments {
-  static let names = ["exp_avg", "exp_avg_sq"]
-  let mean: Tensor
-  let square: Tensor
-
-  init(zeros count: Int, _ dtype: DType, on device: Device) {
-    mean = .zeros([count], dtype, on: device)
-    square = .zeros([count], dtype, on: device)
-  }
-  init(_ saved: SavedOptimizerState, _ dtype: DType, on device: Device) {
-    mean = saved.elements(AdamMoments.names[0], dtype, on: device)
-    square = saved.elements(AdamMoments.names[1], dtype, on: device)
-  }
-  var state: [String: OptimizerState] {
-    [AdamMoments.names[0]: .elements(mean), AdamMoments.names[1]: .elements(square)]
-  }
-
-  /// One fused step of `parameter`, all tensors of one dtype.
-  func fusedStep(
-    _ parameter: Tensor, gradient: Tensor, _ options: AdamWOptions, learningRate: Double, step: Int
-  ) {
-    fusedAdamWInPlace(
-      parameter, gradient: gradient, mean: mean, variance: square, learningRate: learningRate,
-      betas: (options.beta1, options.beta2), epsilon: options.epsilon,
-      weightDecay: options.weightDecay, step: step)
-  }
-}
-
 package final class AdamW: Optimizer {
+  /// What the moments are kept in.
+  package enum MomentStorage: Sendable, Equatable {
+    /// The parameter's dtype, as torch.optim.AdamW keeps them. The arithmetic rounds as torch's
+    /// fused kernel does, or after each operation.
+    case parameterDType(isFused: Bool)
+    /// fp32, which is also what is computed in.
+    case float32
+    /// A code for each element and a scale for each block, a quarter of fp32; computed in fp32.
+    case eightBits(blockSize: Int = 256)
+  }
+  /// How a parameter below fp32 takes its update.
+  package enum Rounding: Sendable, Equatable {
+    /// To the nearest.
+    case nearest
+    /// Up or down, the nearer the more likely; the same for the same seed.
+    case stochastic(seed: UInt64)
+    /// To the nearest, of an fp32 copy that remembers.
+    case masterWeights
+  }
+  private static let masterName = "master"
+  private struct UnitState {
+    var moments: AdamMoments
+    /// Only under `.masterWeights`, and where the parameter is not fp32 itself.
+    var master: Tensor?
+  }
   private let options: AdamWOptions
-  private let isFused: Bool
-  private var moments: [Int: AdamMoments] = [:]
+  private let storage: MomentStorage
+  private let rounding: Rounding
+  private var units: [Int: UnitState] = [:]
 
-  /// - Parameter isFused: rounds as the fused kernel does, else after each operation.
-  package init(_ options: AdamWOptions = AdamWOptions(), isFused: Bool) {
+  package init(
+    _ options: AdamWOptions = AdamWOptions(), moments storage: MomentStorage,
+    rounding: Rounding = .nearest
+  ) {
+    if case .eightBits(let size) = storage { precondition(size > 0, "blocks of \(size) elements") }
     self.options = options
-    self.isFused = isFused
+    self.storage = storage
+    self.rounding = rounding
   }
 
   package func update(
     unit: Int, _ parameter: Shard, gradient: Tensor, learningRate: Double, step: Int
   ) {
     let flat = parameter.flat
-    let moments =
-      self.moments[unit] ?? AdamMoments(zeros: flat.count, flat.dtype, on: flat.device)
-    self.moments[unit] = moments
-    let gradient = gradient.to(flat.dtype)
-    if isFused {
-      moments.fusedStep(flat, gradient: gradient, options, learningRate: learningRate, step: step)
+    let state =
+      units[unit]
+      ?? UnitState(
+        moments: AdamMoments(zeros: storage, like: parameter),
+        master: keepsMaster(flat) ? flat.to(.float32) : nil)
+    units[unit] = state
+    let step = AdamWStep(options: options, learningRate: learningRate, number: step)
+    guard computesOnCopy(flat) else {
+      state.moments.step(parameter.layout, flat, gradient: gradient, step)
+      return
+    }
+    let exact = state.master ?? flat.to(.float32)
+    state.moments.step(parameter.layout, exact, gradient: gradient, step)
+    if case .stochastic(let seed) = rounding, flat.dtype == .bfloat16 {
+      let place = [seed, UInt64(unit), UInt64(step.number), UInt64(parameter.rank)]
+      flat.copy(from: exact.stochasticallyRoundedToBFloat16(seed: mixed(place)))
     } else {
-      stepByOperations(flat, gradient, moments, learningRate, Double(step))
+      flat.copy(from: exact)
     }
   }
 
-  private func stepByOperations(
-    _ parameter: Tensor, _ gradient: Tensor, _ moments: AdamMoments, _ learningRate: Double,
-    _ step: Double
-  ) {
-    let meanCorrection = 1 - pow(options.beta1, step)
-    let squareCorrection = 1 - pow(options.beta2, step)
-    if options.weightDecay != 0 {
-      parameter.scaleInPlace(1 - learningRate * options.weightDecay)
-    }
-    moments.mean.lerpInPlace(gradient, weight: 1 - options.beta1)
-    moments.square.scaleInPlace(options.beta2)
-    moments.square.addProductInPlace(gradient, gradient, times: 1 - options.beta2)
-    let root = moments.square.sqrt() / pow(squareCorrection, 0.5) + options.epsilon
-    parameter.addQuotientInPlace(
-      moments.mean, over: root, times: -(learningRate / meanCorrection))
+  /// Whether a step moves an fp32 copy, which is then rounded, and not the parameter itself.
+  private func computesOnCopy(_ parameter: Tensor) -> Bool {
+    parameter.dtype != .float32 && (rounding != .nearest || storage == .float32)
+  }
+  private func keepsMaster(_ parameter: Tensor) -> Bool {
+    rounding == .masterWeights && parameter.dtype != .float32
   }
 
   package func stateNames(for dtype: DType) -> [String] { AdamMoments.names }
   package func state(unit: Int, like parameter: Shard) -> [String: OptimizerState] {
-    moments[unit]?.state ?? [:]
+    guard let unit = units[unit] else { return [:] }
+    var state = unit.moments.state
+    if let master = unit.master { state[Self.masterName] = .elements(master) }
+    return state
   }
   package func restore(unit: Int, like parameter: Shard, _ state: [String: OptimizerState]) throws {
-    let saved = try SavedOptimizerState(
-      state, names: AdamMoments.names, of: "AdamW", for: parameter)
-    moments[unit] =
-      saved.isEmpty
-      ? nil : AdamMoments(saved, parameter.flat.dtype, on: parameter.flat.device)
+    let flat = parameter.flat
+    let names = AdamMoments.names + (keepsMaster(flat) ? [Self.masterName] : [])
+    let saved = try SavedOptimizerState(state, names: names, of: "AdamW", for: parameter)
+    guard !saved.isEmpty else {
+      units[unit] = nil
+      return
+    }
+    let moments = AdamMoments(zeros: storage, like: parameter)
+    moments.copy(from: saved)
+    units[unit] = UnitState(
+      moments: moments,
+      master: keepsMaster(flat)
+        ? saved.elements(Self.masterName, .float32, on: flat.device) : nil)
+  }
+}
+
+/// One number out of several (splitmix64), so that neighbours have unrelated streams.
+private func mixed(_ values: [UInt64]) -> UInt64 {
+  values.reduce(0) { hash, value in
+    var z = (hash ^ value) &+ 0x9E37_79B9_7F4A_7C15
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
   }
 }

@@ -13,13 +13,12 @@ extension AdamWOptions {
 
 /// AdamW computed in fp32 and rounded back to each tensor's own dtype.
 func stepAdamWInFloat32(
-  _ parameter: Tensor, gradient: Tensor, _ moments: AdamMoments, _ options: AdamWOptions,
-  learningRate: Double, step: Int
+  _ parameter: Tensor, gradient: Tensor, _ moments: MomentPair, _ step: AdamWStep
 ) {
   done(
     ct_adamw_in_float32_(
       parameter.raw, gradient.raw, moments.mean.raw, moments.square.raw,
-      options.bridged(learningRate, step)))
+      step.options.bridged(step.learningRate, step.number)))
 }
 
 /// AdamW with both moments in 8 bits; the gradient is fp32.
