@@ -147,9 +147,9 @@ enum Exclusions {
   }
 
   private static let trainsSomething = Exclusion("trainable is null or has a pattern") { root in
-    guard let patterns = root.optionalStrings("trainable"), patterns.isEmpty else { return nil }
+    guard let patterns = root[Keys.trainable], patterns.isEmpty else { return nil }
     return root.error(
-      at: "trainable", "an empty list leaves nothing to train",
+      at: Keys.trainable, "an empty list leaves nothing to train",
       remedy: "List patterns of parameter names, or set trainable to null to train all.")
   }
 
