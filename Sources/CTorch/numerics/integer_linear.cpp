@@ -1,79 +1,66 @@
 // The fused QAT linear: one input through up to three layers whose weights are codes. The input is
 // rounded once, the products are taken in integers, and the graph keeps a byte an activation.
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
 
 #include "bridge.h"
-#include "include/ccodes.h"
+#include "ccodes.h"
+#include "differentiable.h"
 #include "products.h"
 
 using namespace ct;
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 namespace {
 
 constexpr int kMostLayers = 3;
 
-/// grad_x = sum of grad_y W_fq, grad_W = grad_y^T x_fq: straight through both roundings. The leaves
-/// only say where the slopes at the weights go; they are not read and need no memory.
-struct LinearOfCodes : torch::autograd::Function<LinearOfCodes> {
-  static variable_list forward(
-      AutogradContext *context, const Tensor &x, const Tensor &leaf0, const Tensor &leaf1,
-      const Tensor &leaf2, const std::vector<WeightCodes> *weights, bool is_read) {
-    (void)leaf0, (void)leaf1, (void)leaf2;
-    TokenCodes tokens = code_tokens(x);
-    variable_list outputs;
-    if (is_read) outputs = multiplied(x, tokens, *weights);
-    else
-      for (const WeightCodes &w : *weights) outputs.push_back(unread_output(x, w.codes.size(0)));
-    std::vector<Tensor> kept{tokens.codes, tokens.scales, tokens.offsets};
-    for (const WeightCodes &w : *weights) {
-      kept.push_back(w.codes);
-      kept.push_back(w.scales);
-    }
-    context->saved_data["kept"] = kept;
-    context->saved_data["bits"] = (*weights)[0].bits;
-    context->saved_data["group"] = (*weights)[0].group;
-    context->saved_data["shape"] = x.sizes().vec();
-    context->saved_data["dtype"] = static_cast<int64_t>(x.scalar_type());
-    return outputs;
+Tensors multiplied(
+    const Tensor &x, const TokenCodes &tokens, const std::vector<WeightCodes> &weights) {
+  Tensors outputs = multiply_codes(tokens, weights, x.scalar_type());
+  std::vector<int64_t> shape = x.sizes().vec();
+  for (Tensor &output : outputs) {
+    shape.back() = output.size(1);
+    output = output.reshape(shape);
   }
+  return outputs;
+}
 
-  static variable_list backward(AutogradContext *context, variable_list given) {
-    std::vector<Tensor> kept = context->saved_data["kept"].toTensorVector();
-    const auto dtype = static_cast<at::ScalarType>(context->saved_data["dtype"].toInt());
-    const int64_t bits = context->saved_data["bits"].toInt();
-    const int64_t group = context->saved_data["group"].toInt();
-    TokenCodes tokens{kept[0], kept[1], kept[2]};
-    variable_list slopes(kMostLayers + 3);
+/// What the graph keeps of an input and the weights it was multiplied with: codes.
+struct Kept {
+  TokenCodes tokens;
+  std::vector<WeightCodes> weights;
+  std::vector<int64_t> shape;
+  at::ScalarType dtype;
+
+  /// grad_x = sum of grad_y W_fq, grad_W = grad_y^T x_fq: straight through both roundings. The leaves
+  /// only say where the slopes at the weights go; they are not read and need no memory.
+  Tensors operator()(const BackwardPass &pass) const {
+    Tensors slopes(kMostLayers + 1);
     std::vector<Tensor> grads;
-    std::vector<Factor> weights;
-    for (size_t i = 0; i < given.size(); i++) {
-      if (!given[i].defined()) continue;
-      grads.push_back(as_matrix(given[i]));
-      weights.push_back(
-          Factor::of(weight_codes(kept[3 + 2 * i], kept[4 + 2 * i], bits, group), dtype));
-      if (context->needs_input_grad(i + 1))
+    std::vector<Factor> factors;
+    for (size_t i = 0; i < pass.gradients.size(); i++) {
+      if (!pass.gradients[i].defined()) continue;
+      grads.push_back(as_matrix(pass.gradients[i]));
+      factors.push_back(Factor::of(weights[i], dtype));
+      if (pass.wanted[i + 1])
         slopes[i + 1] = slope_at_weight(grads.back(), Factor::of(tokens, dtype));
     }
-    if (!grads.empty() && context->needs_input_grad(0))
-      slopes[0] = slope_at_input(grads, weights).reshape(context->saved_data["shape"].toIntVector());
+    if (!grads.empty() && pass.wanted[0])
+      slopes[0] = slope_at_input(grads, factors).reshape(shape);
     return slopes;
   }
-
-  static variable_list multiplied(
-      const Tensor &x, const TokenCodes &tokens, const std::vector<WeightCodes> &weights) {
-    variable_list outputs = multiply_codes(tokens, weights, x.scalar_type());
-    std::vector<int64_t> shape = x.sizes().vec();
-    for (Tensor &output : outputs) {
-      shape.back() = output.size(1);
-      output = output.reshape(shape);
-    }
-    return outputs;
-  }
 };
+
+ForwardPass forward_pass(const Tensor &x, std::vector<WeightCodes> weights, bool is_read) {
+  TokenCodes tokens = code_tokens(x);
+  Tensors outputs;
+  if (is_read) outputs = multiplied(x, tokens, weights);
+  else
+    for (const WeightCodes &w : weights) outputs.push_back(unread_output(x, w.codes.size(0)));
+  return {
+      outputs, {}, Kept{std::move(tokens), std::move(weights), x.sizes().vec(), x.scalar_type()}};
+}
 
 }  // namespace
 
@@ -121,16 +108,18 @@ bool ct_linear_of_codes(
     std::vector<WeightCodes> weights;
     // An undefined tensor cannot be an argument: an empty one stands for no leaf.
     Tensor targets[kMostLayers];
-    for (Tensor &target : targets) target = at::empty({0});
+    for (Tensor &target : targets) target = retained(x).new_empty({0});
     for (int32_t i = 0; i < count; i++) {
       weights.push_back(weight_codes(retained(codes[i]), retained(scales[i]), bits, group));
       if (leaves && leaves[i]) targets[i] = retained(leaves[i]);
     }
     Tensor input = retained(x);
-    variable_list found =
-        at::GradMode::is_enabled()
-            ? LinearOfCodes::apply(input, targets[0], targets[1], targets[2], &weights, is_read)
-            : LinearOfCodes::multiplied(input, code_tokens(input), weights);
+    Tensors found =
+        c10::GradMode::is_enabled()
+            ? differentiable(
+                  {input, targets[0], targets[1], targets[2]},
+                  [&] { return forward_pass(input, std::move(weights), is_read); })
+            : multiplied(input, code_tokens(input), weights);
     for (int32_t i = 0; i < count; i++) outputs[i] = handle(found[static_cast<size_t>(i)]);
   });
 }

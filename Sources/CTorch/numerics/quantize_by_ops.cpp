@@ -1,7 +1,17 @@
 // The quantization formulas as sequences of libtorch operations: the path of every device but the
 // CPU, and the check on the fused CPU kernels, which must agree bit for bit.
 // Source: torchao 0.10 (per-token asymmetric int8, per-group symmetric weights).
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
+#include <ATen/ops/amin.h>
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/clamp_max.h>
+#include <ATen/ops/clamp_min.h>
+#include <ATen/ops/reciprocal.h>
+#include <ATen/ops/round.h>
+#include <ATen/ops/where.h>
 
 #include <tuple>
 

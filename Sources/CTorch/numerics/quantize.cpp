@@ -2,7 +2,7 @@
 // AVX2 and the baseline and chosen at run time. Other devices take quantize_by_ops.cpp.
 #include "quantize.h"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 
 #include "parallel.h"
@@ -93,7 +93,7 @@ ct_tensor ct_fake_quantize_per_token(ct_tensor h) {
     Tensor x = retained(h);
     if (!has_kernel(x)) return fake_quantize_per_token_by_ops(x);
     x = x.contiguous();
-    Tensor y = at::empty_like(x);
+    Tensor y = x.new_empty(x.sizes());
     int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
     parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
       if (x.scalar_type() == at::kFloat)
@@ -111,10 +111,10 @@ bool ct_quantize_per_token(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tenso
   return succeeded([&] {
     Tensor x = retained(h).contiguous();
     int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
-    Tensor codes = at::empty(x.sizes(), x.options().dtype(at::kChar));
-    Tensor s = at::empty(x.sizes().slice(0, static_cast<size_t>(x.dim() - 1)),
-                         x.options().dtype(at::kFloat));
-    Tensor z = at::empty_like(s);
+    Tensor codes = x.new_empty(x.sizes(), x.options().dtype(at::kChar));
+    Tensor s = x.new_empty(
+        x.sizes().slice(0, static_cast<size_t>(x.dim() - 1)), x.options().dtype(at::kFloat));
+    Tensor z = s.new_empty(s.sizes());
     parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
       auto *to = mutable_elements<int8_t>(codes) + b * n;
       auto *ps = mutable_elements<float>(s) + b, *pz = mutable_elements<float>(z) + b;
@@ -140,7 +140,7 @@ ct_tensor ct_fake_quantize_per_group(
       return dequantize_per_group_by_ops(q, scale, group, w.scalar_type());
     }
     w = w.contiguous();
-    Tensor y = at::empty_like(w);
+    Tensor y = w.new_empty(w.sizes());
     if (w.scalar_type() == at::kFloat)
       fake_quantize_all<float>(w, y, bits, group, scalar_type(scale_dtype));
     else
@@ -164,8 +164,8 @@ bool ct_quantize_per_group(
     w = w.contiguous();
     std::vector<int64_t> shape = w.sizes().vec();
     shape.back() /= group;
-    Tensor codes = at::empty(w.sizes(), w.options().dtype(at::kChar));
-    Tensor s = at::empty(shape, w.options().dtype(at::kFloat));
+    Tensor codes = w.new_empty(w.sizes(), w.options().dtype(at::kChar));
+    Tensor s = w.new_empty(shape, w.options().dtype(at::kFloat));
     if (w.scalar_type() == at::kFloat)
       quantize_all<float>(w, codes, s, bits, group, scalar_type(scale_dtype));
     else
@@ -184,7 +184,7 @@ ct_tensor ct_dequantize_per_group(ct_tensor hq, ct_tensor hs, int64_t group, int
     bool has = q.is_cpu() && s.scalar_type() == at::kFloat &&
                   (type == at::kFloat || type == at::kBFloat16);
     if (!has) return dequantize_per_group_by_ops(q, s.to(at::kFloat), group, type);
-    Tensor y = at::empty(q.sizes(), q.options().dtype(type));
+    Tensor y = q.new_empty(q.sizes(), q.options().dtype(type));
     parallel_for(0, s.numel(), kGrainElements / group, [&](int64_t b, int64_t e) {
       auto *from = elements<int8_t>(q) + b * group;
       auto *scales = elements<float>(s) + b;
