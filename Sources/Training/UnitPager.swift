@@ -115,7 +115,7 @@ private struct CodedUnits {
         parameters.map {
           [
             $0.shape[0],
-            scheme.fits($0)
+            scheme.covers($0)
               ? scheme.codedRowBytes(inputs: $0.shape[1])
               : $0.shape.dropFirst().reduce(dtype.byteCount, *),
           ]
@@ -130,19 +130,18 @@ private struct CodedUnits {
     for (unit, parameters) in parameters.enumerated() {
       let pieces = zip(shards[unit].pieces, exact[unit].pieces)
       for (parameter, (rows, numbers)) in zip(parameters, pieces) where rows.shape[0] > 0 {
-        guard scheme.fits(parameter) else {
+        guard scheme.covers(parameter) else {
           rows.copy(from: numbers.viewed(as: .uint8).reshape(rows.shape))
           continue
         }
-        CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme).codes.write(
-          numbers, scaleDType: scheme.scaleDType)
+        CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme).codes.write(numbers)
       }
     }
   }
 
   func visit(_ unit: Int, _ whole: Whole) -> UnitVisit {
     let views = zip(parameters[unit], whole.tensors).map { parameter, rows in
-      guard scheme.fits(parameter) else {
+      guard scheme.covers(parameter) else {
         let leaf = rows.viewed(as: dtype).reshape(parameter.shape).leaf()
         return (leaf, LinearWeight.exact(leaf))
       }

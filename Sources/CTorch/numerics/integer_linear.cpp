@@ -62,13 +62,14 @@ ForwardPass forward_pass(const Tensor &x, std::vector<WeightCodes> weights, bool
       outputs, {}, Kept{std::move(tokens), std::move(weights), x.sizes().vec(), x.scalar_type()}};
 }
 
+WeightCodes of(ct_tensor codes, ct_tensor scales, ct_scheme scheme) {
+  return weight_codes(retained(codes), retained(scales), scheme.weight_bits, scheme.group);
+}
+
 }  // namespace
 
 extern "C" {
 
-bool ct_has_integer_product(int32_t bits, int64_t group) {
-  return has_integer_product(bits, group) && instruction_set() >= InstructionSet::avx2;
-}
 int32_t ct_instruction_set(void) {
   return value_or<int32_t>(-1, [] { return static_cast<int32_t>(chosen_instruction_set()); });
 }
@@ -83,26 +84,23 @@ bool ct_choose_instruction_set(int32_t set) {
 }
 
 bool ct_code_weight(
-    ct_tensor w, ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group,
-    int32_t scale_dtype) {
+    ct_tensor w, ct_tensor codes, ct_tensor scales, ct_scheme scheme) {
   return succeeded([&] {
-    code_weight(
-        retained(w), weight_codes(retained(codes), retained(scales), bits, group),
-        scalar_type(scale_dtype));
+    code_weight(retained(w), of(codes, scales, scheme), scalar_type(scheme.scale_dtype));
   });
 }
 
 ct_tensor ct_decode_weight(
-    ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group, int32_t dtype) {
+    ct_tensor codes, ct_tensor scales, ct_scheme scheme, int32_t dtype) {
   return tensor_or_null([&] {
-    WeightCodes w = weight_codes(retained(codes), retained(scales), bits, group);
+    WeightCodes w = of(codes, scales, scheme);
     return decoded_columns(w, 0, w.inputs(), scalar_type(dtype), scalar_type(dtype));
   });
 }
 
 bool ct_linear_of_codes(
     ct_tensor x, const ct_tensor *codes, const ct_tensor *scales, const ct_tensor *leaves,
-    int32_t count, int32_t bits, int64_t group, bool is_read, ct_tensor *outputs) {
+    int32_t count, ct_scheme scheme, bool is_read, ct_tensor *outputs) {
   return succeeded([&] {
     TORCH_CHECK(count >= 1 && count <= kMostLayers, "one to three layers at once");
     std::vector<WeightCodes> weights;
@@ -110,7 +108,7 @@ bool ct_linear_of_codes(
     Tensor targets[kMostLayers];
     for (Tensor &target : targets) target = retained(x).new_empty({0});
     for (int32_t i = 0; i < count; i++) {
-      weights.push_back(weight_codes(retained(codes[i]), retained(scales[i]), bits, group));
+      weights.push_back(of(codes[i], scales[i], scheme));
       if (leaves && leaves[i]) targets[i] = retained(leaves[i]);
     }
     Tensor input = retained(x);
@@ -130,12 +128,10 @@ ct_tensor ct_slope_at_input(ct_tensor grad, ct_tensor weight) {
   });
 }
 ct_tensor ct_slope_at_input_of_codes(
-    ct_tensor grad, ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group) {
+    ct_tensor grad, ct_tensor codes, ct_tensor scales, ct_scheme scheme) {
   return tensor_or_null([&] {
     Tensor g = retained(grad);
-    return slope_at_input(
-        {g}, {Factor::of(
-                 weight_codes(retained(codes), retained(scales), bits, group), g.scalar_type())});
+    return slope_at_input({g}, {Factor::of(of(codes, scales, scheme), g.scalar_type())});
   });
 }
 ct_tensor ct_slope_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum) {

@@ -1,5 +1,7 @@
-// Linear layers of numbers, and the roundings of QAT, as differentiable functions.
+// Linear layers of numbers, and roundings that gradients pass straight through, as differentiable functions.
 #include <ATen/ops/linear.h>
+
+#include <memory>
 
 #include "bridge.h"
 #include "differentiable.h"
@@ -9,19 +11,6 @@ using namespace ct;
 using at::Tensor;
 
 namespace {
-
-/// The tensor of a handle that is owned here.
-Tensor owned(ct_tensor h) {
-  TORCH_CHECK(h, ct_last_error());
-  Tensor result = retained(h);
-  ct_release(h);
-  return result;
-}
-ct_tensor borrowed(const Tensor &t) { return reinterpret_cast<ct_tensor>(t.unsafeGetTensorImpl()); }
-
-Tensor fake_quantized(const Tensor &w, int32_t bits, int64_t group, int32_t scale_dtype) {
-  return owned(ct_fake_quantize_per_group(borrowed(w), bits, group, scale_dtype));
-}
 
 /// grad_x = grad_y W' and grad_W = grad_y^T x, where W' is `seen` of W. It is computed again in the
 /// backward pass: one pass over the weight is cheap beside the product, a second copy of every weight is
@@ -41,6 +30,8 @@ Tensor linear_of(const Tensor &x, const Tensor &w, bool is_read, const F &seen) 
   })[0];
 }
 
+ct_tensor borrowed(const Tensor &t) { return reinterpret_cast<ct_tensor>(t.unsafeGetTensorImpl()); }
+
 const auto as_it_is = [](const Tensor &w) { return w; };
 
 }  // namespace
@@ -51,24 +42,25 @@ at::Tensor ct::linear(const Tensor &x, const Tensor &w) {
 
 extern "C" {
 
-ct_tensor ct_fake_quantize_per_token_straight_through(ct_tensor h) {
+ct_tensor ct_straight_through(ct_tensor hx, ct_tensor hvalue) {
   return tensor_or_null([&] {
-    Tensor x = retained(h);
-    // The clamp mask of the reference is true for every finite value: the gradient is 1 everywhere.
-    return differentiable({x}, [&] {
-      return ForwardPass{
-          {owned(ct_fake_quantize_per_token(borrowed(x)))},
-          {},
-          [](const BackwardPass &pass) { return pass.gradients; }};
+    Tensor value = retained(hvalue);
+    return differentiable({retained(hx)}, [&] {
+      return ForwardPass{{value}, {}, [](const BackwardPass &pass) { return pass.gradients; }};
     })[0];
   });
 }
-ct_tensor ct_linear_fake_quantized_weight(
-    ct_tensor x, ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, bool is_read) {
+ct_tensor ct_linear_rounding_weight(
+    ct_tensor x, ct_tensor w, ct_rounding rounding, bool is_read) {
+  std::shared_ptr<void> context(rounding.context, rounding.release);
   return tensor_or_null([&] {
-    return linear_of(retained(x), retained(w), is_read, [=](const Tensor &weight) {
-      return fake_quantized(weight, bits, group, scale_dtype);
-    });
+    return linear_of(
+        retained(x), retained(w), is_read, [context, call = rounding.call](const Tensor &weight) {
+          Borrowed rounded(call(context.get(), borrowed(weight)));
+          Tensor result = rounded.tensor;
+          ct_release(borrowed(result));
+          return result;
+        });
   });
 }
 ct_tensor ct_linear_unread(ct_tensor x, ct_tensor w) {

@@ -136,25 +136,25 @@ private func fakeQuantization(
     return nil
   }
   let scheme = quantizationScheme(from: section)
-  var linears = configuration.specification.all.filter { $0.kind == .linear }
-  if configuration.tiesEmbeddings { linears.append(configuration.headSpecification) }
-  let skipped = linears.filter { !scheme.fits(inputWidth: $0.shape[1]) }
+  let linears = configuration.linearLayers
+  let skipped = scheme.skippedLayers(of: configuration)
   guard skipped.count < linears.count else {
     throw section.error(
       at: "groupsize",
-      "the group size \(scheme.groupSize) divides no layer's input width "
+      "the group size \(scheme.weights.groupSize) divides no layer's input width "
         + "(\(Set(linears.map { $0.shape[1] }).sorted().map(String.init).joined(separator: ", ")))",
       remedy: "Choose a group size that divides them, such as 32.")
   }
   if !skipped.isEmpty {
     log.warning(
-      "Not quantized, since the group size \(scheme.groupSize) does not divide their input width: "
-        + skipped.map(\.name).joined(separator: ", "))
+      "Not quantized, since the group size \(scheme.weights.groupSize) does not divide their input "
+        + "width: " + skipped.map(\.name).joined(separator: ", "))
   }
   let delay = root.optionalInt("fake_quant_after_n_steps") ?? 0
   log.info(
-    "Fake quantization: int\(scheme.weightBits) weights, a scale for \(scheme.groupSize), and int8 "
-      + "activations per token, \(delay == 0 ? "from the start" : "after \(delay) steps")")
+    "Fake quantization: int\(scheme.weights.bits) weights, a scale for "
+      + "\(scheme.weights.groupSize), and \(scheme.inputs.summary), "
+      + (delay == 0 ? "from the start" : "after \(delay) steps"))
   return FakeQuantizationPlan(scheme: scheme, delay: delay)
 }
 
