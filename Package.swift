@@ -17,7 +17,11 @@ let cxx: [CXXSetting] = [
     "-ffp-contract=off", "-Wall", "-Wextra",
   ]),
   .headerSearchPath("gloo-stubs"),
+  .headerSearchPath("bridge"), .headerSearchPath("numerics"), .headerSearchPath("layers"),
+  .headerSearchPath("optimizers"),
   .define("USE_C10D_GLOO"), .define("USE_DISTRIBUTED"), .define("USE_RPC"),
+  // Without it some of libtorch's headers include all of its operations.
+  .define("AT_PER_OPERATOR_HEADERS"),
 ]
 let link: [LinkerSetting] = [
   .unsafeFlags([

@@ -68,7 +68,7 @@ struct StorageRule {
   let quantization: QuantizationScheme?
 
   func quantizes(_ parameter: ParameterSpecification) -> Bool {
-    parameter.kind == .linear && quantization?.fits(inputWidth: parameter.shape[1]) == true
+    quantization?.covers(parameter) == true
   }
 
   func declarations(_ parameter: ParameterSpecification) -> [SafetensorsWriter.Declaration] {
@@ -78,7 +78,7 @@ struct StorageRule {
     return [
       .init(parameter.name, .uint8, QuantizationDescription.codesShape(parameter.shape, scheme)),
       .init(
-        QuantizationDescription.scalesName(of: parameter.name), scheme.scaleDType,
+        QuantizationDescription.scalesName(of: parameter.name), scheme.weights.scaleDType,
         QuantizationDescription.scalesShape(parameter.shape, scheme)),
     ]
   }

@@ -5,18 +5,6 @@ import Layers
 import Quantization
 import Tensors
 
-extension DecoderConfiguration {
-  /// The output head as a linear layer, also where its weight is the embedding's: a quantized
-  /// folder of such a model holds the plain embedding and, quantized, this.
-  package var headSpecification: ParameterSpecification {
-    if let output = specification.head.output { return output }
-    var head = specification.embedding
-    head.name = "lm_head.weight"
-    head.kind = .linear
-    return head
-  }
-}
-
 extension ModelFolder {
   /// The whole parameter, in the checkpoint's dtype; over mapped memory where the row orders agree.
   package func whole(_ specification: ParameterSpecification) throws -> Tensor {
@@ -46,7 +34,7 @@ extension ModelFolder {
   {
     guard let stored = try storedCodes(specification, rows: rows) else { return nil }
     let codes = stored.packed.unpackedCodes(
-      bits: stored.scheme.weightBits, columns: specification.shape[1])
+      bits: stored.scheme.weights.bits, columns: specification.shape[1])
     // The caller may keep the scales; mapped memory is not its to keep.
     return QuantizedWeight(scheme: stored.scheme, codes: codes, scales: stored.scales.clone())
   }
@@ -55,7 +43,7 @@ extension ModelFolder {
   /// the folder holds them so (4 bits, fp32 scales, rows in our order). Nil where its weight is plain.
   package func coded(_ specification: ParameterSpecification) throws -> CodedWeight? {
     let rows = 0..<specification.shape[0]
-    guard let scheme = quantizationScheme, scheme.weightBits == 4 else {
+    guard let scheme = quantizationScheme, scheme.weights.bits == 4 else {
       return try quantized(specification).map(CodedWeight.init)
     }
     return try storedCodes(specification, rows: rows).map {
@@ -80,7 +68,7 @@ extension ModelFolder {
         .malformedFile, "tensor '\(scalesName)' has scales that are not positive numbers",
         at: .init(file: file.path))
     }
-    let usedBits = specification.shape[1] * scheme.weightBits % 8
+    let usedBits = specification.shape[1] * scheme.weights.bits % 8
     if usedBits != 0 {
       let last = packed.narrow(1, from: packed.shape[1] - 1, count: 1).to(.int32)
       guard !last.isGreater(than: Double(1 << usedBits - 1)).any else {
@@ -128,10 +116,10 @@ extension ModelFolder {
 
   func checkQuantized(_ specification: ParameterSpecification, _ scheme: QuantizationScheme) throws
   {
-    guard scheme.fits(inputWidth: specification.shape[1]) else {
+    guard scheme.covers(specification) else {
       throw TuneError(
         .checkpointMismatch,
-        "tensor '\(specification.name)' cannot be in groups of \(scheme.groupSize): "
+        "tensor '\(specification.name)' cannot be in groups of \(scheme.weights.groupSize): "
           + "its rows have \(specification.shape[1])",
         at: .init(file: path + "/" + Self.configurationName, key: "quantization_config.group_size"))
     }
@@ -143,7 +131,7 @@ extension ModelFolder {
       QuantizationDescription.scalesName(of: specification.name),
       QuantizationDescription.scalesShape(specification.shape, scheme), specification,
       in: scalesOwner(of: specification)
-    ) { $0 == scheme.scaleDType }
+    ) { $0 == scheme.weights.scaleDType }
   }
 
   private func checkTensor(

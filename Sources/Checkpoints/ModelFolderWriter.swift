@@ -136,12 +136,12 @@ package final class ModelFolderWriter {
   /// A linear layer's codes and scales in our row order, stored as they are.
   package func write(_ weight: QuantizedWeight, for specification: ParameterSpecification) throws {
     precondition(
-      isQuantized(specification) && weight.scheme == rule.quantization,
+      isQuantized(specification) && weight.scheme == rule.quantization && weight.isSymmetric,
       "\(specification.name) is not to be quantized so")
     let name = specification.name
     let codes = specification.rowOrder.toCheckpoint(weight.packedCodes().to(.cpu))
     try writer(name).write(codes, to: name)
-    let scales = weight.scales.to(.cpu).to(weight.scheme.scaleDType)
+    let scales = weight.scales.to(.cpu).to(weight.scheme.weights.scaleDType)
     let scalesName = QuantizationDescription.scalesName(of: name)
     try writer(scalesName).write(specification.rowOrder.toCheckpoint(scales), to: scalesName)
   }

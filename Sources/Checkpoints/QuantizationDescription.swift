@@ -6,22 +6,31 @@ import Tensors
 
 enum QuantizationDescription {
   static let method = "swift-tune"
-  /// int8 activations, asymmetric, each token with a scale of its own.
-  static let activations = "int8_asymmetric_per_token"
   static let scaleDTypes: [DType] = [.float32, .bfloat16, .float16]
   /// The suffix of the tensor of scales, in place of `.weight`.
   static let scalesSuffix = ".weight_scales"
 
-  static func schemeName(_ scheme: QuantizationScheme) -> String { "8da\(scheme.weightBits)w" }
+  static func schemeName(_ scheme: QuantizationScheme) -> String {
+    switch scheme.inputs {
+    case .exact: "\(scheme.weights.bits)w"
+    case .int8PerToken: "8da\(scheme.weights.bits)w"
+    }
+  }
+  static func activations(_ rule: InputRule) -> String {
+    switch rule {
+    case .exact: "none"
+    case .int8PerToken: "int8_asymmetric_per_token"
+    }
+  }
 
   static func json(_ scheme: QuantizationScheme) -> JSON {
     .object([
       "quant_method": .string(method),
       "scheme": .string(schemeName(scheme)),
-      "weight_bits": .integer(scheme.weightBits),
-      "group_size": .integer(scheme.groupSize),
-      "scale_dtype": .string(scheme.scaleDType.torchName),
-      "activations": .string(activations),
+      "weight_bits": .integer(scheme.weights.bits),
+      "group_size": .integer(scheme.weights.groupSize),
+      "scale_dtype": .string(scheme.weights.scaleDType.torchName),
+      "activations": .string(activations(scheme.inputs)),
     ])
   }
 
@@ -29,10 +38,10 @@ enum QuantizationDescription {
     [
       "quant_method": method,
       "scheme": schemeName(scheme),
-      "weight_bits": String(scheme.weightBits),
-      "group_size": String(scheme.groupSize),
-      "scale_dtype": scheme.scaleDType.torchName,
-      "activations": activations,
+      "weight_bits": String(scheme.weights.bits),
+      "group_size": String(scheme.weights.groupSize),
+      "scale_dtype": scheme.weights.scaleDType.torchName,
+      "activations": activations(scheme.inputs),
     ]
   }
 
@@ -40,10 +49,10 @@ enum QuantizationDescription {
     (weight.hasSuffix(".weight") ? String(weight.dropLast(".weight".count)) : weight) + scalesSuffix
   }
   static func codesShape(_ shape: [Int], _ scheme: QuantizationScheme) -> [Int] {
-    [shape[0], (shape[1] * scheme.weightBits + 7) / 8]
+    [shape[0], (shape[1] * scheme.weights.bits + 7) / 8]
   }
   static func scalesShape(_ shape: [Int], _ scheme: QuantizationScheme) -> [Int] {
-    [shape[0], shape[1] / scheme.groupSize]
+    [shape[0], shape[1] / scheme.weights.groupSize]
   }
 }
 
@@ -62,14 +71,16 @@ extension ConfigurationReader {
     guard let dtype = DType(torchName: dtypeName),
       QuantizationDescription.scaleDTypes.contains(dtype)
     else { throw failure("scale_dtype", "'\(dtypeName)' cannot hold scales") }
-    let scheme = QuantizationScheme(
-      weightBits: bits, groupSize: try needed("group_size"), scaleDType: dtype)
+    let weights = WeightRule(
+      bits: bits, groupSize: try needed("group_size"), scaleDType: dtype)
     let name = try string("scheme")
-    guard name == QuantizationDescription.schemeName(scheme) else {
+    let candidates = InputRule.allCases.map { QuantizationScheme(weights: weights, inputs: $0) }
+    guard let scheme = candidates.first(where: { QuantizationDescription.schemeName($0) == name })
+    else {
       throw failure("scheme", "'\(name ?? "none")' does not fit \(bits) bits", .unsupported)
     }
     let activations = try string("activations")
-    guard activations == QuantizationDescription.activations else {
+    guard activations == QuantizationDescription.activations(scheme.inputs) else {
       throw failure(
         "activations", "'\(activations ?? "none")' is not supported", .unsupported)
     }

@@ -6,17 +6,15 @@ import Tensors
 /// How the linear layers of one step compute.
 package enum LinearNumerics: Sendable, Equatable {
   case exact
-  /// Weights and inputs are rounded as the scheme says; a layer whose input width the group size
-  /// does not divide stays exact. Products are taken in integers where the processor is quick at it.
+  /// Weights and inputs of the layers that the scheme covers are rounded. Products are taken in
+  /// integers where the processor is quick at it.
   case fakeQuantized(QuantizationScheme)
   /// The same rounding, multiplied as numbers: what the integer product is compared with.
   case simulated(QuantizationScheme)
 
   /// How a weight [N, K] is seen; a vector (a norm's weight) is always exact.
   package func view(_ weight: Tensor) -> LinearWeight {
-    guard let scheme, weight.rank == 2, scheme.fits(inputWidth: weight.shape[1]) else {
-      return .exact(weight)
-    }
+    guard let scheme, scheme.covers(weightShape: weight.shape) else { return .exact(weight) }
     guard usesIntegers(on: weight.device) else { return .fakeQuantized(weight, scheme) }
     return .coded(scheme.code(weight.detach()), slopes: weight)
   }
@@ -30,7 +28,7 @@ package enum LinearNumerics: Sendable, Equatable {
   /// Whether rounded layers are multiplied as codes.
   package func usesIntegers(on device: Device) -> Bool {
     guard case .fakeQuantized(let scheme) = self else { return false }
-    return device == .cpu && scheme.hasIntegerProduct
+    return scheme.hasIntegerProduct(on: device)
   }
 }
 
@@ -51,11 +49,12 @@ package enum LinearWeight: Sendable {
     }
     return tensor
   }
-  /// Whether its input has to be rounded for it; codes round it themselves.
-  fileprivate var readsRoundedInput: Bool {
+  /// How its input has to be rounded for it; codes round it themselves.
+  fileprivate var inputRule: InputRule {
     switch self {
-    case .exact, .coded: false
-    case .fakeQuantized, .quantized: true
+    case .exact, .coded: .exact
+    case .fakeQuantized(_, let scheme): scheme.inputs
+    case .quantized(let weight): weight.scheme.inputs
     }
   }
   fileprivate var coded: (weight: CodedWeight, slopes: Tensor?)? {
@@ -74,8 +73,9 @@ func linear(_ x: Tensor, _ weights: [LinearWeight], valueIsRead: Bool) -> [Tenso
     return x.linear(
       coded.map(\.weight.codes), leaves: coded.map(\.slopes), valueIsRead: valueIsRead)
   }
-  // A checkpoint may hold some of the layers plain.
-  let rounded = weights.contains(where: \.readsRoundedInput) ? TokenQuantization.fakeQuantize(x) : x
+  // A checkpoint may hold some of the layers plain; those that are not have one scheme.
+  let rule = weights.lazy.map(\.inputRule).first { $0 != .exact }
+  let rounded = rule?.fakeQuantize(x) ?? x
   return weights.map { weight in
     switch weight {
     case .exact(let tensor): valueIsRead ? x.linear(tensor) : x.unreadLinear(tensor)

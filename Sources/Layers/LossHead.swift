@@ -97,39 +97,39 @@ package struct LossHead: Sendable {
 /// The output weight as the step sees it, made once for all chunks.
 private enum HeadWeight {
   case exact(Tensor)
-  /// Rounded, as numbers.
-  case rounded(Tensor)
+  /// Rounded, as numbers, and how its input is.
+  case rounded(Tensor, InputRule)
   case coded(CodedWeight)
 
   init(_ weight: LinearWeight, dtype: DType) {
     switch weight {
     case .exact(let tensor): self = .exact(tensor.detach())
     case .fakeQuantized(let tensor, let scheme):
-      self = .rounded(scheme.fakeQuantize(tensor.detach()))
+      self = .rounded(scheme.weights.fakeQuantize(tensor.detach()), scheme.inputs)
     case .coded(let codes, _): self = .coded(codes)
-    case .quantized(let codes): self = .rounded(codes.dequantize(dtype))
+    case .quantized(let codes): self = .rounded(codes.dequantize(dtype), codes.scheme.inputs)
     }
   }
   /// [V, D]
   var shape: [Int] {
     switch self {
-    case .exact(let tensor), .rounded(let tensor): tensor.shape
+    case .exact(let tensor), .rounded(let tensor, _): tensor.shape
     case .coded(let codes): codes.shape
     }
   }
   /// What the products see of these rows; codes round them on the way.
   func input(_ rows: Tensor) -> Tensor {
-    if case .rounded = self { TokenQuantization.fakeQuantize(rows) } else { rows }
+    if case .rounded(_, let rule) = self { rule.fakeQuantize(rows) } else { rows }
   }
   func logits(_ input: Tensor) -> Tensor {
     switch self {
-    case .exact(let tensor), .rounded(let tensor): input.linear(tensor)
+    case .exact(let tensor), .rounded(let tensor, _): input.linear(tensor)
     case .coded(let codes): input.linear([codes.codes], leaves: [nil])[0]
     }
   }
   func slopeAtInput(_ slope: Tensor) -> Tensor {
     switch self {
-    case .exact(let tensor), .rounded(let tensor): slope.slopeAtInput(ofWeight: tensor)
+    case .exact(let tensor), .rounded(let tensor, _): slope.slopeAtInput(ofWeight: tensor)
     case .coded(let codes): codes.codes.slopeAtInput(slope)
     }
   }

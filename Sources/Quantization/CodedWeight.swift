@@ -7,7 +7,9 @@ import Tensors
 package struct CodedWeight: Sendable {
   package let scheme: QuantizationScheme
   package let codes: WeightCodes
-  package var shape: [Int] { [codes.scales.shape[0], codes.scales.shape[1] * scheme.groupSize] }
+  package var shape: [Int] {
+    [codes.scales.shape[0], codes.scales.shape[1] * scheme.weights.groupSize]
+  }
   package var byteCount: Int { codes.codes.byteCount + codes.scales.byteCount }
 
   /// - Parameters:
@@ -15,23 +17,22 @@ package struct CodedWeight: Sendable {
   ///   - inputs: K
   package init(rows: Tensor, inputs: Int, scheme: QuantizationScheme) {
     self.scheme = scheme
-    let bytes = WeightCodes.bytesPerRow(inputs: inputs, bits: scheme.weightBits)
+    let bytes = WeightCodes.bytesPerRow(inputs: inputs, bits: scheme.weights.bits)
     let scales = rows.narrow(1, from: bytes, count: rows.shape[1] - bytes).viewed(as: .float32)
     codes = WeightCodes(
-      codes: rows.narrow(1, from: 0, count: bytes), scales: scales, bits: scheme.weightBits,
-      groupSize: scheme.groupSize)
+      codes: rows.narrow(1, from: 0, count: bytes), scales: scales, scheme: scheme.kernels)
   }
   /// - Parameters:
   ///   - codes: uint8 [N, K/2], as `QuantizedWeight.packedCodes` of 4 bits; mapped memory will do.
   ///   - scales: fp32 [N, K/g]
   package init(packed codes: Tensor, scales: Tensor, scheme: QuantizationScheme) {
     self.scheme = scheme
-    self.codes = WeightCodes(
-      codes: codes, scales: scales, bits: scheme.weightBits, groupSize: scheme.groupSize)
+    self.codes = WeightCodes(codes: codes, scales: scales, scheme: scheme.kernels)
   }
   /// The same codes in this layout.
   package init(_ weight: QuantizedWeight) {
-    let bits = weight.scheme.weightBits
+    precondition(weight.isSymmetric, "the integer product has no zero points of weights")
+    let bits = weight.scheme.weights.bits
     // Two and three bits lie in four as well here.
     let bytes = bits <= 4 ? weight.codes.packedCodes(bits: 4) : weight.codes.viewed(as: .uint8)
     self.init(packed: bytes, scales: weight.scales, scheme: weight.scheme)
@@ -42,13 +43,13 @@ package struct CodedWeight: Sendable {
 }
 
 extension QuantizationScheme {
-  /// Whether such weights can be multiplied in integers, quicker than as numbers on this processor.
-  package var hasIntegerProduct: Bool {
-    WeightCodes.haveProduct(bits: weightBits, groupSize: groupSize)
+  /// Whether codes are multiplied in integers there, quicker than as numbers: in fp32 and bf16 alike.
+  package func hasIntegerProduct(on device: Device) -> Bool {
+    kernels.has(.integerProduct, .float32, on: device)
   }
   /// R: bytes of a coded row with so many inputs.
   package func codedRowBytes(inputs: Int) -> Int {
-    WeightCodes.bytesPerRow(inputs: inputs, bits: weightBits) + inputs / groupSize * 4
+    WeightCodes.bytesPerRow(inputs: inputs, bits: weights.bits) + inputs / weights.groupSize * 4
   }
   /// `quantize` into the layout of the integer product.
   /// - Parameter weight: [N, K] fp32 or bf16 on the CPU.
@@ -56,7 +57,7 @@ extension QuantizationScheme {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     let rows = Tensor.empty([outputs, codedRowBytes(inputs: inputs)], .uint8)
     let coded = CodedWeight(rows: rows, inputs: inputs, scheme: self)
-    coded.codes.write(weight, scaleDType: scaleDType)
+    coded.codes.write(weight)
     return coded
   }
 }

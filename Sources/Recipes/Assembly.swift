@@ -33,8 +33,10 @@ package func quantizationScheme(from section: Section) -> QuantizationScheme {
     case "fp16": .float16
     default: .float32
     }
-  return QuantizationScheme(
-    weightBits: section.int("weight_bits"), groupSize: section.int("groupsize"), scaleDType: scales)
+  let (bits, groupSize) = (section.int("weight_bits"), section.int("groupsize"))
+  return section.bool("quantizes_activations")
+    ? QuantizationScheme(weightBits: bits, groupSize: groupSize, scaleDType: scales)
+    : .weightOnly(weightBits: bits, groupSize: groupSize, scaleDType: scales)
 }
 
 /// The root's `dtype`; the configuration's rules let only these two through.

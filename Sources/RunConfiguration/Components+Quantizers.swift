@@ -1,5 +1,6 @@
-// Quantizers. All of them are one scheme, int8 activations per token and 2- to 8-bit weights per
-// group; torchtune's two are the 4-bit case. A QAT quantizer trains for it, the other converts.
+// Quantizers, a pair a scheme: a QAT quantizer trains for it, the other converts. Weights have 2 to 8 bits
+// and a scale a group; activations are int8 per token or stay as they are. torchtune's two are the case
+// of int8 and 4 bits.
 
 extension Components {
   static let quantizers: [ComponentDeclaration] = [
@@ -12,20 +13,30 @@ extension Components {
           "torchao.quantization.prototype.qat",
         ]),
       "QAT for int8 activations and int4 weights (8da4w-qat)",
-      arguments: int4, preset: [("weight_bits", 4)]),
+      arguments: int4, preset: [("weight_bits", 4)] + roundingActivations),
     ComponentDeclaration(
       .quantizer, "torchtune.training.quantization.Int8DynActInt4WeightQuantizer",
       aliases: spellings(
         "Int8DynActInt4WeightQuantizer",
         in: ["torchtune.utils.quantization", "torchtune.training", "torchao.quantization"]),
       "int8 activations and int4 weights (8da4w)",
-      arguments: int4, preset: [("weight_bits", 4)]),
+      arguments: int4, preset: [("weight_bits", 4)] + roundingActivations),
     ComponentDeclaration(
       .quantizer, "swift_tune.quantization.Int8DynActIntxWeightQATQuantizer",
-      "QAT for int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth),
+      "QAT for int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth,
+      preset: roundingActivations),
     ComponentDeclaration(
       .quantizer, "swift_tune.quantization.Int8DynActIntxWeightQuantizer",
-      "int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth),
+      "int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth,
+      preset: roundingActivations),
+    ComponentDeclaration(
+      .quantizer, "swift_tune.quantization.IntxWeightOnlyQATQuantizer",
+      "QAT for weights of 2 to 8 bits and float activations", arguments: [bits] + anyWidth,
+      preset: exactActivations),
+    ComponentDeclaration(
+      .quantizer, "swift_tune.quantization.IntxWeightOnlyQuantizer",
+      "weights of 2 to 8 bits and float activations", arguments: [bits] + anyWidth,
+      preset: exactActivations),
   ]
 
   static let refusedQuantizers = [
@@ -39,13 +50,21 @@ extension Components {
             "torchtune.training", "torchao.quantization.qat",
           ])
       },
-      reason: "Weight-only quantization is not supported; use the Int8DynActInt4Weight ones."),
+      reason: "Its asymmetric weights are not supported; "
+        + "swift_tune.quantization.IntxWeightOnlyQATQuantizer has symmetric ones."),
     RefusedComponent(
       role: .quantizer,
       paths: spellings(
         "Int8DynActInt4WeightQATQuantizerModuleSwap",
         in: ["torchtune.training.quantization", "torchtune.utils.quantization"]),
       reason: "It is the same as Int8DynActInt4WeightQATQuantizer, which is supported."),
+  ]
+
+  private static let roundingActivations: [(key: String, value: ConfigurationValue)] = [
+    ("quantizes_activations", true)
+  ]
+  private static let exactActivations: [(key: String, value: ConfigurationValue)] = [
+    ("quantizes_activations", false)
   ]
 
   private static let bits = KeyDeclaration.optional(

@@ -30,39 +30,28 @@ package struct WeightCodes: Sendable {
   /// uint8 [N, K / 2] up to 4 bits, code + 8, the even input in the low half; int8 as bytes [N, K]
   /// otherwise. Rows may have gaps between them.
   package let codes: Tensor
-  /// fp32 [N, K / groupSize]
+  /// fp32 [N, K / g]
   package let scales: Tensor
-  package let bits: Int
-  package let groupSize: Int
+  package let scheme: KernelScheme
 
-  package init(codes: Tensor, scales: Tensor, bits: Int, groupSize: Int) {
+  package init(codes: Tensor, scales: Tensor, scheme: KernelScheme) {
     self.codes = codes
     self.scales = scales
-    self.bits = bits
-    self.groupSize = groupSize
-  }
-  /// Whether such codes can be multiplied in integers, quicker than numbers on this processor.
-  package static func haveProduct(bits: Int, groupSize: Int) -> Bool {
-    ct_has_integer_product(Int32(bits), Int64(groupSize))
+    self.scheme = scheme
   }
   package static func bytesPerRow(inputs: Int, bits: Int) -> Int { bits <= 4 ? inputs / 2 : inputs }
 
   /// Makes the codes and scales of `weight` [N, K] in the memory of these.
-  package func write(_ weight: Tensor, scaleDType: DType) {
-    done(
-      ct_code_weight(
-        weight.raw, codes.raw, scales.raw, Int32(bits), Int64(groupSize), scaleDType.rawValue),
-      #fileID, #line)
+  package func write(_ weight: Tensor) {
+    done(ct_code_weight(weight.raw, codes.raw, scales.raw, scheme.raw), #fileID, #line)
   }
   /// [N, K]
   package func decoded(_ dtype: DType) -> Tensor {
-    made(ct_decode_weight(codes.raw, scales.raw, Int32(bits), Int64(groupSize), dtype.rawValue))
+    made(ct_decode_weight(codes.raw, scales.raw, scheme.raw, dtype.rawValue))
   }
   /// slope [M, N] at the output to that at the input, [M, K].
   package func slopeAtInput(_ slope: Tensor) -> Tensor {
-    made(
-      ct_slope_at_input_of_codes(
-        slope.raw, codes.raw, scales.raw, Int32(bits), Int64(groupSize)))
+    made(ct_slope_at_input_of_codes(slope.raw, codes.raw, scales.raw, scheme.raw))
   }
 }
 
@@ -79,8 +68,7 @@ extension Tensor {
     done(
       ct_linear_of_codes(
         raw, weights.map { $0.codes.raw }, weights.map { $0.scales.raw }, leaves.map { $0?.raw },
-        Int32(weights.count), Int32(weights[0].bits), Int64(weights[0].groupSize), valueIsRead,
-        &outputs),
+        Int32(weights.count), weights[0].scheme.raw, valueIsRead, &outputs),
       file, line)
     return outputs.map { made($0) }
   }

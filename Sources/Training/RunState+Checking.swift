@@ -9,13 +9,12 @@ extension RunState {
   /// - Parameter dtype: of the model's parameters.
   /// - Throws: `TuneError` `.checkpointMismatch` when `optimizer` cannot go on from the state.
   package static func check(
-    _ file: SafetensorsFile, fits optimizer: any Optimizer, _ configuration: DecoderConfiguration,
-    dtype: DType
+    _ file: SafetensorsFile, fits optimizer: any Optimizer, _ units: DecoderUnits, dtype: DType
   ) throws {
     let saved = try SavedNames(file)
     let kept = optimizer.stateNames(for: dtype)
     do {
-      for parameters in DecoderUnits(configuration).parameters {
+      for parameters in units.trained {
         let sizes = try parameters.map { try saved.sizes(of: $0.name) }
         let names = Set(sizes.flatMap(\.keys))
         try SavedOptimizerState.check(names, names: kept, of: "the optimizer")

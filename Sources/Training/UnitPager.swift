@@ -122,7 +122,7 @@ private struct CodedUnits {
         zip(parameters, dtypes).map { parameter, dtype in
           [
             parameter.shape[0],
-            scheme.fits(parameter)
+            scheme.covers(parameter)
               ? scheme.codedRowBytes(inputs: parameter.shape[1])
               : parameter.shape.dropFirst().reduce(dtype.byteCount, *),
           ]
@@ -140,12 +140,11 @@ private struct CodedUnits {
       let pieces = zip(zip(shards[unit].pieces, exact), units.isTrained[unit])
       for (parameter, ((rows, numbers), isTrained)) in zip(parameters, pieces)
       where rows.shape[0] > 0 && (isTrained || frozenToo) {
-        guard scheme.fits(parameter) else {
+        guard scheme.covers(parameter) else {
           rows.copy(from: numbers.viewed(as: .uint8).reshape(rows.shape))
           continue
         }
-        CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme).codes.write(
-          numbers, scaleDType: scheme.scaleDType)
+        CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme).codes.write(numbers)
       }
     }
   }
@@ -154,7 +153,7 @@ private struct CodedUnits {
     var (leaves, weights) = ([Tensor](), [LinearWeight]())
     for (index, (parameter, rows)) in zip(parameters[unit], whole.parts[0]).enumerated() {
       let dtype = dtypes[unit][index]
-      let isCoded = scheme.fits(parameter)
+      let isCoded = scheme.covers(parameter)
       // Of a coded weight only the shape is read: one number of memory.
       var tensor =
         isCoded

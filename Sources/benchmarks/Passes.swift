@@ -43,15 +43,13 @@ private enum Pass: String, CaseIterable {
   func fused(_ x: Tensor) -> Tensor {
     switch self {
     case .perToken: TokenQuantization.fakeQuantize(x)
-    case .perGroup: QuantizationScheme(groupSize: groupSize).fakeQuantize(x)
+    case .perGroup: WeightRule(groupSize: groupSize).fakeQuantize(x)
     }
   }
   func byOperations(_ x: Tensor) -> Tensor {
     switch self {
-    case .perToken: QuantizationByOperations.fakeQuantizePerToken(x)
-    case .perGroup:
-      QuantizationByOperations.fakeQuantizePerGroup(
-        x, bits: 4, groupSize: groupSize, scaleDType: .float32)
+    case .perToken: TokenQuantization.fakeQuantizeByFormula(x)
+    case .perGroup: WeightRule(groupSize: groupSize).fakeQuantizeByFormula(x)
     }
   }
 }

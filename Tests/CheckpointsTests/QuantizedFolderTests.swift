@@ -172,6 +172,15 @@ import Testing
     #expect(error.code == .malformedFile && error.location.key == "group_size")
   }
 
+  @Test func namesWhatItDoesWithInputs() throws {
+    let scratch = try Scratch()
+    let scheme = QuantizationScheme.weightOnly(groupSize: 32)
+    _ = try Self.quantize(nanoFolder(), to: scratch["q"], scheme)
+    let file = try SafetensorsFile(path: scratch["q/model.safetensors"])
+    #expect(file.metadata["scheme"] == "4w" && file.metadata["activations"] == "none")
+    #expect(try ModelFolder(path: scratch["q"]).quantizationScheme == scheme)
+  }
+
   @Test func refusesPaddingThatIsNotEmpty() throws {
     let scratch = try Scratch()
     let scheme = QuantizationScheme(weightBits: 3, groupSize: 4)

@@ -20,6 +20,8 @@ import Training
     QuantizationScheme(weightBits: 4, groupSize: 64),
     QuantizationScheme(weightBits: 5, groupSize: 32, scaleDType: .float16),
     QuantizationScheme(weightBits: 8, groupSize: 8),
+    .weightOnly(groupSize: 32),
+    .weightOnly(weightBits: 3, groupSize: 16, scaleDType: .bfloat16),
   ]
 
   @Test(arguments: schemes, [DType.float32, .bfloat16])
@@ -32,7 +34,7 @@ import Training
       let source = try tiny.modelFolder()
       let work = FolderQuantization(source, tiny.configuration, scheme: scheme, dtype: dtype)
       let size = try work.write(to: output)
-      #expect(size.quantizedLayers.count == (scheme.groupSize == 64 ? 13 : 15))
+      #expect(size.quantizedLayers.count == (scheme.weights.groupSize == 64 ? 13 : 15))
       #expect(size.skippedLayers == work.skippedLayers.map(\.name))
 
       let folder = try ModelFolder(path: output)
@@ -141,6 +143,8 @@ import Training
     #expect(
       error?.message == "the checkpoint is quantized with 4-bit weights in groups of 32, and the "
         + "quantizer asks for 4-bit weights in groups of 16")
+    let other = tuneError { try load(.weightOnly(groupSize: 32)) }
+    #expect(other?.message.hasSuffix("4-bit weights in groups of 32 and exact inputs") == true)
   }
 
   @Test func weightsThatAreNotFinite() throws {

@@ -19,7 +19,8 @@ import Training
       sampler: Sampler(temperature: temperature, topK: topK, seed: seed))
   }
 
-  @Test(arguments: [nil, QuantizationScheme(groupSize: 32)], [false, true])
+  @Test(
+    arguments: [nil, QuantizationScheme(groupSize: 32), .weightOnly(groupSize: 32)], [false, true])
   func cacheChangesNothing(scheme: QuantizationScheme?, tied: Bool) throws {
     let tiny = try TinyModel(tied: tied)
     let model = try InferenceModel(

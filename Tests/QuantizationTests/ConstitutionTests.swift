@@ -40,29 +40,45 @@ func weights(seed: UInt64, _ shape: [Int] = [6, 256]) -> Tensor {
         seed += 1
         let w = weights(seed: seed).to(dtype)
         let codes = scheme.quantize(w)
-        let fake = scheme.fakeQuantize(w)
+        let fake = scheme.weights.fakeQuantize(w)
         #expect(fake.isEqual(to: codes.dequantize(dtype)), "\(scheme) \(dtype) seed \(seed)")
-        let half = Int64(1 << (scheme.weightBits - 1))
+        let half = Int64(1 << (scheme.weights.bits - 1))
         #expect(codes.codes.int64s.allSatisfy { (-half..<half).contains($0) })
-        #expect(codes.scales.isEqual(to: codes.scales.to(scheme.scaleDType).to(.float32)))
+        #expect(codes.scales.isEqual(to: codes.scales.to(scheme.weights.scaleDType).to(.float32)))
       }
     }
   }
 
   @Test func fusedKernelsAreTheFormulas() {
     withEvery { scheme, dtype in
-      let w = weights(seed: UInt64(scheme.weightBits * 1000 + scheme.groupSize)).to(dtype)
-      let (bits, group, scale) = (scheme.weightBits, scheme.groupSize, scheme.scaleDType)
+      let w = weights(seed: UInt64(scheme.weights.bits * 1000 + scheme.weights.groupSize)).to(dtype)
       #expect(
-        scheme.fakeQuantize(w).isEqual(
-          to: QuantizationByOperations.fakeQuantizePerGroup(
-            w, bits: bits, groupSize: group, scaleDType: scale)))
+        scheme.weights.fakeQuantize(w).isEqual(to: scheme.weights.fakeQuantizeByFormula(w)))
       let found = scheme.quantize(w)
-      let truth = QuantizationByOperations.quantizePerGroup(
-        w, bits: bits, groupSize: group, scaleDType: scale)
+      let truth = scheme.weights.quantizeByFormula(w)
       #expect(found.codes.isEqual(to: truth.codes))
       #expect(found.scales.isEqual(to: truth.scales))
+      #expect(
+        found.dequantize(dtype).isEqual(
+          to: scheme.weights.dequantizeByFormula(truth.codes, truth.scales, dtype)))
     }
+  }
+
+  /// (q - z) * (s * t), number by number.
+  @Test func zeroPointsAndATensorScale() {
+    let generator = RandomGenerator(seed: 2)
+    let codes = generator.integers([2, 16], in: -8..<8)
+    let (scales, zeros) = (
+      generator.uniform([2, 2], in: 0.1...1), Tensor([-3, 0, 2, 7] as [Float], [2, 2])
+    )
+    let weight = QuantizedWeight(
+      scheme: .weightOnly(groupSize: 8), codes: codes.to(.int8), scales: scales,
+      zeroPoints: zeros, tensorScale: Tensor.full([], 0.3))
+    let expected = codes.int64s.enumerated().map { place, code in
+      (Float(code) - zeros.floats[place / 8]) * (scales.floats[place / 8] * 0.3)
+    }
+    #expect(weight.dequantize(.float32).floats == expected)
+    #expect(!weight.isSymmetric)
   }
 
   @Test(arguments: [DType.float32, .bfloat16], [1, 3, 17, 64, 1000])
@@ -70,12 +86,12 @@ func weights(seed: UInt64, _ shape: [Int] = [6, 256]) -> Tensor {
     for seed in 0..<200 as Range<UInt64> {
       let x = RandomGenerator(seed: seed).normal([5, width], mean: Double(seed % 5)).to(dtype)
       let fused = TokenQuantization.quantize(x)
-      let truth = QuantizationByOperations.quantizePerToken(x)
+      let truth = TokenQuantization.quantizeByFormula(x)
       #expect(fused.codes.isEqual(to: truth.codes))
       #expect(fused.scale.isEqual(to: truth.scale))
       #expect(fused.zeroPoint.isEqual(to: truth.zeroPoint))
       let fake = TokenQuantization.fakeQuantize(x)
-      #expect(fake.isEqual(to: QuantizationByOperations.fakeQuantizePerToken(x)))
+      #expect(fake.isEqual(to: TokenQuantization.fakeQuantizeByFormula(x)))
       #expect(
         fake.isEqual(
           to: TokenQuantization.dequantize(
@@ -107,9 +123,9 @@ func weights(seed: UInt64, _ shape: [Int] = [6, 256]) -> Tensor {
       scheme.linear(TokenQuantization.fakeQuantize(x), fakeQuantizing: w)
     }
     let rounded = TokenQuantization.fakeQuantize(x.detach())
-    #expect(y.detach().isEqual(to: rounded.linear(scheme.fakeQuantize(w.detach()))))
+    #expect(y.detach().isEqual(to: rounded.linear(scheme.weights.fakeQuantize(w.detach()))))
     let slopes = gradients(of: y, seed: seed, withRespectTo: [x, w])
-    #expect(slopes[0]!.isEqual(to: seed.matmul(scheme.fakeQuantize(w.detach()))))
+    #expect(slopes[0]!.isEqual(to: seed.matmul(scheme.weights.fakeQuantize(w.detach()))))
     #expect(slopes[1]!.isEqual(to: seed.transpose(0, 1).matmul(rounded)))
   }
 }

@@ -25,10 +25,10 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
     let x = try file.tensor(named: "\(set).x")
     let rounded = try file.tensor(named: "\(set).act_fq")
     #expect(same(TokenQuantization.fakeQuantize(x), rounded))
-    #expect(same(QuantizationByOperations.fakeQuantizePerToken(x), rounded))
+    #expect(same(TokenQuantization.fakeQuantizeByFormula(x), rounded))
     let scale = try file.tensor(named: "\(set).act_scale").reshape(-1)
     let zeroPoint = try file.tensor(named: "\(set).act_zero_point").reshape(-1)
-    for found in [TokenQuantization.quantize(x), QuantizationByOperations.quantizePerToken(x)] {
+    for found in [TokenQuantization.quantize(x), TokenQuantization.quantizeByFormula(x)] {
       #expect(same(found.scale, scale))
       #expect(same(found.zeroPoint, zeroPoint))
       let finite = scale.isFinite().unsqueeze(-1)
@@ -47,11 +47,8 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
     let weight = try file.tensor(named: "\(dtype).weight")
     let prefix = "\(dtype).g\(group)"
     let rounded = try file.tensor(named: "\(prefix).weight_fq")
-    #expect(same(scheme.fakeQuantize(weight), rounded))
-    #expect(
-      same(
-        QuantizationByOperations.fakeQuantizePerGroup(
-          weight, bits: 4, groupSize: group, scaleDType: .float32), rounded))
+    #expect(same(scheme.weights.fakeQuantize(weight), rounded))
+    #expect(same(scheme.weights.fakeQuantizeByFormula(weight), rounded))
     let scales = try file.tensor(named: "\(prefix).weight_scale")
     #expect(
       same(scheme.quantize(weight).scales, scales.reshape(scheme.quantize(weight).scales.shape)))
@@ -77,7 +74,7 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
     let file = try golden("qat_fake_quant.safetensors")
     let weight = try file.tensor(named: "\(set).x")
     let scheme = QuantizationScheme(groupSize: 32)
-    #expect(same(scheme.fakeQuantize(weight), try file.tensor(named: "\(set).weight_fq")))
+    #expect(same(scheme.weights.fakeQuantize(weight), try file.tensor(named: "\(set).weight_fq")))
     let scales = try file.tensor(named: "\(set).weight_scale")
     #expect(same(scheme.quantize(weight).scales.reshape(-1), scales.reshape(-1)))
   }

@@ -26,7 +26,7 @@ import Testing
   static func exactProduct(_ x: Tensor, _ weight: QuantizedWeight) -> (Tensor, terms: Tensor) {
     let (q, scale, zero) = TokenQuantization.quantize(x)
     let a = (q.to(.float64) - zero.to(.float64).unsqueeze(-1)) * scale.to(.float64).unsqueeze(-1)
-    let group = weight.scheme.groupSize
+    let group = weight.scheme.weights.groupSize
     let b =
       weight.codes.to(.float64).reshape(-1, group)
       * weight.scales.to(.float64).reshape(-1, 1)
@@ -39,14 +39,14 @@ import Testing
   @Test func sumsAreExactButForTheirScales() {
     var seed: UInt64 = 0
     Self.withEveryScheme { scheme, dtype in
-      for (count, inputs, outputs) in Self.sizes where inputs % scheme.groupSize == 0 {
+      for (count, inputs, outputs) in Self.sizes where inputs % scheme.weights.groupSize == 0 {
         seed += 1
         let x = Self.tokens(count, inputs, dtype, seed: seed)
         let w = RandomGenerator(seed: seed + 1000).normal([outputs, inputs]).to(dtype)
         let y = x.linear([scheme.code(w).codes], leaves: [nil])[0]
         let (exact, terms) = Self.exactProduct(x, scheme.quantize(w))
         let bound =
-          terms * (Double(2 * inputs / scheme.groupSize + 2) * 6e-8)
+          terms * (Double(2 * inputs / scheme.weights.groupSize + 2) * 6e-8)
           + exact.abs() * (dtype == .bfloat16 ? 0.00391 : 0) + 1e-30
         let excess = (y.to(.float64) - exact).abs() - bound
         #expect(
@@ -60,7 +60,7 @@ import Testing
     let best = InstructionSet.chosen
     defer { _ = best.choose() }
     Self.withEveryScheme { scheme, dtype in
-      for (count, inputs, outputs) in Self.sizes where inputs % scheme.groupSize == 0 {
+      for (count, inputs, outputs) in Self.sizes where inputs % scheme.weights.groupSize == 0 {
         let x = Self.tokens(count, inputs, dtype, seed: 5)
         let codes = scheme.code(RandomGenerator(seed: 6).normal([outputs, inputs]).to(dtype)).codes
         let found = InstructionSet.allCases.filter { $0.choose() }.map { _ in
@@ -133,7 +133,7 @@ import Testing
       var slope = Tensor.zeros([19, 96], .float64)
       let bound = dtype == .float32 ? 1e-6 : 0.004
       for (index, (w, seed)) in zip(ws, seeds).enumerated() {
-        slope = slope + seed.to(.float64).matmul(scheme.fakeQuantize(w).to(.float64))
+        slope = slope + seed.to(.float64).matmul(scheme.weights.fakeQuantize(w).to(.float64))
         let expected = seed.to(.float64).transpose(0, 1).matmul(rounded)
         let difference = found[index + 1]!.to(.float64).largestDifference(from: expected)
         #expect(difference <= bound * expected.abs().amax().item, "weight \(index) \(dtype)")
@@ -157,7 +157,7 @@ import Testing
 
   @Test func otherGroupsAndBitsHaveNone() {
     for (bits, group) in [(8, 32), (4, 48), (4, 16), (4, 0), (1, 32)] {
-      #expect(!QuantizationScheme(weightBits: bits, groupSize: group).hasIntegerProduct)
+      #expect(!QuantizationScheme(weightBits: bits, groupSize: group).hasIntegerProduct(on: .cpu))
     }
   }
 }

@@ -60,13 +60,17 @@ struct FamilyFlow {
       """
   }
 
-  private static let qat = """
+  static let qat = """
     quantizer:
       _component_: torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer
       groupsize: 32
 
     """
   static let quantizer = qat.replacing("QATQuantizer", with: "Quantizer")
+  static let weightOnlyQAT = qat.replacing(
+    "torchtune.training.quantization.Int8DynActInt4Weight",
+    with: "swift_tune.quantization.IntxWeightOnly")
+  static let weightOnly = weightOnlyQAT.replacing("QATQuantizer", with: "Quantizer")
 
   /// A batch of the alpaca records, three times.
   static let threeSteps = """
@@ -113,7 +117,7 @@ struct FamilyFlow {
       """
   }
 
-  func train(_ form: CheckpointForm, on data: String) throws {
+  func train(_ form: CheckpointForm, on data: String, _ quantizer: String = qat) throws {
     let training = """
       shuffle: False
       batch_size: 3
@@ -130,7 +134,7 @@ struct FamilyFlow {
       """
     try folder.write(
       text(
-        form, from: "model", [form.file], to: "out", tokenizer + data + training + Self.qat),
+        form, from: "model", [form.file], to: "out", tokenizer + data + training + quantizer),
       to: "train.yaml")
     try folder.train(recipe: .qatSingleDevice)
   }

@@ -11,12 +11,13 @@ import Testing
 
 private let fakeQuantized = LinearNumerics.fakeQuantized(QuantizationScheme(groupSize: 32))
 private let simulated = LinearNumerics.simulated(QuantizationScheme(groupSize: 32))
+private let weightOnly = LinearNumerics.fakeQuantized(.weightOnly(groupSize: 32))
 
 @Suite struct WalkTests {
   @Test(arguments: [false, true], [BlockPolicy.recompute, .keep, .offload])
   func equalsTheWholeGraph(tied: Bool, policy: BlockPolicy) throws {
     for dtype in [DType.float32, .bfloat16] {
-      for numerics in [LinearNumerics.exact, fakeQuantized, simulated] {
+      for numerics in [LinearNumerics.exact, fakeQuantized, simulated, weightOnly] {
         let toy = Toy(tied: tied, dtype: dtype)
         let input = toy.input(rows: 0..<2)
         let truth = toy.wholeGraph(input, numerics, seed: 1.0 / 40)
@@ -37,7 +38,7 @@ private let simulated = LinearNumerics.simulated(QuantizationScheme(groupSize: 3
   /// Shards in host memory: the CPU stands for a device that is another than the host.
   @Test(arguments: [1, 2], [BlockPolicy.recompute, .keep])
   func shardsAtTheHostChangeNothing(worldSize: Int, policy: BlockPolicy) throws {
-    for numerics in [LinearNumerics.exact, fakeQuantized, simulated] {
+    for numerics in [LinearNumerics.exact, fakeQuantized, simulated, weightOnly] {
       for tied in [false, true] {
         try ProcessGroup.inProcess(worldSize: worldSize) { group in
           let toy = Toy(tied: tied)
@@ -77,7 +78,8 @@ private let simulated = LinearNumerics.simulated(QuantizationScheme(groupSize: 3
   func ranksEqualOneProcess(worldSize: Int, policy: BlockPolicy) throws {
     for (tied, numerics, bound) in [
       (true, LinearNumerics.exact, 1e-5), (false, .exact, 1e-5), (true, fakeQuantized, 1e-4),
-      (false, fakeQuantized, 1e-4), (true, simulated, 1e-4),
+      (false, fakeQuantized, 1e-4), (true, simulated, 1e-4), (true, weightOnly, 1e-5),
+      (false, weightOnly, 1e-5),
     ] {
       let truth = Toy(tied: tied).wholeGraph(
         Toy(tied: tied).input(rows: 0..<4), numerics, seed: 1.0 / 70)

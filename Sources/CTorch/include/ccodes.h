@@ -1,7 +1,7 @@
-// The plain-C face of linear layers whose weights are codes, on the CPU. Errors as in ctorch.h.
+// The plain-C face of the quantization kernels on the CPU: rounding, and linear layers whose weights are
+// codes. The formulas are those of Quantization, which the kernels equal bit for bit. Errors as in ctorch.h.
 //
-// A weight [N, K] of `bits` bits (2 to 7) in groups of `group` (a multiple of 32) is two tensors, which
-// may be views with gaps between rows:
+// A weight [N, K] of the integer product is two tensors, which may be views with gaps between rows:
 //   codes  uint8 [N, K / 2] up to 4 bits: code + 8, the even input in the low half; else int8 as bytes [N, K]
 //   scales fp32 [N, K / group]
 #pragma once
@@ -11,8 +11,30 @@
 extern "C" {
 #endif
 
-/// Whether such codes can be multiplied in integers, and this processor is quick at it.
-bool ct_has_integer_product(int32_t bits, int64_t group);
+/// What kernels are told of a scheme.
+typedef struct {
+  /// Weights: symmetric codes of 2 to 8 bits, a scale for `group` inputs, rounded to `scale_dtype`.
+  int32_t weight_bits;
+  int32_t scale_dtype;
+  int64_t group;
+  /// Inputs: int8, asymmetric, each row on its own; false for inputs as they are.
+  bool rounds_inputs;
+} ct_scheme;
+
+enum ct_kernel { ct_weight_rounding = 0, ct_input_rounding = 1, ct_integer_product = 2 };
+
+/// Whether there is a kernel for a scheme's tensors of this dtype on this device that is quicker, on this
+/// processor, than to do without. The functions below are for what has one.
+bool ct_has_kernel(int32_t kernel, ct_scheme scheme, int32_t device, int32_t dtype);
+
+/// int8 codes, and fp32 scales and zero points without the last dimension.
+bool ct_quantize_input(ct_tensor x, ct_tensor *q, ct_tensor *scale, ct_tensor *zero_point);
+ct_tensor ct_fake_quantize_input(ct_tensor x);
+/// int8 codes, and scales in fp32.
+bool ct_quantize_weight(ct_tensor w, ct_scheme scheme, ct_tensor *q, ct_tensor *scale);
+ct_tensor ct_fake_quantize_weight(ct_tensor w, ct_scheme scheme);
+ct_tensor ct_dequantize_weight(ct_tensor q, ct_tensor scale, ct_scheme scheme, int32_t dtype);
+
 /// What integer products are computed with, all to the same bits: 0 portable, 1 AVX2, 2 AVX-512,
 /// 3 AVX-512 VNNI. -1 where TUNE_KERNELS names none that this processor has: ct_last_error().
 int32_t ct_instruction_set(void);
@@ -21,12 +43,9 @@ const char *ct_instruction_set_name(int32_t set);
 bool ct_choose_instruction_set(int32_t set);
 
 /// Writes the codes and scales of `w` [N, K], fp32 or bf16.
-bool ct_code_weight(
-    ct_tensor w, ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group,
-    int32_t scale_dtype);
+bool ct_code_weight(ct_tensor w, ct_tensor codes, ct_tensor scales, ct_scheme scheme);
 /// [N, K] of `dtype`, fp32 or bf16.
-ct_tensor ct_decode_weight(
-    ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group, int32_t dtype);
+ct_tensor ct_decode_weight(ct_tensor codes, ct_tensor scales, ct_scheme scheme, int32_t dtype);
 
 /// x [.., K] through `count` layers (1 to 3): outputs [.., N] of x's dtype. x is rounded per token, and
 /// the graph keeps its codes. `leaves` (NULL, or an entry NULL) are where the slopes at the weights go:
@@ -34,13 +53,13 @@ ct_tensor ct_decode_weight(
 /// graph: zeros.
 bool ct_linear_of_codes(
     ct_tensor x, const ct_tensor *codes, const ct_tensor *scales, const ct_tensor *leaves,
-    int32_t count, int32_t bits, int64_t group, bool is_read, ct_tensor *outputs);
+    int32_t count, ct_scheme scheme, bool is_read, ct_tensor *outputs);
 
 // The slopes of a linear layer one by one, for a head that is computed in chunks.
 /// grad [M, N] times weight [N, K].
 ct_tensor ct_slope_at_input(ct_tensor grad, ct_tensor weight);
 ct_tensor ct_slope_at_input_of_codes(
-    ct_tensor grad, ct_tensor codes, ct_tensor scales, int32_t bits, int64_t group);
+    ct_tensor grad, ct_tensor codes, ct_tensor scales, ct_scheme scheme);
 /// grad [M, N] transposed times x [M, K], x rounded per token first if asked; added to `sum` unless
 /// that is NULL.
 ct_tensor ct_slope_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum);

@@ -1,6 +1,6 @@
-// The plain-C face of libtorch: tensors, the operations in use, local autograd, our fused
-// quantization kernels. No C++ type and no exception crosses it: a function that fails returns
-// NULL (or false, or a negative count) and ct_last_error() says why, per thread.
+// The plain-C face of libtorch: tensors, the operations in use, local autograd, packing. No C++ type
+// and no exception crosses it: a function that fails returns NULL (or false, or a negative count) and
+// ct_last_error() says why, per thread.
 //
 // A ct_tensor that a function returns is owned by the caller (ct_release). Arguments are borrowed.
 // A NULL ct_tensor argument means "no tensor" where the comment says so.
@@ -201,32 +201,21 @@ bool ct_gradients(
     const ct_tensor *outputs, const ct_tensor *seeds, int32_t output_count,
     const ct_tensor *inputs, int32_t input_count, bool keep_graph, ct_tensor *gradients);
 
-// --- Quantization kernels. CPU kernels are fused and parallel; other devices take the same
-// formulas operation by operation. Rows are over the last dimension.
-/// q, scale (fp32), zero point (fp32), each row of `x` on its own: asymmetric int8.
-bool ct_quantize_per_token(ct_tensor x, ct_tensor *q, ct_tensor *scale, ct_tensor *zero_point);
-ct_tensor ct_fake_quantize_per_token(ct_tensor x);
-/// Symmetric codes of `bits` bits, a scale a group of `group` along the last dimension; the scale is
-/// rounded to `scale_dtype` and handed back in fp32.
-bool ct_quantize_per_group(
-    ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, ct_tensor *q, ct_tensor *scale);
-ct_tensor ct_dequantize_per_group(ct_tensor q, ct_tensor scale, int64_t group, int32_t dtype);
-ct_tensor ct_fake_quantize_per_group(
-    ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype);
-/// The same formulas as sequences of libtorch operations, the check on the kernels.
-ct_tensor ct_fake_quantize_per_token_by_ops(ct_tensor x);
-bool ct_quantize_per_token_by_ops(
-    ct_tensor x, ct_tensor *q, ct_tensor *scale, ct_tensor *zero_point);
-ct_tensor ct_fake_quantize_per_group_by_ops(
-    ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype);
-bool ct_quantize_per_group_by_ops(
-    ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, ct_tensor *q, ct_tensor *scale);
-/// Fake quantization with the straight-through slope: its graph keeps nothing.
-ct_tensor ct_fake_quantize_per_token_straight_through(ct_tensor x);
-/// linear(x, fakeQuantize(w)); the graph keeps `x` and `w`, never a fake-quantized copy of `w`. An
-/// output that is not read is left out: zeros.
-ct_tensor ct_linear_fake_quantized_weight(
-    ct_tensor x, ct_tensor w, int32_t bits, int64_t group, int32_t scale_dtype, bool is_read);
+/// `value`, with a gradient that passes to `x` as it is. `value` is the caller's own: the graph is its.
+ct_tensor ct_straight_through(ct_tensor x, ct_tensor value);
+/// A function of a weight that the caller computes: `call` borrows `w` and hands its result over.
+/// `release` is called when the last graph that needs it is gone.
+typedef struct {
+  void *context;
+  ct_tensor (*call)(void *context, ct_tensor w);
+  void (*release)(void *context);
+} ct_rounding;
+/// linear(x, round(w)), the gradient at w straight through. The graph keeps `x` and `w` and rounds again,
+/// so that there is never a second copy of `w`. An output that is not read is left out: zeros.
+ct_tensor ct_linear_rounding_weight(
+    ct_tensor x, ct_tensor w, ct_rounding rounding, bool is_read);
+
+// --- Packing
 /// Codes of `bits` bits, offset to be unsigned, packed low bits first along each row into bytes.
 ct_tensor ct_pack_codes(ct_tensor q, int32_t bits);
 ct_tensor ct_unpack_codes(ct_tensor packed, int32_t bits, int64_t columns);

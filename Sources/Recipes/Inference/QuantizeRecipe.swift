@@ -35,7 +35,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   if !work.skippedLayers.isEmpty {
     log.warning(
       "\(work.skippedLayers.count) layers stay as they are, because groups of "
-        + "\(work.scheme.groupSize) do not divide their inputs: "
+        + "\(work.scheme.weights.groupSize) do not divide their inputs: "
         + work.skippedLayers.map(\.name).joined(separator: ", "))
   }
   let bar = ProgressBar(
@@ -51,7 +51,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
 /// Sizes before and after, for people.
 private func report(_ work: FolderQuantization, _ size: ModelSizeReport, _ output: String) -> String
 {
-  let weights = work.layers.filter(work.scheme.fits).reduce(0) { $0 + $1.count }
+  let weights = work.layers.filter(work.scheme.covers).reduce(0) { $0 + $1.count }
   let quantized = size.codeBytes + size.scaleBytes
   let total = quantized + size.plainBytes
   func line(_ name: String, _ value: String, _ remark: String = "") -> String {

@@ -50,7 +50,9 @@ struct PreparedTraining {
           remedy: "Raise epochs to train on.")
       }
       try locatingErrors(in: root) { try course.resume(at: saved.state.progress) }
-      try RunState.check(saved.file, fits: optimizer, configuration, dtype: dtype(from: root))
+      try RunState.check(
+        saved.file, fits: optimizer, DecoderUnits(configuration, training: trainable.names),
+        dtype: dtype(from: root))
     }
     // The schedule spans the run, whose length the data decides.
     let steps = course.stepsPerEpoch * plan.epochs
@@ -85,25 +87,25 @@ private func fakeQuantization(
 ) throws -> FakeQuantizationPlan? {
   guard let section = root[ifDeclared: Keys.quantizer] else { return nil }
   let scheme = quantizationScheme(from: section)
-  var linears = configuration.specification.all.filter { $0.kind == .linear }
-  if configuration.tiesEmbeddings { linears.append(configuration.headSpecification) }
-  let skipped = linears.filter { !scheme.fits(inputWidth: $0.shape[1]) }
+  let linears = configuration.linearLayers
+  let skipped = scheme.skippedLayers(of: configuration)
   guard skipped.count < linears.count else {
     throw section.error(
       at: "groupsize",
-      "the group size \(scheme.groupSize) divides no layer's input width "
+      "the group size \(scheme.weights.groupSize) divides no layer's input width "
         + "(\(Set(linears.map { $0.shape[1] }).sorted().map(String.init).joined(separator: ", ")))",
       remedy: "Choose a group size that divides them, such as 32.")
   }
   if !skipped.isEmpty {
     log.warning(
-      "Not quantized, since the group size \(scheme.groupSize) does not divide their input width: "
-        + skipped.map(\.name).joined(separator: ", "))
+      "Not quantized, since the group size \(scheme.weights.groupSize) does not divide their input "
+        + "width: " + skipped.map(\.name).joined(separator: ", "))
   }
   let delay = root[Keys.fakeQuantizationDelay] ?? 0
   log.info(
-    "Fake quantization: int\(scheme.weightBits) weights, a scale for \(scheme.groupSize), and int8 "
-      + "activations per token, \(delay == 0 ? "from the start" : "after \(delay) steps")")
+    "Fake quantization: int\(scheme.weights.bits) weights, a scale for "
+      + "\(scheme.weights.groupSize), and \(scheme.inputs.summary), "
+      + (delay == 0 ? "from the start" : "after \(delay) steps"))
   return FakeQuantizationPlan(scheme: scheme, delay: delay)
 }
 

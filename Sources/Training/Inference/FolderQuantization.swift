@@ -28,12 +28,9 @@ package struct FolderQuantization {
   }
 
   /// Linear layers, the output head among them also where it is the embedding.
-  package var layers: [ParameterSpecification] {
-    configuration.specification.blocks.flatMap { $0.all.filter { $0.kind == .linear } }
-      + [configuration.headSpecification]
-  }
-  /// Those whose input width the group size does not divide.
-  package var skippedLayers: [ParameterSpecification] { layers.filter { !scheme.fits($0) } }
+  package var layers: [ParameterSpecification] { configuration.linearLayers }
+  /// Those that the scheme does not cover.
+  package var skippedLayers: [ParameterSpecification] { scheme.skippedLayers(of: configuration) }
 
   /// - Throws: `TuneError` when the folder is quantized already, or no layer would be.
   package func check() throws {
@@ -46,7 +43,7 @@ package struct FolderQuantization {
       let widths = Set(layers.map { $0.shape[1] }).sorted().map(String.init)
       throw TuneError(
         .configuration,
-        "the group size \(scheme.groupSize) divides no layer: their inputs are "
+        "the group size \(scheme.weights.groupSize) divides no layer: their inputs are "
           + widths.joined(separator: " and ") + " wide",
         remedy: "Choose a divisor of these widths, such as 32.",
         at: .init(key: "quantizer.groupsize"))

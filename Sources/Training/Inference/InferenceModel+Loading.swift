@@ -32,7 +32,7 @@ extension InferenceModel {
       defer { noteOne() }
       if let stored = try folder.linearWeight(parameter, on: device) { return stored }
       let tensor = try exact(parameter)
-      guard folder.quantizationScheme == nil, let scheme, scheme.fits(parameter) else {
+      guard folder.quantizationScheme == nil, let scheme, scheme.covers(parameter) else {
         return .exact(tensor)
       }
       return scheme.quantize(tensor).weight(on: device)
@@ -55,7 +55,7 @@ extension InferenceModel {
   ) throws -> LinearWeight {
     let head = configuration.headSpecification
     if let stored = try folder.linearWeight(head, on: embedding.device) { return stored }
-    guard folder.quantizationScheme == nil, let scheme, scheme.fits(head) else {
+    guard folder.quantizationScheme == nil, let scheme, scheme.covers(head) else {
       return .exact(embedding)
     }
     return scheme.quantize(embedding).weight(on: embedding.device)
@@ -67,7 +67,7 @@ extension ModelFolder {
   fileprivate func linearWeight(_ parameter: ParameterSpecification, on device: Device) throws
     -> LinearWeight?
   {
-    if device == .cpu, quantizationScheme?.hasIntegerProduct == true {
+    if quantizationScheme?.hasIntegerProduct(on: device) == true {
       return try coded(parameter).map { .coded($0, slopes: nil) }
     }
     return try quantized(parameter)?.weight(on: device)
@@ -85,28 +85,10 @@ extension ModelFolder {
   }
 }
 
-extension QuantizationScheme {
-  package func fits(_ parameter: ParameterSpecification) -> Bool {
-    parameter.kind == .linear && fits(inputWidth: parameter.shape[1])
-  }
-
-  /// For messages: `4-bit weights in groups of 32`.
-  package var summary: String {
-    let scales: String =
-      switch scaleDType {
-      case .bfloat16: " with bf16 scales"
-      case .float16: " with fp16 scales"
-      default: ""
-      }
-    return "\(weightBits)-bit weights in groups of \(groupSize)\(scales)"
-  }
-}
-
 extension QuantizedWeight {
   /// In the layout that this device multiplies.
   fileprivate func weight(on device: Device) -> LinearWeight {
-    if device == .cpu, scheme.hasIntegerProduct { return .coded(CodedWeight(self), slopes: nil) }
-    return .quantized(
-      QuantizedWeight(scheme: scheme, codes: codes.to(device), scales: scales.to(device)))
+    if scheme.hasIntegerProduct(on: device) { return .coded(CodedWeight(self), slopes: nil) }
+    return .quantized(to(device))
   }
 }

@@ -69,7 +69,7 @@ package final class AdamW: Optimizer {
       units[unit]
       ?? UnitState(
         moments: AdamMoments(zeros: storage, like: parameter),
-        master: keepsMaster(flat) ? flat.to(.float32) : nil)
+        master: keepsMaster(flat.dtype) ? flat.to(.float32) : nil)
     units[unit] = state
     let step = AdamWStep(options: options, learningRate: learningRate, number: step)
     guard computesOnCopy(flat) else {
@@ -90,11 +90,13 @@ package final class AdamW: Optimizer {
   private func computesOnCopy(_ parameter: Tensor) -> Bool {
     parameter.dtype != .float32 && (rounding != .nearest || storage == .float32)
   }
-  private func keepsMaster(_ parameter: Tensor) -> Bool {
-    rounding == .masterWeights && parameter.dtype != .float32
+  private func keepsMaster(_ dtype: DType) -> Bool {
+    rounding == .masterWeights && dtype != .float32
   }
 
-  package func stateNames(for dtype: DType) -> [String] { AdamMoments.names }
+  package func stateNames(for dtype: DType) -> [String] {
+    AdamMoments.names + (keepsMaster(dtype) ? [Self.masterName] : [])
+  }
   package func state(unit: Int, like parameter: Shard) -> [String: OptimizerState] {
     guard let unit = units[unit] else { return [:] }
     var state = unit.moments.state
@@ -103,8 +105,8 @@ package final class AdamW: Optimizer {
   }
   package func restore(unit: Int, like parameter: Shard, _ state: [String: OptimizerState]) throws {
     let flat = parameter.flat
-    let names = AdamMoments.names + (keepsMaster(flat) ? [Self.masterName] : [])
-    let saved = try SavedOptimizerState(state, names: names, of: "AdamW", for: parameter)
+    let saved = try SavedOptimizerState(
+      state, names: stateNames(for: flat.dtype), of: "AdamW", for: parameter)
     guard !saved.isEmpty else {
       units[unit] = nil
       return
@@ -113,7 +115,7 @@ package final class AdamW: Optimizer {
     moments.copy(from: saved)
     units[unit] = UnitState(
       moments: moments,
-      master: keepsMaster(flat)
+      master: keepsMaster(flat.dtype)
         ? saved.elements(Self.masterName, .float32, on: flat.device) : nil)
   }
 }

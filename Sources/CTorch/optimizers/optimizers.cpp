@@ -3,9 +3,17 @@
 //
 // The fp32 arithmetic is written without fused multiply-adds and in the order of torchao's compiled
 // step, which it equals bit for bit.
-#include "include/coptimizers.h"
+#include "coptimizers.h"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/searchsorted.h>
 
 #include <algorithm>
 #include <cmath>

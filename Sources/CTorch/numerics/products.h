@@ -3,7 +3,7 @@
 // is rounded once, which is what a bf16 product with fp32 sums does too. A factor that has to be
 // converted, or that exists as codes only, is made a number of columns at a time: no second copy of it.
 #pragma once
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <optional>
 #include <vector>
@@ -44,7 +44,7 @@ at::Tensor slope_at_weight(const at::Tensor &grad, const Factor &x, at::Tensor s
 inline at::Tensor unread_output(const at::Tensor &x, int64_t outputs) {
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = outputs;
-  return at::zeros({1}, x.options()).expand(shape);
+  return x.new_zeros({1}).expand(shape);
 }
 
 /// A gradient as a matrix.

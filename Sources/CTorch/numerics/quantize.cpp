@@ -1,10 +1,11 @@
 // The fused CPU kernels of quantization: one parallel pass over memory each, compiled for AVX-512,
-// AVX2 and the baseline and chosen at run time. Other devices take quantize_by_ops.cpp.
-#include "quantize.h"
-
-#include <ATen/ATen.h>
+// AVX2 and the baseline and chosen at run time. What they compute is said in Quantization, by formulas.
+#include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 
+#include "bridge.h"
+#include "ccodes.h"
+#include "integer_product.h"
 #include "parallel.h"
 #include "quantize_rows.h"
 #include "row_kernels.h"
@@ -16,8 +17,13 @@ float ct::round_to_half(float v) { return static_cast<float>(static_cast<at::Hal
 
 namespace {
 
-bool has_kernel(const Tensor &t) {
-  return t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
+bool has_kernel(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
+
+Tensor checked(ct_tensor h) {
+  Tensor t = retained(h);
+  TORCH_CHECK(
+      t.is_cpu() && has_kernel(t.scalar_type()), "no kernel rounds ", t.scalar_type(), " on ", t.device());
+  return t.contiguous();
 }
 
 template <class T>
@@ -39,45 +45,49 @@ CT_INLINE void code_rows(const T *x, int8_t *q, float *s, float *z, int64_t rows
 }
 
 template <class T>
-auto fake_groups(at::ScalarType scale) {
+auto fake_groups(const ct_scheme &scheme) {
+  const at::ScalarType scale = scalar_type(scheme.scale_dtype);
   return scale == at::kHalf       ? kernel<fake_quantize_groups<T, HalfPrecision>>()
          : scale == at::kBFloat16 ? kernel<fake_quantize_groups<T, BFloat>>()
                                   : kernel<fake_quantize_groups<T, float>>();
 }
 template <class T>
-auto code_groups(at::ScalarType scale) {
+auto code_groups(const ct_scheme &scheme) {
+  const at::ScalarType scale = scalar_type(scheme.scale_dtype);
   return scale == at::kHalf       ? kernel<quantize_groups<T, HalfPrecision>>()
          : scale == at::kBFloat16 ? kernel<quantize_groups<T, BFloat>>()
                                   : kernel<quantize_groups<T, float>>();
 }
 
-void check_group(const Tensor &w, int64_t bits, int64_t group) {
+void check_group(const Tensor &w, const ct_scheme &scheme) {
+  const int64_t bits = scheme.weight_bits, group = scheme.group;
   TORCH_CHECK(bits >= 2 && bits <= 8, "bits must be 2 to 8, not ", bits);
   TORCH_CHECK(w.dim() >= 1 && group > 0 && w.size(-1) % group == 0, "group size ", group,
               " does not divide the input width ", w.dim() ? w.size(-1) : 0);
 }
 
+float half_range(const ct_scheme &scheme) { return static_cast<float>(1 << (scheme.weight_bits - 1)); }
+
 template <class T>
-void fake_quantize_all(
-    const Tensor &w, const Tensor &y, int64_t bits, int64_t group, at::ScalarType scale) {
+void fake_quantize_all(const Tensor &w, const Tensor &y, const ct_scheme &scheme) {
   const T *from = elements<T>(w);
   T *to = mutable_elements<T>(y);
-  auto round = fake_groups<T>(scale);
-  float half = static_cast<float>(1 << (bits - 1));
+  auto round = fake_groups<T>(scheme);
+  const float half = half_range(scheme);
+  const int64_t group = scheme.group;
   parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
     round(from + b * group, to + b * group, e - b, group, half);
   });
 }
 
 template <class T>
-void quantize_all(
-    const Tensor &w, const Tensor &q, const Tensor &s, int64_t bits, int64_t group,
-    at::ScalarType scale) {
+void quantize_all(const Tensor &w, const Tensor &q, const Tensor &s, const ct_scheme &scheme) {
   const T *from = elements<T>(w);
   int8_t *to = mutable_elements<int8_t>(q);
   float *scales = mutable_elements<float>(s);
-  auto round = code_groups<T>(scale);
-  float half = static_cast<float>(1 << (bits - 1));
+  auto round = code_groups<T>(scheme);
+  const float half = half_range(scheme);
+  const int64_t group = scheme.group;
   parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
     round(from + b * group, to + b * group, scales + b, e - b, group, half);
   });
@@ -87,13 +97,23 @@ void quantize_all(
 
 extern "C" {
 
-ct_tensor ct_fake_quantize_per_token(ct_tensor h) {
+bool ct_has_kernel(int32_t kernel, ct_scheme scheme, int32_t device, int32_t dtype) {
+  if (device >= 0 || !has_kernel(scalar_type(dtype))) return false;
+  switch (kernel) {
+    case ct_weight_rounding: return true;
+    case ct_input_rounding: return scheme.rounds_inputs;
+    case ct_integer_product:
+      return scheme.rounds_inputs && has_integer_product(scheme.weight_bits, scheme.group) &&
+             instruction_set() >= InstructionSet::avx2;
+    default: return false;
+  }
+}
+
+ct_tensor ct_fake_quantize_input(ct_tensor h) {
   return tensor_or_null([&] {
     c10::NoGradGuard no_grad;
-    Tensor x = retained(h);
-    if (!has_kernel(x)) return fake_quantize_per_token_by_ops(x);
-    x = x.contiguous();
-    Tensor y = at::empty_like(x);
+    Tensor x = checked(h);
+    Tensor y = x.new_empty(x.sizes());
     int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
     parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
       if (x.scalar_type() == at::kFloat)
@@ -106,15 +126,14 @@ ct_tensor ct_fake_quantize_per_token(ct_tensor h) {
   });
 }
 
-bool ct_quantize_per_token(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tensor *zero_point) {
-  if (!has_kernel(Borrowed(h))) return ct_quantize_per_token_by_ops(h, q, scale, zero_point);
+bool ct_quantize_input(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tensor *zero_point) {
   return succeeded([&] {
-    Tensor x = retained(h).contiguous();
+    Tensor x = checked(h);
     int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
-    Tensor codes = at::empty(x.sizes(), x.options().dtype(at::kChar));
-    Tensor s = at::empty(x.sizes().slice(0, static_cast<size_t>(x.dim() - 1)),
-                         x.options().dtype(at::kFloat));
-    Tensor z = at::empty_like(s);
+    Tensor codes = x.new_empty(x.sizes(), x.options().dtype(at::kChar));
+    Tensor s = x.new_empty(
+        x.sizes().slice(0, static_cast<size_t>(x.dim() - 1)), x.options().dtype(at::kFloat));
+    Tensor z = s.new_empty(s.sizes());
     parallel_for(0, rows, kGrainElements / (n ? n : 1), [&](int64_t b, int64_t e) {
       auto *to = mutable_elements<int8_t>(codes) + b * n;
       auto *ps = mutable_elements<float>(s) + b, *pz = mutable_elements<float>(z) + b;
@@ -129,62 +148,44 @@ bool ct_quantize_per_token(ct_tensor h, ct_tensor *q, ct_tensor *scale, ct_tenso
   });
 }
 
-ct_tensor ct_fake_quantize_per_group(
-    ct_tensor h, int32_t bits, int64_t group, int32_t scale_dtype) {
+ct_tensor ct_fake_quantize_weight(ct_tensor h, ct_scheme scheme) {
   return tensor_or_null([&] {
     c10::NoGradGuard no_grad;
-    Tensor w = retained(h);
-    check_group(w, bits, group);
-    if (!has_kernel(w)) {
-      auto [q, scale] = quantize_per_group_by_ops(w, bits, group, scalar_type(scale_dtype));
-      return dequantize_per_group_by_ops(q, scale, group, w.scalar_type());
-    }
-    w = w.contiguous();
-    Tensor y = at::empty_like(w);
-    if (w.scalar_type() == at::kFloat)
-      fake_quantize_all<float>(w, y, bits, group, scalar_type(scale_dtype));
-    else
-      fake_quantize_all<BFloat>(w, y, bits, group, scalar_type(scale_dtype));
+    Tensor w = checked(h);
+    check_group(w, scheme);
+    Tensor y = w.new_empty(w.sizes());
+    if (w.scalar_type() == at::kFloat) fake_quantize_all<float>(w, y, scheme);
+    else fake_quantize_all<BFloat>(w, y, scheme);
     return y;
   });
 }
 
-bool ct_quantize_per_group(
-    ct_tensor h, int32_t bits, int64_t group, int32_t scale_dtype, ct_tensor *q,
-    ct_tensor *scale) {
+bool ct_quantize_weight(ct_tensor h, ct_scheme scheme, ct_tensor *q, ct_tensor *scale) {
   return succeeded([&] {
-    Tensor w = retained(h);
-    check_group(w, bits, group);
-    if (!has_kernel(w)) {
-      auto [codes, s] = quantize_per_group_by_ops(w, bits, group, scalar_type(scale_dtype));
-      *q = handle(codes.to(at::kChar));
-      *scale = handle(s);
-      return;
-    }
-    w = w.contiguous();
+    Tensor w = checked(h);
+    check_group(w, scheme);
     std::vector<int64_t> shape = w.sizes().vec();
-    shape.back() /= group;
-    Tensor codes = at::empty(w.sizes(), w.options().dtype(at::kChar));
-    Tensor s = at::empty(shape, w.options().dtype(at::kFloat));
-    if (w.scalar_type() == at::kFloat)
-      quantize_all<float>(w, codes, s, bits, group, scalar_type(scale_dtype));
-    else
-      quantize_all<BFloat>(w, codes, s, bits, group, scalar_type(scale_dtype));
+    shape.back() /= scheme.group;
+    Tensor codes = w.new_empty(w.sizes(), w.options().dtype(at::kChar));
+    Tensor s = w.new_empty(shape, w.options().dtype(at::kFloat));
+    if (w.scalar_type() == at::kFloat) quantize_all<float>(w, codes, s, scheme);
+    else quantize_all<BFloat>(w, codes, s, scheme);
     *q = handle(codes);
     *scale = handle(s);
   });
 }
 
-ct_tensor ct_dequantize_per_group(ct_tensor hq, ct_tensor hs, int64_t group, int32_t dtype) {
+ct_tensor ct_dequantize_weight(ct_tensor hq, ct_tensor hs, ct_scheme scheme, int32_t dtype) {
   return tensor_or_null([&] {
     Tensor q = retained(hq).contiguous(), s = retained(hs).contiguous();
-    check_group(q, 8, group);
+    const int64_t group = scheme.group;
+    const at::ScalarType type = scalar_type(dtype);
+    check_group(q, scheme);
+    TORCH_CHECK(
+        q.is_cpu() && q.scalar_type() == at::kChar && s.scalar_type() == at::kFloat && has_kernel(type),
+        "no kernel turns these codes into numbers");
     TORCH_CHECK(s.numel() * group == q.numel(), "scales do not fit the codes");
-    auto type = scalar_type(dtype);
-    bool has = q.is_cpu() && s.scalar_type() == at::kFloat &&
-                  (type == at::kFloat || type == at::kBFloat16);
-    if (!has) return dequantize_per_group_by_ops(q, s.to(at::kFloat), group, type);
-    Tensor y = at::empty(q.sizes(), q.options().dtype(type));
+    Tensor y = q.new_empty(q.sizes(), q.options().dtype(type));
     parallel_for(0, s.numel(), kGrainElements / group, [&](int64_t b, int64_t e) {
       auto *from = elements<int8_t>(q) + b * group;
       auto *scales = elements<float>(s) + b;

@@ -2,19 +2,22 @@
 // libtorch's flash kernel for the CPU takes fewer key heads than query heads as they are; elsewhere
 // they are repeated. Packed samples go through it one by one, on views: no mask, no copies of
 // what is kept.
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
+#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
 #include <torch/version.h>
 
 #include "bridge.h"
-#include "include/clayers.h"
+#include "clayers.h"
+#include "differentiable.h"
 #include "layer_kernels.h"
 #include "products.h"
 
 using namespace ct;
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 namespace {
 
@@ -43,68 +46,63 @@ std::vector<Stretch> stretches_of(at::IntArrayRef lengths, const Tensor &q) {
   return found;
 }
 
-struct FlashAttention : torch::autograd::Function<FlashAttention> {
-  static Tensor forward(
-      AutogradContext *context, const Tensor &q, const Tensor &k, const Tensor &v, bool causal,
-      const std::vector<int64_t> &lengths) {
-    auto stretches = stretches_of(lengths, q);
-    context->saved_data["causal"] = causal;
-    context->saved_data["lengths"] = lengths;
-    Tensor y, roots;  // roots: log of the softmax's sum, a query
-    if (lengths.empty()) {
-      std::tie(y, roots) = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal);
-    } else {
-      y = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
-      roots = at::empty({q.size(0), q.size(2), q.size(1)}, q.options().dtype(at::kFloat))
-                  .transpose(1, 2);
-      for (auto &s : stretches) {
-        auto [part, part_roots] = at::_scaled_dot_product_flash_attention_for_cpu(
-            s.of(q), s.of(k), s.of(v), 0.0, causal);
-        s.of(y).copy_(part);
-        s.of(roots).copy_(part_roots);
-      }
-    }
-    context->save_for_backward({q, k, v, y, roots});
-    return y;
-  }
+/// In fp32 where bf16 has no fast product: the kernel's would take five times as long.
+std::tuple<Tensor, Tensor, Tensor> flash_slopes(
+    const Tensor &dy, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &y,
+    const Tensor &roots, bool causal) {
+  auto run = [&](auto &&seen) {
+    return at::_scaled_dot_product_flash_attention_for_cpu_backward(
+        seen(dy), seen(q), seen(k), seen(v), seen(y), roots, 0.0, causal);
+  };
+  if (!lacks_product(q)) return run([](const Tensor &t) -> const Tensor & { return t; });
+  auto [dq, dk, dv] = run([](const Tensor &t) { return t.to(at::kFloat); });
+  auto type = q.scalar_type();
+  return {dq.to(type), dk.to(type), dv.to(type)};
+}
 
-  static variable_list backward(AutogradContext *context, variable_list grads) {
-    auto saved = context->get_saved_variables();
-    auto lengths = context->saved_data["lengths"].toIntVector();
-    bool causal = context->saved_data["causal"].toBool();
-    const Tensor &q = saved[0], &k = saved[1], &v = saved[2];
-    if (lengths.empty()) {
-      auto [dq, dk, dv] = slopes(grads[0], q, k, v, saved[3], saved[4], causal);
-      return {dq, dk, dv, Tensor(), Tensor()};
-    }
-    auto like = [](const Tensor &t) {
-      return at::empty({t.size(0), t.size(2), t.size(1), t.size(3)}, t.options()).transpose(1, 2);
-    };
-    Tensor dq = like(q), dk = like(k), dv = like(v);
-    for (auto &s : stretches_of(lengths, q)) {
-      auto [a, b, c] = slopes(
-          s.of(grads[0]), s.of(q), s.of(k), s.of(v), s.of(saved[3]), s.of(saved[4]), causal);
-      s.of(dq).copy_(a);
-      s.of(dk).copy_(b);
-      s.of(dv).copy_(c);
-    }
-    return {dq, dk, dv, Tensor(), Tensor()};
+Tensors flash_backward(const BackwardPass &pass, bool causal, const std::vector<int64_t> &lengths) {
+  const Tensor &q = pass.kept[0], &k = pass.kept[1], &v = pass.kept[2], &y = pass.kept[3];
+  const Tensor &roots = pass.kept[4], &dy = pass.gradients[0];
+  if (lengths.empty()) {
+    auto [dq, dk, dv] = flash_slopes(dy, q, k, v, y, roots, causal);
+    return {dq, dk, dv};
   }
+  auto like = [](const Tensor &t) {
+    return at::empty({t.size(0), t.size(2), t.size(1), t.size(3)}, t.options()).transpose(1, 2);
+  };
+  Tensor dq = like(q), dk = like(k), dv = like(v);
+  for (auto &s : stretches_of(lengths, q)) {
+    auto [a, b, c] =
+        flash_slopes(s.of(dy), s.of(q), s.of(k), s.of(v), s.of(y), s.of(roots), causal);
+    s.of(dq).copy_(a);
+    s.of(dk).copy_(b);
+    s.of(dv).copy_(c);
+  }
+  return {dq, dk, dv};
+}
 
-  /// In fp32 where bf16 has no fast product: the kernel's would take five times as long.
-  static std::tuple<Tensor, Tensor, Tensor> slopes(
-      const Tensor &dy, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &y,
-      const Tensor &roots, bool causal) {
-    auto run = [&](auto &&seen) {
-      return at::_scaled_dot_product_flash_attention_for_cpu_backward(
-          seen(dy), seen(q), seen(k), seen(v), seen(y), roots, 0.0, causal);
-    };
-    if (!lacks_product(q)) return run([](const Tensor &t) -> const Tensor & { return t; });
-    auto [dq, dk, dv] = run([](const Tensor &t) { return t.to(at::kFloat); });
-    auto type = q.scalar_type();
-    return {dq.to(type), dk.to(type), dv.to(type)};
+ForwardPass flash_forward(
+    const Tensor &q, const Tensor &k, const Tensor &v, bool causal,
+    const std::vector<int64_t> &lengths) {
+  auto stretches = stretches_of(lengths, q);
+  Tensor y, roots;  // roots: log of the softmax's sum, a query
+  if (lengths.empty()) {
+    std::tie(y, roots) = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal);
+  } else {
+    y = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options()).transpose(1, 2);
+    roots = at::empty({q.size(0), q.size(2), q.size(1)}, q.options().dtype(at::kFloat))
+                .transpose(1, 2);
+    for (auto &s : stretches) {
+      auto [part, part_roots] = at::_scaled_dot_product_flash_attention_for_cpu(
+          s.of(q), s.of(k), s.of(v), 0.0, causal);
+      s.of(y).copy_(part);
+      s.of(roots).copy_(part_roots);
+    }
   }
-};
+  return {{y}, {q, k, v, y, roots}, [=](const BackwardPass &pass) {
+            return flash_backward(pass, causal, lengths);
+          }};
+}
 
 /// The flash kernel of 2.13 takes grouped heads; an earlier one is not known to.
 bool has_flash(const Tensor &q, const Tensor &k, const Tensor &v) {
@@ -127,7 +125,9 @@ Tensor attention(
           q.size(1) % k.size(1) == 0 && q.size(0) == k.size(0) && q.size(3) == k.size(3) &&
           (!causal || q.size(2) == k.size(2)),
       "attention of ", q.sizes(), " to ", k.sizes(), " and ", v.sizes());
-  if (has_flash(q, k, v)) return FlashAttention::apply(q, k, v, causal, lengths.vec());
+  if (has_flash(q, k, v))
+    return differentiable(
+        {q, k, v}, [&] { return flash_forward(q, k, v, causal, lengths.vec()); })[0];
   int64_t times = q.size(1) / k.size(1);
   Tensor keys = repeated(k, times), values = repeated(v, times);
   if (lengths.empty()) return at::scaled_dot_product_attention(q, keys, values, {}, 0.0, causal);

@@ -2,7 +2,7 @@
 // baseline, chosen at run time, and spread over libtorch's threads.
 #include "layer_kernels.h"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <cmath>
@@ -57,7 +57,7 @@ int64_t rows_of_block(int64_t width) { return std::max<int64_t>(1, kGrainElement
 /// Sums [blocks, n] over the blocks, in their order.
 Tensor sum_of_blocks(const Tensor &partial) {
   int64_t blocks = partial.size(0), n = partial.size(1);
-  Tensor sum = at::empty({n}, partial.options());
+  Tensor sum = partial.new_empty({n});
   auto *from = elements<float>(partial);
   auto *to = mutable_elements<float>(sum);
   std::vector<double> total(static_cast<size_t>(n), 0.0);
@@ -77,8 +77,8 @@ bool ct::has_kernel(const Tensor &t) {
 
 std::tuple<Tensor, Tensor> ct::rms_norm_rows(const Tensor &x, const Tensor &w, double epsilon) {
   int64_t n = x.size(-1), rows = x.numel() / n;
-  Tensor y = at::empty(x.sizes(), x.options());
-  Tensor roots = at::empty({rows}, x.options().dtype(at::kFloat));
+  Tensor y = x.new_empty(x.sizes());
+  Tensor roots = x.new_empty({rows}, x.options().dtype(at::kFloat));
   with_elements_of(x, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, rows, kGrainElements / n, [&](int64_t b, int64_t e) {
@@ -94,8 +94,8 @@ std::tuple<Tensor, Tensor> ct::rms_norm_slopes(
     const Tensor &dy, const Tensor &x, const Tensor &w, const Tensor &roots) {
   int64_t n = x.size(-1), rows = x.numel() / n, size = rows_of_block(n);
   int64_t blocks = (rows + size - 1) / size;
-  Tensor dx = at::empty(x.sizes(), x.options());
-  Tensor partial = at::zeros({blocks, n}, w.options());
+  Tensor dx = x.new_empty(x.sizes());
+  Tensor partial = w.new_zeros({blocks, n});
   with_elements_of(x, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
@@ -112,7 +112,7 @@ std::tuple<Tensor, Tensor> ct::rms_norm_slopes(
 }
 
 Tensor ct::swiglu_elements(const Tensor &gate, const Tensor &up) {
-  Tensor y = at::empty(gate.sizes(), gate.options());
+  Tensor y = gate.new_empty(gate.sizes());
   with_elements_of(gate, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
@@ -124,7 +124,7 @@ Tensor ct::swiglu_elements(const Tensor &gate, const Tensor &up) {
 
 std::tuple<Tensor, Tensor> ct::swiglu_slopes(
     const Tensor &dy, const Tensor &gate, const Tensor &up) {
-  Tensor dgate = at::empty(gate.sizes(), gate.options()), dup = at::empty_like(dgate);
+  Tensor dgate = gate.new_empty(gate.sizes()), dup = dgate.new_empty(dgate.sizes());
   with_elements_of(gate, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
@@ -139,7 +139,7 @@ std::tuple<Tensor, Tensor> ct::swiglu_slopes(
 Tensor ct::turned_pairs(
     const Tensor &x, const Tensor &cosines, const Tensor &sines, float sign) {
   int64_t tokens = x.size(1), heads = x.size(2), width = x.size(3), pairs = width / 2;
-  Tensor y = at::empty(x.sizes(), x.options());
+  Tensor y = x.new_empty(x.sizes());
   int64_t batch_angles = cosines.size(0) == 1 ? 0 : tokens * pairs;
   with_elements_of(x, [&](auto type) {
     using T = decltype(type);
@@ -188,11 +188,11 @@ Tensor ct::cross_entropy_rows(
   });
   double total = 0;
   for (double loss : losses) total += loss;
-  return at::full({}, total, logits.options().dtype(at::kFloat));
+  return logits.new_full({}, total, logits.options().dtype(at::kFloat));
 }
 
 Tensor ct::exponential_elements(const Tensor &x) {
-  Tensor y = at::empty(x.sizes(), x.options());
+  Tensor y = x.new_empty(x.sizes());
   parallel_for(0, x.numel(), kGrainElements, [&](int64_t b, int64_t e) {
     kernel<exponentials>()(elements<float>(x) + b, mutable_elements<float>(y) + b, e - b);
   });
@@ -201,8 +201,8 @@ Tensor ct::exponential_elements(const Tensor &x) {
 
 Tensor ct::square_root(const Tensor &given) {
   if (!given.is_cpu() || given.scalar_type() != at::kFloat || given.requires_grad())
-    return at::sqrt(given);
-  Tensor x = given.contiguous(), y = at::empty(x.sizes(), x.options());
+    return given.sqrt();
+  Tensor x = given.contiguous(), y = x.new_empty(x.sizes());
   parallel_for(0, x.numel(), kGrainElements, [&](int64_t b, int64_t e) {
     kernel<square_roots>()(elements<float>(x) + b, mutable_elements<float>(y) + b, e - b);
   });

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "include/ctorch.h"
+#include "ctorch.h"
 
 namespace ct {
 

@@ -1,82 +1,74 @@
 // The layers between the products as differentiable functions: the fused kernels where there are
 // any, libtorch's operations elsewhere.
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/rms_norm.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/stack.h>
+#include <c10/core/GradMode.h>
 
 #include "bridge.h"
-#include "include/clayers.h"
+#include "clayers.h"
+#include "differentiable.h"
 #include "layer_kernels.h"
 
 using namespace ct;
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 namespace {
 
 Tensor in_float(const Tensor &t) { return t.to(at::kFloat).contiguous(); }
 
-struct RootMeanSquareNorm : torch::autograd::Function<RootMeanSquareNorm> {
-  static Tensor forward(
-      AutogradContext *context, const Tensor &x, const Tensor &w, double epsilon) {
+Tensor fused_norm(const Tensor &x, const Tensor &w, double epsilon) {
+  return differentiable({x, w}, [&] {
     auto [y, roots] = rms_norm_rows(x.contiguous(), in_float(w), epsilon);
-    context->save_for_backward({x, w, roots});
-    return y;
-  }
-  static variable_list backward(AutogradContext *context, variable_list grads) {
-    auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &w = saved[1];
-    auto [dx, dw] = rms_norm_slopes(
-        grads[0].to(x.scalar_type()).contiguous(), x.contiguous(), in_float(w), saved[2]);
-    return {dx, dw.to(w.scalar_type()), Tensor()};
-  }
-};
+    return ForwardPass{{y}, {x, w, roots}, [](const BackwardPass &pass) {
+      const Tensor &x = pass.kept[0], &w = pass.kept[1];
+      auto [dx, dw] = rms_norm_slopes(
+          pass.gradients[0].to(x.scalar_type()).contiguous(), x.contiguous(), in_float(w),
+          pass.kept[2]);
+      return Tensors{dx, dw.to(w.scalar_type())};
+    }};
+  })[0];
+}
 
-struct SwiGLU : torch::autograd::Function<SwiGLU> {
-  static Tensor forward(AutogradContext *context, const Tensor &gate, const Tensor &up) {
-    context->save_for_backward({gate, up});
-    return swiglu_elements(gate.contiguous(), up.contiguous());
-  }
-  static variable_list backward(AutogradContext *context, variable_list grads) {
-    auto saved = context->get_saved_variables();
-    auto [dgate, dup] = swiglu_slopes(
-        grads[0].contiguous(), saved[0].contiguous(), saved[1].contiguous());
-    return {dgate, dup};
-  }
-};
+Tensor fused_swiglu(const Tensor &gate, const Tensor &up) {
+  return differentiable({gate, up}, [&] {
+    Tensor y = swiglu_elements(gate.contiguous(), up.contiguous());
+    return ForwardPass{{y}, {gate, up}, [](const BackwardPass &pass) {
+      auto [dgate, dup] = swiglu_slopes(
+          pass.gradients[0].contiguous(), pass.kept[0].contiguous(), pass.kept[1].contiguous());
+      return Tensors{dgate, dup};
+    }};
+  })[0];
+}
 
-struct TurnPairs : torch::autograd::Function<TurnPairs> {
-  static Tensor forward(
-      AutogradContext *context, const Tensor &x, const Tensor &cosines, const Tensor &sines) {
+Tensor in_rows(const Tensor &x) { return x.stride(3) == 1 ? x : x.contiguous(); }
+
+Tensor fused_turn(const Tensor &x, const Tensor &cosines, const Tensor &sines) {
+  return differentiable({x, cosines, sines}, [&] {
     Tensor c = cosines.contiguous(), s = sines.contiguous();
-    context->save_for_backward({c, s});
-    return turned_pairs(x.stride(3) == 1 ? x : x.contiguous(), c, s, 1);
-  }
-  static variable_list backward(AutogradContext *context, variable_list grads) {
-    auto saved = context->get_saved_variables();
-    const Tensor &dy = grads[0];
-    Tensor rows = dy.stride(3) == 1 ? dy : dy.contiguous();
-    return {turned_pairs(rows, saved[0], saved[1], -1), Tensor(), Tensor()};
-  }
-};
+    return ForwardPass{
+        {turned_pairs(in_rows(x), c, s, 1)}, {c, s}, [](const BackwardPass &pass) {
+          Tensor dx = turned_pairs(in_rows(pass.gradients[0]), pass.kept[0], pass.kept[1], -1);
+          return Tensors{dx, Tensor(), Tensor()};
+        }};
+  })[0];
+}
 
-struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
-  static Tensor forward(
-      AutogradContext *context, const Tensor &logits, const Tensor &targets, int64_t ignore) {
-    context->save_for_backward({logits, targets});
-    context->saved_data["ignore"] = ignore;
-    return cross_entropy_rows(logits.contiguous(), targets.contiguous(), ignore, 1, Tensor());
-  }
-  static variable_list backward(AutogradContext *context, variable_list grads) {
-    auto saved = context->get_saved_variables();
-    Tensor logits = saved[0].contiguous(), slopes = at::empty_like(logits);
-    cross_entropy_rows(
-        logits, saved[1].contiguous(), context->saved_data["ignore"].toInt(),
-        grads[0].item<float>(), slopes);
-    return {slopes, Tensor(), Tensor()};
-  }
-};
+Tensor fused_cross_entropy(const Tensor &logits, const Tensor &targets, int64_t ignore) {
+  return differentiable({logits, targets}, [&] {
+    Tensor loss =
+        cross_entropy_rows(logits.contiguous(), targets.contiguous(), ignore, 1, Tensor());
+    return ForwardPass{{loss}, {logits, targets}, [ignore](const BackwardPass &pass) {
+      Tensor logits = pass.kept[0].contiguous(), slopes = logits.new_empty(logits.sizes());
+      cross_entropy_rows(
+          logits, pass.kept[1].contiguous(), ignore, pass.gradients[0].item<float>(), slopes);
+      return Tensors{slopes, Tensor()};
+    }};
+  })[0];
+}
 
 Tensor cross_entropy_by_ops(const Tensor &logits, const Tensor &targets, int64_t ignore) {
   return at::cross_entropy_loss(logits.to(at::kFloat), targets, {}, at::Reduction::Sum, ignore);
@@ -101,7 +93,7 @@ ct_tensor ct_root_mean_square_norm(ct_tensor hx, ct_tensor hw, double epsilon) {
     TORCH_CHECK(
         x.dim() > 0 && w.dim() == 1 && w.size(0) == x.size(-1), "norm of ", x.sizes(),
         " with a weight ", w.sizes());
-    if (has_kernel(x)) return RootMeanSquareNorm::apply(x, w, epsilon);
+    if (has_kernel(x)) return fused_norm(x, w, epsilon);
     // The weight in fp32 too: libtorch's fused path wants one dtype.
     return at::rms_norm(x.to(at::kFloat), w.sizes(), w.to(at::kFloat), epsilon)
         .to(x.scalar_type());
@@ -114,7 +106,7 @@ ct_tensor ct_swiglu(ct_tensor hgate, ct_tensor hup) {
     const Tensor &gate = bg, &up = bu;
     bool fused = has_kernel(gate) && up.device() == gate.device() &&
                  up.scalar_type() == gate.scalar_type() && up.sizes() == gate.sizes();
-    return fused ? SwiGLU::apply(gate, up) : at::silu(gate) * up;
+    return fused ? fused_swiglu(gate, up) : at::silu(gate) * up;
   });
 }
 
@@ -123,7 +115,7 @@ ct_tensor ct_turn_pairs(ct_tensor hx, ct_tensor hc, ct_tensor hs) {
     Borrowed bx(hx), bc(hc), bs(hs);
     const Tensor &x = bx, &cosines = bc, &sines = bs;
     check_pairs(x, cosines, sines);
-    if (has_kernel(x)) return TurnPairs::apply(x, cosines, sines);
+    if (has_kernel(x)) return fused_turn(x, cosines, sines);
     Tensor pairs = x.to(at::kFloat).unflatten(-1, {x.size(3) / 2, 2});
     Tensor a = pairs.select(-1, 0), b = pairs.select(-1, 1);
     return at::stack({a * cosines - b * sines, b * cosines + a * sines}, -1)
@@ -136,7 +128,7 @@ ct_tensor ct_cross_entropy(ct_tensor hlogits, ct_tensor htargets, int64_t ignore
   return tensor_or_null([&] {
     Borrowed bl(hlogits), bt(htargets);
     const Tensor &logits = bl, &targets = bt;
-    if (has_kernel(logits)) return CrossEntropy::apply(logits, targets, ignore);
+    if (has_kernel(logits)) return fused_cross_entropy(logits, targets, ignore);
     return cross_entropy_by_ops(logits, targets, ignore);
   });
 }
@@ -153,9 +145,9 @@ ct_tensor ct_cross_entropy_into_slopes(
     c10::AutoGradMode with_graph(true);
     Tensor leaf = logits.clone().requires_grad_();
     Tensor loss = cross_entropy_by_ops(leaf, targets, ignore);
-    auto slopes = torch::autograd::grad({loss}, {leaf}, {at::full_like(loss, seed)});
+    Tensor slopes = gradient(loss, loss.new_full({}, seed), leaf);
     c10::NoGradGuard no_grad;
-    logits.copy_(slopes[0]);
+    logits.copy_(slopes);
     return loss.detach();
   });
 }

@@ -1,5 +1,5 @@
 // Packing of integer codes into bits, and stochastic rounding: small loops over bytes.
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include "bridge.h"
 #include "parallel.h"
@@ -57,7 +57,7 @@ ct_tensor ct_pack_codes(ct_tensor h, int32_t bits) {
     Tensor q = retained(h).to(at::kCPU).contiguous();
     TORCH_CHECK(q.dim() == 2 && q.scalar_type() == at::kChar, "codes must be a matrix of int8");
     int64_t rows = q.size(0), n = q.size(1), bytes = (n * bits + 7) / 8;
-    Tensor packed = at::empty({rows, bytes}, q.options().dtype(at::kByte));
+    Tensor packed = q.new_empty({rows, bytes}, q.options().dtype(at::kByte));
     auto *from = static_cast<const int8_t *>(q.const_data_ptr());
     auto *to = static_cast<uint8_t *>(packed.mutable_data_ptr());
     parallel_for(0, rows, 32768 / (n ? n : 1), [&](int64_t b, int64_t e) {
@@ -75,7 +75,7 @@ ct_tensor ct_unpack_codes(ct_tensor h, int32_t bits, int64_t columns) {
             packed.size(1) == (columns * bits + 7) / 8,
         "packed codes do not fit ", columns, " columns of ", bits, " bits");
     int64_t rows = packed.size(0), bytes = packed.size(1);
-    Tensor q = at::empty({rows, columns}, packed.options().dtype(at::kChar));
+    Tensor q = packed.new_empty({rows, columns}, packed.options().dtype(at::kChar));
     auto *from = static_cast<const uint8_t *>(packed.const_data_ptr());
     auto *to = static_cast<int8_t *>(q.mutable_data_ptr());
     parallel_for(0, rows, 32768 / (columns ? columns : 1), [&](int64_t b, int64_t e) {
@@ -89,7 +89,7 @@ ct_tensor ct_round_stochastically_to_bfloat16(ct_tensor h, uint64_t seed) {
   return tensor_or_null([&] {
     Tensor t = retained(h).to(at::kCPU).contiguous();
     TORCH_CHECK(t.scalar_type() == at::kFloat, "stochastic rounding is from fp32");
-    Tensor out = at::empty(t.sizes(), t.options().dtype(at::kBFloat16));
+    Tensor out = t.new_empty(t.sizes(), t.options().dtype(at::kBFloat16));
     auto *from = static_cast<const uint32_t *>(t.const_data_ptr());
     auto *to = static_cast<uint16_t *>(out.mutable_data_ptr());
     parallel_for(0, t.numel(), 32768, [&](int64_t b, int64_t e) {

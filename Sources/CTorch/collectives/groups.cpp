@@ -6,7 +6,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "bridge.h"
-#include "include/cc10d.h"
+#include "cc10d.h"
 
 using namespace ct;
 

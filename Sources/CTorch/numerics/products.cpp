@@ -1,6 +1,10 @@
 // Products of linear layers and their slopes; products.h says why they are not libtorch's alone.
 #include "products.h"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+
 #include "instruction_set.h"
 
 using at::Tensor;
@@ -55,8 +59,8 @@ bool lacks_product(const Tensor &t) {
 }
 
 Tensor product(const Tensor &a, const Tensor &b) {
-  if (!lacks_product(a)) return at::matmul(a, b);
-  return at::matmul(a.to(at::kFloat), b.to(at::kFloat)).to(a.scalar_type());
+  if (!lacks_product(a)) return a.matmul(b);
+  return a.to(at::kFloat).matmul(b.to(at::kFloat)).to(a.scalar_type());
 }
 
 Tensor product_transposed(const Tensor &x, const Tensor &w) {
@@ -69,7 +73,7 @@ Tensor product_transposed(const Tensor &x, const Tensor &w) {
   const int64_t rows = tile_columns(w.size(1), outputs, 1);
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = outputs;
-  Tensor y = at::empty({factor.size(0), outputs}, x.options());
+  Tensor y = x.new_empty({factor.size(0), outputs});
   for (int64_t n = 0; n < outputs; n += rows) {
     const int64_t count = std::min(rows, outputs - n);
     y.narrow(1, n, count).copy_(at::mm(factor, w.narrow(0, n, count).to(at::kFloat).t()));
@@ -96,11 +100,14 @@ Tensor slope_at_input(const std::vector<Tensor> &grads, const std::vector<Factor
     for (const Tensor &g : grads) factors.push_back(g.to(computed));
   for (const Factor &w : weights) rows = std::max(rows, w.rows());
   const int64_t columns = weights[0].columns(), tile = tile_columns(rows, columns, group_of(weights[0]));
-  Tensor slope = at::empty({grads[0].size(0), columns}, grads[0].options());
+  Tensor slope = grads[0].new_empty({grads[0].size(0), columns});
   for (int64_t k = 0; k < columns; k += tile) {
     const int64_t count = std::min(tile, columns - k);
     Tensor target = slope.narrow(1, k, count);
-    Tensor sum = dtype == computed ? target : at::empty({slope.size(0), count}, slope.options().dtype(computed));
+    Tensor sum =
+        dtype == computed
+            ? target
+            : slope.new_empty({slope.size(0), count}, slope.options().dtype(computed));
     for (size_t i = 0; i < factors.size(); i++) {
       Tensor weight = joins ? joined_columns(weights, k, count, computed)
                             : columns_of(weights[i], k, count, computed);
@@ -116,7 +123,7 @@ Tensor slope_at_weight(const Tensor &grad, const Factor &x, Tensor sum) {
   const at::ScalarType dtype = grad.scalar_type(), computed = computed_in(grad);
   const bool adds = sum.defined();
   const int64_t columns = x.columns();
-  if (!adds) sum = at::empty({grad.size(1), columns}, grad.options());
+  if (!adds) sum = grad.new_empty({grad.size(1), columns});
   TORCH_CHECK(
       sum.dim() == 2 && sum.size(0) == grad.size(1) && sum.size(1) == columns &&
           sum.scalar_type() == dtype && x.rows() == grad.size(0),

@@ -1,6 +1,5 @@
 // CUDA at run time, without CUDA headers: libtorch_cuda is loaded when it is asked for, and its
 // device guard and allocator are reached through libtorch's device-neutral interfaces.
-#include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -24,7 +23,7 @@ bool ct_load_cuda(void) {
   return loaded;
 }
 int32_t ct_cuda_count(void) {
-  if (!ct_load_cuda() || !at::hasCUDA()) return 0;
+  if (!ct_load_cuda() || !c10::impl::hasDeviceGuardImpl(c10::kCUDA)) return 0;
   return value_or<int32_t>(0, [] {
     return static_cast<int32_t>(c10::impl::VirtualGuardImpl(c10::kCUDA).deviceCount());
   });

@@ -3,7 +3,7 @@
 #include "coded.h"
 #include "integer_vector.h"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include "parallel.h"
 #include "quantize_rows.h"
@@ -91,9 +91,9 @@ TokenCodes code_tokens(const Tensor &given) {
   Tensor x = given.contiguous();
   const int64_t n = x.size(-1), rows = n ? x.numel() / n : 0;
   TokenCodes result{
-      at::empty({rows, n}, x.options().dtype(at::kByte)),
-      at::empty({rows}, x.options().dtype(at::kFloat)),
-      at::empty({rows}, x.options().dtype(at::kInt))};
+      x.new_empty({rows, n}, x.options().dtype(at::kByte)),
+      x.new_empty({rows}, x.options().dtype(at::kFloat)),
+      x.new_empty({rows}, x.options().dtype(at::kInt))};
   auto *codes = static_cast<uint8_t *>(result.codes.mutable_data_ptr());
   auto *scales = static_cast<float *>(result.scales.mutable_data_ptr());
   auto *offsets = static_cast<int32_t *>(result.offsets.mutable_data_ptr());
@@ -149,7 +149,7 @@ void code_weight(const Tensor &given, const WeightCodes &into, at::ScalarType sc
 Tensor decoded_columns(
     const WeightCodes &w, int64_t from, int64_t count, at::ScalarType dtype, at::ScalarType stored) {
   const CodedWeight v = w.view();
-  Tensor y = at::empty({v.n, count}, w.scales.options().dtype(stored));
+  Tensor y = w.scales.new_empty({v.n, count}, w.scales.options().dtype(stored));
   const int64_t first = from / v.group, groups = count / v.group;
   parallel_for(0, v.n, kGrainElements / count, [&](int64_t begin, int64_t end) {
     std::vector<int8_t> row(static_cast<size_t>(count));
@@ -178,7 +178,7 @@ Tensor decoded_columns(
     const TokenCodes &x, int64_t from, int64_t count, at::ScalarType dtype, at::ScalarType stored) {
   const CodedTokens v = x.view();
   const int64_t k = x.codes.size(1);
-  Tensor y = at::empty({v.m, count}, x.scales.options().dtype(stored));
+  Tensor y = x.scales.new_empty({v.m, count}, x.scales.options().dtype(stored));
   auto *to = static_cast<char *>(y.mutable_data_ptr());
   parallel_for(0, v.m, kGrainElements / count, [&](int64_t b, int64_t e) {
     const uint8_t *codes = v.codes + b * k + from;
@@ -208,7 +208,7 @@ std::vector<Tensor> multiply_codes(
   bool are_vector_products = true;
   for (const WeightCodes &w : weights) {
     TORCH_CHECK(x.codes.size(1) == w.inputs(), "the input is ", x.codes.size(1), " wide, the weight ", w.inputs());
-    outputs.push_back(at::empty({x.codes.size(0), w.codes.size(0)}, x.scales.options().dtype(dtype)));
+    outputs.push_back(x.scales.new_empty({x.codes.size(0), w.codes.size(0)}, x.scales.options().dtype(dtype)));
     views.push_back(w.view());
     memory.push_back(outputs.back().mutable_data_ptr());
     are_vector_products = are_vector_products && has_vector_product(x.view(), views.back(), set);

@@ -1,0 +1,13 @@
+// Weight-only schemes: symmetric weights in groups, and inputs as they are. For runtimes that keep
+// weights small and compute in floating point.
+import Tensors
+
+extension QuantizationScheme {
+  package static func weightOnly(
+    weightBits: Int = 4, groupSize: Int, scaleDType: DType = .float32
+  ) -> QuantizationScheme {
+    QuantizationScheme(
+      weights: WeightRule(bits: weightBits, groupSize: groupSize, scaleDType: scaleDType),
+      inputs: .exact)
+  }
+}
