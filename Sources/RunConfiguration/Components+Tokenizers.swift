@@ -1,6 +1,5 @@
 // Tokenizers by the names of torchtune's builders, and ours.
 import Essentials
-import Text
 
 package enum TokenizerChoice: String, ComponentChoice {
   case llama2 = "torchtune.models.llama2.llama2_tokenizer"
