@@ -200,7 +200,7 @@ import Testing
           workers: 2, in: folder, configuration: composed)
       }
       if exitCode == 0 {
-        try group()
+        #expect(try group() == .succeeded)
       } else {
         #expect(throws: TuneError.self) { try group() }
       }
