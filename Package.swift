@@ -89,7 +89,8 @@ let package = Package(
     floor(
       "Training",
       [
-        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
+        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers",
         "Essentials",
       ]),
     // No floor above libtorch's: `tune` starts without loading it.
@@ -117,7 +118,8 @@ let package = Package(
     .executableTarget(
       name: "demonstrate",
       dependencies: [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
+        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers",
         "Essentials",
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
@@ -137,7 +139,10 @@ let package = Package(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
       "WalkTests",
-      ["Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers"]),
+      [
+        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers",
+      ]),
     tests("OptimizersTests", ["Training", "Checkpoints", "Sharding", "Tensors", "Essentials"]),
     tests(
       "InferenceTests",
@@ -150,7 +155,8 @@ let package = Package(
       "TrainingTests",
       [
         "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials",
+        "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
+        "Essentials",
       ]),
     tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
     tests(

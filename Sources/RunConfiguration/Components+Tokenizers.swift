@@ -1,5 +1,6 @@
 // Tokenizers by the names of torchtune's builders, and ours.
 import Essentials
+import Templates
 
 package enum TokenizerChoice: String, ComponentChoice {
   case llama2 = "torchtune.models.llama2.llama2_tokenizer"

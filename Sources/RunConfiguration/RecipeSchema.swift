@@ -4,10 +4,12 @@ package enum RecipeSchema {
   package static func declaration(of recipe: RecipeName) -> RecipeDeclaration {
     let keys =
       switch recipe {
-      case .qatDistributed, .qatSingleDevice: quantizationAware + training + [Keys.trainable.declaration]
+      case .qatDistributed, .qatSingleDevice:
+        quantizationAware + training + [Keys.trainable.declaration]
       case .qatLoraFinetuneDistributed:
         [qatQuantizer, TorchtuneOnly.noDelay] + training + adapters
-      case .fullFinetuneDistributed, .fullFinetuneSingleDevice: training + [Keys.trainable.declaration]
+      case .fullFinetuneDistributed, .fullFinetuneSingleDevice:
+        training + [Keys.trainable.declaration]
       case .loraFinetuneDistributed, .loraFinetuneSingleDevice: training + adapters
       case .quantize: quantize
       case .eleutherEval: evaluation

@@ -1,5 +1,6 @@
 // How a run goes through its data: how many steps an epoch has and where the run begins. All of it is
 // known, and refused where it makes no sense, before a weight is read.
+import Datasets
 import Essentials
 
 package struct TrainingCourse: Sendable {

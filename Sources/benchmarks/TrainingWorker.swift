@@ -79,7 +79,8 @@ enum TrainingWorker {
     let stream = try BatchStream(
       dataset, sampler: DistributedSampler(count: dataset.count), batchSize: batch.rows, padID: 0)
     return TrainingLoop(
-      model, plan: plan, optimizer: AdamW(moments: .parameterDType(isFused: true)), lossHead: LossHead(),
+      model, plan: plan, optimizer: AdamW(moments: .parameterDType(isFused: true)),
+      lossHead: LossHead(),
       course: try TrainingCourse(stream, plan), on: .cpu, events: TrainingEvents())
   }
 }

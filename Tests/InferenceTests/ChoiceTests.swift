@@ -9,6 +9,7 @@ import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 import Training
 
 @testable import Recipes

@@ -7,6 +7,7 @@ import Recipes
 import RunConfiguration
 import Tensors
 import Testing
+import Tokenizers
 import Training
 
 @Suite struct GenerationTests {

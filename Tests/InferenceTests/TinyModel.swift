@@ -7,6 +7,7 @@ import Layers
 import Recipes
 import RunConfiguration
 import Tensors
+import Tokenizers
 
 final class TinyModel {
   let folder: String

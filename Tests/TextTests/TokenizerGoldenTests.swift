@@ -1,9 +1,9 @@
 // Ids, decoded text and conversations equal what torchtune and tiktoken make, id for id.
 import Essentials
 import Testing
+import Tokenizers
 
 @testable import Templates
-import Tokenizers
 
 @Suite struct TokenizerGoldenTests {
   let goldens: JSON

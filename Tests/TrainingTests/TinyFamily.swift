@@ -8,9 +8,9 @@ import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 
 @testable import Checkpoints
-import Tokenizers
 
 /// A checkpointer with the file that it reads and those that it writes.
 struct CheckpointForm: Sendable {

@@ -4,9 +4,9 @@ import Foundation
 import RunConfiguration
 import Templates
 import Testing
+import Tokenizers
 
 @testable import Recipes
-import Tokenizers
 
 @Suite struct TokenizerFitTests {
   private func check(_ tokenizer: any Tokenizer, rows: Int) throws {

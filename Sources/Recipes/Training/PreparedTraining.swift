@@ -1,13 +1,14 @@
 // What a training run is made of, each part checked. Making it reads configuration, tokenizer, data, and
 // the headers of checkpoint and saved state: all that can refuse the run, and no weight.
 import Checkpoints
+import Datasets
 import Essentials
 import Layers
 import Quantization
 import RunConfiguration
 import Sharding
 import Tensors
-
+import Tokenizers
 import Training
 
 struct PreparedTraining {
