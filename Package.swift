@@ -85,6 +85,8 @@ let package = Package(
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     floor("Text", ["CPCRE2", "CZlib", "CZstd", "CSnappy", "Essentials", yams]),
     floor("Hub", ["Text", "Essentials", crypto] + http + nio),
+    // No floor above libtorch's: the launcher checks the names of tasks.
+    floor("EvaluationTasks", ["Text", "Essentials"]),
     floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
@@ -92,14 +94,18 @@ let package = Package(
         "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Text",
         "Essentials",
       ]),
+    floor(
+      "Inference",
+      [
+        "Checkpoints", "EvaluationTasks", "Layers", "Quantization", "Tensors", "Text", "Essentials",
+      ]),
     // No floor above libtorch's: `tune` starts without loading it.
-    floor("RunConfiguration", ["Text", "Essentials", yams]),
+    floor("RunConfiguration", ["EvaluationTasks", "Text", "Essentials", yams]),
     floor(
       "Recipes",
       [
-        "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization", "Sharding",
-        "Tensors", "Text", "Hub",
-        "Essentials", yams,
+        "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
+        "Quantization", "Sharding", "Tensors", "Text", "Hub", "Essentials", yams,
       ]),
     floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
     .executableTarget(
@@ -111,14 +117,14 @@ let package = Package(
     .executableTarget(
       name: "benchmarks",
       dependencies: [
-        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "CTorch",
-        "Text", "Essentials",
+        "Training", "Inference", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors",
+        "CTorch", "Text", "Essentials",
       ], swiftSettings: swift),
     .executableTarget(
       name: "demonstrate",
       dependencies: [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Text",
-        "Essentials",
+        "Recipes", "RunConfiguration", "Training", "EvaluationTasks", "Checkpoints", "Layers",
+        "Tensors", "Text", "Essentials",
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
@@ -143,15 +149,14 @@ let package = Package(
     tests(
       "InferenceTests",
       [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Tensors", "Text", "TestSupport",
-        "Essentials",
+        "Recipes", "RunConfiguration", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
+        "Quantization", "Tensors", "Text", "TestSupport", "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Sharding", "Tensors", "Text", "TestSupport", "Essentials",
+        "Recipes", "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints",
+        "Layers", "Quantization", "Sharding", "Tensors", "Text", "TestSupport", "Essentials",
       ]),
     tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
     tests(

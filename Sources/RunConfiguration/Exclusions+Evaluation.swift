@@ -1,14 +1,17 @@
 // What the keys of `eleuther_eval` demand of each other.
 import Essentials
+import EvaluationTasks
 
 extension Exclusions {
   static let evaluation: [Exclusion] = [tasks, textIsUsed, dataIsUsed]
+
+  private static let wikitext = EvaluationTask.wikitext.name
 
   private static let tasks = Exclusion(
     "the tasks are " + EvaluationTask.names.joined(separator: ", ")
   ) { root in
     let tasks = root.strings("tasks")
-    guard let other = tasks.first(where: { EvaluationTask(rawValue: $0) == nil }) else {
+    guard let other = tasks.first(where: { EvaluationTask(named: $0) == nil }) else {
       return tasks.isEmpty ? root.error(at: "tasks", "names no task") : nil
     }
     let nearest = nearestName(to: other, among: EvaluationTask.names)
@@ -19,7 +22,7 @@ extension Exclusions {
   }
 
   private static let textIsUsed = Exclusion("text_files and text_file are for wikitext") { root in
-    guard !root.textFiles().isEmpty, !root.strings("tasks").contains("wikitext") else { return nil }
+    guard !root.textFiles().isEmpty, !root.strings("tasks").contains(wikitext) else { return nil }
     return root.error(
       at: root.strings("text_files").isEmpty ? "text_file" : "text_files",
       "is what the task wikitext measures on, and that is not among the tasks",
@@ -34,9 +37,16 @@ extension Exclusions {
         at: "task_data", "names data of '\(other)', which is not among the tasks",
         remedy: "The tasks are: \(tasks.joined(separator: ", ")).")
     }
-    guard data["wikitext"] != nil, !root.textFiles().isEmpty else { return nil }
+    guard data[wikitext] != nil, !root.textFiles().isEmpty else { return nil }
     return root.error(
       at: "task_data", "gives the task wikitext a dataset, and text_files gives it text",
       remedy: "Remove one of the two.")
+  }
+}
+
+extension Section {
+  /// The tasks of an evaluation, each once, in the order of their names, as their results are shown.
+  package func evaluationTasks() -> [EvaluationTask] {
+    Set(strings("tasks")).sorted().compactMap(EvaluationTask.init(named:))
   }
 }

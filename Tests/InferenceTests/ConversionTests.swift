@@ -3,13 +3,13 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Recipes
 import RunConfiguration
 import Tensors
 import Testing
-import Training
 
 @Suite struct ConversionTests {
   static let schemes = [

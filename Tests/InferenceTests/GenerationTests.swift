@@ -1,6 +1,7 @@
 // Generation: the cache changes nothing, a seed decides everything, text comes out whole.
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Recipes
@@ -8,7 +9,6 @@ import RunConfiguration
 import Tensors
 import Testing
 import Text
-import Training
 
 @Suite struct GenerationTests {
   private func generate(

@@ -3,6 +3,7 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import RunConfiguration

@@ -3,11 +3,11 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import RunConfiguration
 import Tensors
-import Training
 
 /// - Throws: when this is one of several processes: the recipe would do everything in each.
 package func refuseSeveralProcesses(_ recipe: RecipeName, _ environment: WorkerEnvironment) throws {

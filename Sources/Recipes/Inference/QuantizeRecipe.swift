@@ -4,11 +4,11 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import RunConfiguration
 import Tensors
-import Training
 
 package func runQuantize(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
   throws
