@@ -45,7 +45,10 @@ package enum RecipeSchema {
     .required(
       "device", .string, "cpu or cuda; cuda:N picks one where a recipe runs in one process"),
     .required("dtype", .string, "fp32 or bf16, of weights, gradients and optimizer state"),
-    .nullable("seed", .int(0...Int.max), "Of all randomness; null draws one"),
+    .nullable(
+      "seed", .int(0...Int.max),
+      "Random seed of sampling and of stochastic rounding; null picks one. It does not reorder data"
+    ),
     .optional(
       "log_level",
       .choice(

@@ -96,11 +96,5 @@ package struct Shard: Sendable {
     self.rank = rank
     self.flat = flat
   }
-  /// A shard of the same layout, all zeros: a gradient or an optimizer's state.
-  package func zerosLike(_ dtype: DType? = nil) -> Shard {
-    Shard(
-      layout: layout, rank: rank,
-      flat: .zeros([layout.count], dtype ?? flat.dtype, on: flat.device))
-  }
   package var pieces: [Tensor] { layout.shards(of: flat, rank: rank) }
 }

@@ -45,12 +45,12 @@ private func train(
   try check(tokenizer, fits: configuration, root.section("tokenizer"))
   let checkpointer = root.section("checkpointer")
   let saved = try savedRun(root, checkpointer)
-  let source = try trainableFolder(checkpointer, configuration)
+  let source = try trainableFolder(checkpointer, configuration, log)
   let quantization = try fakeQuantization(root, configuration, log)
   let (stream, validation) = try batches(root, tokenizer, group)
 
   let seed = try sharedSeed(root, saved?.state, group)
-  var plan = try trainingPlan(root, fakeQuantization: quantization, seed: seed)
+  var plan = trainingPlan(root, fakeQuantization: quantization)
   let weights = try saved.map { try $0.weights() } ?? source
   try weights.check(against: configuration)
   let model = try ShardedModel(
@@ -117,10 +117,10 @@ package func processGroup(_ e: WorkerEnvironment, timeline: Timeline? = nil) thr
 }
 
 /// The checkpoint to start from, which must hold numbers that a gradient can move.
-private func trainableFolder(_ checkpointer: Section, _ configuration: DecoderConfiguration) throws
-  -> ModelFolder
-{
-  let folder = try modelFolder(from: checkpointer, for: configuration)
+private func trainableFolder(
+  _ checkpointer: Section, _ configuration: DecoderConfiguration, _ log: RecipeLog
+) throws -> ModelFolder {
+  let folder = try modelFolder(from: checkpointer, for: configuration, log: log)
   guard let scheme = folder.quantizationScheme else { return folder }
   throw checkpointer.error(
     at: "checkpoint_dir",

@@ -4,9 +4,7 @@ import RunConfiguration
 import Tensors
 import Training
 
-func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?, seed: UInt64) throws
-  -> TrainingPlan
-{
+func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?) -> TrainingPlan {
   TrainingPlan(
     epochs: root.int("epochs"), maximumStepsPerEpoch: root.optionalInt("max_steps_per_epoch"),
     accumulation: root.int("gradient_accumulation_steps"),
@@ -16,7 +14,7 @@ func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?, seed
     schedule: .constant(root.section("optimizer").double("lr")),
     logEvery: root.int("log_every_n_steps"),
     validateEvery: root.optionalInt("run_val_every_n_steps"),
-    saveEvery: root.optionalInt("save_every_n_steps"), seed: seed)
+    saveEvery: root.optionalInt("save_every_n_steps"))
 }
 
 private func blockPolicy(_ root: Section) -> BlockPolicy {
