@@ -129,7 +129,7 @@ let package = Package(
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
       name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
-    tests("TextTests", ["Text", "Essentials"]),
+    tests("TextTests", ["Text", "TestSupport", "Essentials"]),
     .target(
       name: "TestHub",
       dependencies: [
@@ -139,7 +139,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
     .testTarget(
-      name: "HubTests", dependencies: ["Hub", "TestHub", "Essentials"], swiftSettings: swift),
+      name: "HubTests", dependencies: ["Hub", "TestHub", "TestSupport", "Essentials"],
+      swiftSettings: swift),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
@@ -158,7 +159,7 @@ let package = Package(
         "Recipes", "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints",
         "Layers", "Quantization", "Sharding", "Tensors", "Text", "TestSupport", "Essentials",
       ]),
-    tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
+    tests("ConfigurationTests", ["RunConfiguration", "TestSupport", "Essentials"]),
     tests(
       "TuneTests",
       ["tune", "tune-worker", "RunConfiguration", "TestHub", "TestSupport", "Essentials"]),

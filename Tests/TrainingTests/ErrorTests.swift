@@ -175,14 +175,7 @@ private let resumes: [Case] = [
   @Test func badInputIsAnsweredAsRecorded() throws {
     var text = ""
     for one in checkpoints + keys + records + resumes { text += try answer(to: one) }
-    if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
-      let path = fixturePath("TrainingTests/Fixtures/errors.txt")
-      try text.write(toFile: path, atomically: true, encoding: .utf8)
-      Issue.record("recorded")
-    }
-    let recorded = try String(
-      contentsOfFile: fixturePath("TrainingTests/Fixtures/errors.txt"), encoding: .utf8)
-    #expect(text == recorded)
+    #expect(text == (try snapshot("TrainingTests/Fixtures/errors.txt", recording: text)))
   }
 
   /// Not recorded: the text counts the machine's GPUs.
