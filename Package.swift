@@ -85,6 +85,8 @@ let package = Package(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     floor("Hub", ["Archives", "CCurl", "CCrypto", "Essentials"]),
+    // No floor above libtorch's: the launcher checks the names of tasks.
+    floor("EvaluationTasks", ["Essentials"]),
     floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
@@ -93,14 +95,18 @@ let package = Package(
         "Records", "Templates", "Tokenizers",
         "Essentials",
       ]),
+    floor(
+      "Inference",
+      [
+        "Checkpoints", "EvaluationTasks", "Layers", "Quantization", "Tensors", "Text", "Essentials",
+      ]),
     // No floor above libtorch's: `tune` starts without loading it.
-    floor("RunConfiguration", ["Templates", "Essentials", yams]),
+    floor("RunConfiguration", ["EvaluationTasks", "Templates", "Essentials", yams]),
     floor(
       "Recipes",
       [
-        "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization", "Sharding",
-        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Hub",
-        "Essentials", yams,
+        "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
+        "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Hub", "Essentials", yams,
       ]),
     floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
     .executableTarget(
@@ -112,29 +118,28 @@ let package = Package(
     .executableTarget(
       name: "benchmarks",
       dependencies: [
-        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "CTorch",
-        "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
+        "Training", "Inference", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors",
+        "CTorch", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ], swiftSettings: swift),
     .executableTarget(
       name: "demonstrate",
       dependencies: [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Tensors", "Datasets",
-        "Records", "Templates", "Tokenizers",
-        "Essentials",
+        "Recipes", "RunConfiguration", "Training", "EvaluationTasks", "Checkpoints", "Layers",
+        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ], swiftSettings: swift),
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
       name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
-    tests(
-      "TextTests",
-      ["Archives", "Parquet", "Templates", "Tokenizers", "Records", "Datasets", "Essentials"]),
+    tests("TextTests", ["Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
       swiftSettings: swift),
     .target(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
-    tests("HubTests", ["Hub", "TestHub", "Essentials"]),
+    .testTarget(
+      name: "HubTests", dependencies: ["Hub", "TestHub", "TestSupport", "Essentials"],
+      swiftSettings: swift),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
@@ -147,18 +152,16 @@ let package = Package(
     tests(
       "InferenceTests",
       [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
-        "Essentials",
+        "Recipes", "RunConfiguration", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
+        "Quantization", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
-        "Recipes", "RunConfiguration", "Training", "Checkpoints", "Layers", "Quantization",
-        "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
-        "Essentials",
+        "Recipes", "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints",
+        "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials",
       ]),
-    tests("ConfigurationTests", ["RunConfiguration", "Essentials"]),
+    tests("ConfigurationTests", ["RunConfiguration", "TestSupport", "Essentials"]),
     tests(
       "TuneTests",
       ["tune", "tune-worker", "RunConfiguration", "TestHub", "TestSupport", "Essentials"]),

@@ -28,14 +28,49 @@ extension ModelFolder {
     }
   }
 
-  /// Tensors of the folder that the model has no use for, leaving out those known to be harmless.
+  /// - Throws: `TuneError` `.checkpointMismatch` that names the tensors which the model does not have: it
+  ///   would compute something else than the checkpoint's model.
+  package func refuseUnexpectedTensors(for decoder: DecoderConfiguration) throws {
+    let names = unexpectedNames(for: decoder)
+    guard !names.isEmpty else { return }
+    let tensors = names.count == 1 ? "a tensor" : "\(names.count) tensors"
+    throw TuneError(
+      .checkpointMismatch,
+      "the checkpoint has \(tensors) that the model does not have: " + Self.listed(names),
+      remedy: "Choose the model that the checkpoint was made for.", at: .init(file: path))
+  }
+
+  /// Tensors that the model does not have.
   package func unexpectedNames(for decoder: DecoderConfiguration) -> [String] {
-    let parameters = decoder.specification.all + [decoder.headSpecification]
-    var known = Set(parameters.map(\.name))
-    for parameter in parameters where isQuantized(parameter) {
+    unusedNames(for: decoder).filter { !isHarmless($0, in: decoder) }
+  }
+
+  /// Tensors that are not read and that change nothing.
+  package func harmlessNames(for decoder: DecoderConfiguration) -> [String] {
+    unusedNames(for: decoder).filter { isHarmless($0, in: decoder) }
+  }
+
+  private func unusedNames(for decoder: DecoderConfiguration) -> [String] {
+    var known = Set(decoder.specification.all.map(\.name))
+    let head = decoder.headSpecification
+    if isQuantized(head) { known.insert(head.name) }
+    for parameter in decoder.specification.all + [head] where isQuantized(parameter) {
       known.insert(QuantizationDescription.scalesName(of: parameter.name))
     }
-    return tensorNames.filter { !known.contains($0) && !$0.hasSuffix(".rotary_emb.inv_freq") }
+    return tensorNames.filter { !known.contains($0) }
+  }
+
+  /// Rotary frequencies, which old checkpoints of Llama store and every model computes, and the head of a
+  /// model whose head is its embedding.
+  private func isHarmless(_ name: String, in decoder: DecoderConfiguration) -> Bool {
+    name.hasSuffix(".rotary_emb.inv_freq") || name == "rope.freqs"
+      || (decoder.tiesEmbeddings && name == decoder.headSpecification.name)
+  }
+
+  /// The first few names, and how many there are more.
+  package static func listed(_ names: [String]) -> String {
+    let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+    return names.count > 3 ? shown + " and \(names.count - 3) more" : shown
   }
 }
 

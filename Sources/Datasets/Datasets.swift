@@ -115,21 +115,6 @@ package enum Datasets {
       maxSeqLen: maxSeqLen)
   }
 
-  /// `preference_dataset`: pairs of a chosen and a rejected conversation.
-  package static func preference(
-    _ source: DataSource, tokenizer: any Tokenizer, columnMap: [String: String] = [:],
-    trainOnInput: Bool = false, newSystemPrompt: String? = nil
-  ) throws -> PreferenceDataset {
-    if source.isStreamed {
-      throw TuneError(
-        .unsupported, "a preference dataset cannot be streamed", remedy: "Remove streaming.",
-        at: .init(key: "streaming"))
-    }
-    return try PreferenceDataset(
-      source.records(), columnMap: columnMap, trainOnInput: trainOnInput,
-      systemPrompt: newSystemPrompt, tokenizer: tokenizer)
-  }
-
   /// Several datasets one after another; all packed or none.
   package static func concatenated(_ datasets: [any TextDataset]) throws -> any TextDataset {
     try checkAlike(datasets)

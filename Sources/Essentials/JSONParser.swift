@@ -24,24 +24,6 @@ package struct JSONParser {
     return value
   }
 
-  /// Visits the elements of a top-level array: value, byte range, line.
-  package mutating func forEachElement(
-    _ body: (JSON, Range<Int>, Int) throws -> Void
-  ) throws {
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
-    skipSpace()
-    guard peek == UInt8(ascii: "[") else { throw failure("expected '['") }
-    var (line, counted) = (firstLine, 0)
-    let bytes = bytes
-    try parseElements(depth: 0) { value, range in
-      line += Self.newlines(in: bytes[counted..<range.lowerBound])
-      counted = range.lowerBound
-      try body(value, range, line)
-    }
-    skipSpace()
-    if position < bytes.count { throw failure("unexpected text after the JSON value") }
-  }
-
   private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
   private mutating func skipSpace() {
@@ -57,7 +39,7 @@ package struct JSONParser {
     case UInt8(ascii: "{"): return .object(try parseObject(depth: depth))
     case UInt8(ascii: "["):
       var elements: [JSON] = []
-      try parseElements(depth: depth) { value, _ in elements.append(value) }
+      try parseElements(depth: depth) { elements.append($0) }
       return .array(elements)
     case UInt8(ascii: "\""): return .string(try parseString())
     case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
@@ -69,7 +51,7 @@ package struct JSONParser {
   }
 
   private mutating func parseElements(
-    depth: Int, _ body: (JSON, Range<Int>) throws -> Void
+    depth: Int, _ body: (JSON) -> Void
   ) throws {
     position += 1
     skipSpace()
@@ -79,9 +61,7 @@ package struct JSONParser {
     }
     while true {
       skipSpace()
-      let start = position
-      let value = try parseValue(depth: depth + 1)
-      try body(value, start..<position)
+      body(try parseValue(depth: depth + 1))
       if try !parseSeparator(closing: UInt8(ascii: "]")) { return }
     }
   }

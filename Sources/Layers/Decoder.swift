@@ -38,7 +38,7 @@ package struct Decoder: Sendable {
   ///   no slope needs, is left out.
   package func block(
     _ x: Tensor, _ w: BlockWeights<LinearWeight>, _ context: DecoderContext,
-    cache: (KeyValueCache, layer: Int)? = nil, probe: LayerProbe? = nil, valueIsRead: Bool = true
+    cache: CachedLayer? = nil, probe: LayerProbe? = nil, valueIsRead: Bool = true
   ) -> Tensor {
     let c = configuration
     let (b, t) = (x.shape[0], x.shape[1])
@@ -50,14 +50,13 @@ package struct Decoder: Sendable {
       return norm.map { self.norm(heads, $0) } ?? heads
     }
     let queries = context.angles.turn(heads(qkv[0], c.headCount, w.queryNorm))
-    var keys = context.angles.turn(heads(qkv[1], c.keyValueHeadCount, w.keyNorm))
+    let keys = context.angles.turn(heads(qkv[1], c.keyValueHeadCount, w.keyNorm))
       .transpose(1, 2)
-    var values = heads(qkv[2], c.keyValueHeadCount, nil).transpose(1, 2)
-    if let (cache, layer) = cache {
-      (keys, values) = cache.extend(layer: layer, keys, values)
-    }
-    let attended = attend(queries.transpose(1, 2), keys, values, context.reach)
-      .transpose(1, 2).reshape(b, t, c.headCount * c.headWidth)
+    let values = heads(qkv[2], c.keyValueHeadCount, nil).transpose(1, 2)
+    let seen =
+      cache?.attend(queries.transpose(1, 2), keys, values)
+      ?? attend(queries.transpose(1, 2), keys, values, context.reach)
+    let attended = seen.transpose(1, 2).reshape(b, t, c.headCount * c.headWidth)
     probe?("self_attn.o_proj", attended)
     let y = x + linear(attended, w.attentionOutput)[0]
 
@@ -83,13 +82,10 @@ package struct Decoder: Sendable {
   /// embedding's weight where the two are tied.
   package func callAsFunction(
     _ tokens: Tensor, _ weights: DecoderWeights<LinearWeight>, output: LinearWeight,
-    embedding: Tensor, _ context: DecoderContext, cache: KeyValueCache? = nil
+    embedding: Tensor, _ context: DecoderContext
   ) -> Tensor {
     var x = embed(tokens, embedding)
-    for (i, block) in weights.blocks.enumerated() {
-      x = self.block(x, block, context, cache: cache.map { ($0, i) })
-    }
-    cache?.advance(by: tokens.shape[1])
+    for block in weights.blocks { x = self.block(x, block, context) }
     return logits(x, norm: weights.head.norm, output: output)
   }
 }

@@ -33,9 +33,10 @@ private func derivedHiddenWidth(of width: Int) -> Int {
 }
 
 /// The folder a `checkpointer` section reads, found to hold the model that the configuration names.
-/// - Throws: for files that are missing or broken and tensors of other shapes; reads no weights.
+/// - Throws: for files that are missing or broken, tensors of other shapes, and tensors that the model does
+///   not have; reads no weights.
 package func modelFolder(
-  from checkpointer: Section, for configuration: DecoderConfiguration
+  from checkpointer: Section, for configuration: DecoderConfiguration, log: RecipeLog
 ) throws -> ModelFolder {
   let folder = try locatingErrors(in: checkpointer) {
     try ModelFolder(
@@ -49,6 +50,13 @@ package func modelFolder(
       remedy: "Choose the model that the checkpoint was made for.")
   }
   try folder.check(against: configuration)
+  try folder.refuseUnexpectedTensors(for: configuration)
+  let unused = folder.harmlessNames(for: configuration)
+  if !unused.isEmpty {
+    log.warning(
+      "the checkpoint stores tensors that the model computes itself; they are not read: "
+        + ModelFolder.listed(unused))
+  }
   return folder
 }
 

@@ -11,7 +11,8 @@ package func runRecipe(
   switch recipe {
   case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed:
     try runTraining(configuration, environment, hooks)
-  case .loraFinetuneSingleDevice, .loraFinetuneDistributed, .qatLoraFinetuneDistributed: break
+  case .loraFinetuneSingleDevice, .loraFinetuneDistributed, .qatLoraFinetuneDistributed:
+    preconditionFailure("the recipe \(recipe.rawValue) has no refusal")
   case .quantize: try runQuantize(configuration, environment)
   case .eleutherEval: try runEvaluate(configuration, environment)
   case .generate: try runGenerate(configuration, environment)

@@ -1,14 +1,17 @@
 // What the keys of `eleuther_eval` demand of each other.
 import Essentials
+import EvaluationTasks
 
 extension Exclusions {
   static let evaluation: [Exclusion] = [tasks, textIsUsed, dataIsUsed]
+
+  private static let wikitext = EvaluationTask.wikitext.name
 
   private static let tasks = Exclusion(
     "the tasks are " + EvaluationTask.names.joined(separator: ", ")
   ) { root in
     let tasks = root[Keys.tasks]
-    guard let other = tasks.first(where: { EvaluationTask(rawValue: $0) == nil }) else {
+    guard let other = tasks.first(where: { EvaluationTask(named: $0) == nil }) else {
       return tasks.isEmpty ? root.error(at: Keys.tasks, "names no task") : nil
     }
     let nearest = nearestName(to: other, among: EvaluationTask.names)
@@ -19,8 +22,7 @@ extension Exclusions {
   }
 
   private static let textIsUsed = Exclusion("text_files and text_file are for wikitext") { root in
-    guard !root.textFiles().isEmpty, !root[Keys.tasks].contains(EvaluationTask.wikitext.rawValue)
-    else { return nil }
+    guard !root.textFiles().isEmpty, !root[Keys.tasks].contains(wikitext) else { return nil }
     return root.error(
       at: root[Keys.textFiles].isEmpty ? Keys.textFile.name : Keys.textFiles.name,
       "is what the task wikitext measures on, and that is not among the tasks",
@@ -35,11 +37,16 @@ extension Exclusions {
         at: Keys.taskData, "names data of '\(other)', which is not among the tasks",
         remedy: "The tasks are: \(tasks.joined(separator: ", ")).")
     }
-    guard data[EvaluationTask.wikitext.rawValue] != nil, !root.textFiles().isEmpty else {
-      return nil
-    }
+    guard data[wikitext] != nil, !root.textFiles().isEmpty else { return nil }
     return root.error(
       at: Keys.taskData, "gives the task wikitext a dataset, and text_files gives it text",
       remedy: "Remove one of the two.")
+  }
+}
+
+extension Section {
+  /// The tasks of an evaluation, each once, in the order of their names, as their results are shown.
+  package func evaluationTasks() -> [EvaluationTask] {
+    Set(strings("tasks")).sorted().compactMap(EvaluationTask.init(named:))
   }
 }

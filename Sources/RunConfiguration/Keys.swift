@@ -13,7 +13,8 @@ package enum Keys {
   package static let dtype = Key.required(
     "dtype", .string, "fp32 or bf16, of weights, gradients and optimizer state")
   package static let seed = Key.nullable(
-    "seed", .int(0...Int.max), "Of all randomness; null draws one")
+    "seed", .int(0...Int.max),
+    "Random seed of sampling and of stochastic rounding; null picks one. It does not reorder data")
   package static let logLevel = Key.optional(
     "log_level",
     .choice(

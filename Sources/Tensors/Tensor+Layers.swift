@@ -62,7 +62,8 @@ extension Tensor {
     made(ct_cross_entropy_into_slopes(raw, target.raw, Int64(ignored), seed), file, line)
   }
   /// Scaled dot-product attention of queries `self` [B, N, T, H] to keys and values [B, M, S, H];
-  /// query head n uses head n M / N.
+  /// query head n uses head n M / N. `causal`: the queries belong to the last T of the S tokens, and see
+  /// none after their own.
   package func attention(
     _ keys: Tensor, _ values: Tensor, causal: Bool,
     file: StaticString = #fileID, line: UInt = #line

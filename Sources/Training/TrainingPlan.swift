@@ -22,7 +22,6 @@ package struct TrainingPlan: Sendable {
   package var validateEvery: Int?
   /// Steps between checkpoints within an epoch; nil for epochs' ends only.
   package var saveEvery: Int?
-  package var seed: UInt64
 
   /// When a gradient shard that has been summed over the ranks is used.
   package enum RetirePolicy: Sendable {
@@ -37,7 +36,7 @@ package struct TrainingPlan: Sendable {
     retirePolicy: RetirePolicy = .afterNorm, blockPolicy: BlockPolicy = .recompute,
     fakeQuantization: FakeQuantizationPlan? = nil, schedule: LearningRateSchedule,
     logEvery: Int = 1, validateEvery: Int? = nil,
-    saveEvery: Int? = nil, seed: UInt64 = 0
+    saveEvery: Int? = nil
   ) {
     self.epochs = epochs
     self.maximumStepsPerEpoch = maximumStepsPerEpoch
@@ -50,7 +49,6 @@ package struct TrainingPlan: Sendable {
     self.logEvery = logEvery
     self.validateEvery = validateEvery
     self.saveEvery = saveEvery
-    self.seed = seed
   }
 }
 

@@ -4,10 +4,10 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Tensors
-import Training
 
 private enum Decoding {
   static let promptLength = 512

@@ -2,6 +2,7 @@
 // training bought. Every training and quantization is the `tune` command, as a user would type it.
 import Checkpoints
 import Essentials
+import EvaluationTasks
 import Foundation
 import Layers
 import Recipes

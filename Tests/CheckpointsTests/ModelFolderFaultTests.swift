@@ -85,16 +85,35 @@ import Testing
   }
 
   @Test func tensorsOfNoUseAreListed() throws {
+    let bias = "model.layers.0.self_attn.q_proj.bias"
     let folder = try Self.folder(in: Scratch()) { tensors in
       tensors.append(("model.layers.0.self_attn.rotary_emb.inv_freq", Tensor.ones([16])))
-      tensors.append(("model.layers.0.self_attn.q_proj.bias", Tensor.ones([128])))
+      tensors.append((bias, Tensor.ones([128])))
     }
     let decoder = folder.configuration.decoder
     try folder.check(against: decoder)
-    #expect(folder.unexpectedNames(for: decoder) == ["model.layers.0.self_attn.q_proj.bias"])
+    #expect(folder.unexpectedNames(for: decoder) == [bias])
+    #expect(
+      folder.harmlessNames(for: decoder) == ["model.layers.0.self_attn.rotary_emb.inv_freq"])
+    let error = try #require(thrown { try folder.refuseUnexpectedTensors(for: decoder) })
+    #expect(error.code == .checkpointMismatch && error.location.file == folder.path)
+    #expect(error.message.hasSuffix("a tensor that the model does not have: '\(bias)'"))
     var smaller = decoder
     smaller.layerCount = 1
     #expect(folder.unexpectedNames(for: smaller).count == 10)
+    #expect(
+      thrown { try folder.refuseUnexpectedTensors(for: smaller) }?.message.contains(
+        "10 tensors that the model does not have: '") == true)
+  }
+
+  /// A head beside the embedding that it is tied to, and what an untied model needs.
+  @Test func aTiedHeadStoredTwice() throws {
+    let tied = try Self.folder(in: Scratch(), ["tie_word_embeddings": true]) { _ in }
+    try tied.check(against: tied.configuration.decoder)
+    try tied.refuseUnexpectedTensors(for: tied.configuration.decoder)
+    #expect(tied.harmlessNames(for: tied.configuration.decoder) == ["lm_head.weight"])
+    let untied = try Self.folder(in: Scratch()) { _ in }
+    #expect(untied.harmlessNames(for: untied.configuration.decoder).isEmpty)
   }
 
   @Test func filesThatAreNotThere() throws {

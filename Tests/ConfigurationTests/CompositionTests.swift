@@ -7,25 +7,18 @@ import Testing
 @testable import RunConfiguration
 
 struct CompositionTests {
-  struct Cases: Decodable {
-    struct Case: Decodable {
-      let yaml: String
-      let overrides: [String]
-      let resolved: JSON
-    }
-    let environment: [String: String]
-    let cases: [Case]
-  }
-
   @Test func composesAsTorchtuneDoes() throws {
-    let fixture = try JSONDecoder().decode(
-      Cases.self, from: Data(Fixtures.text("compositions.json").utf8))
-    #expect(fixture.cases.count > 20)
-    for testCase in fixture.cases {
-      let resolved = try YAMLReader.map(in: testCase.yaml, file: "case.yaml")
-        .applying(testCase.overrides.map(ConfigurationOverride.init))
-        .resolvingInterpolations(environment: fixture.environment)
-      #expect(JSON(.map(resolved)) == testCase.resolved, "\(testCase.overrides)\n\(testCase.yaml)")
+    let fixture = try Fixtures.json("compositions.json")
+    let environment = try #require(fixture["environment"]).entries.compactMapValues(\.string)
+    let cases = try #require(fixture["cases"]?.array)
+    #expect(cases.count > 20)
+    for testCase in cases {
+      let yaml = try #require(testCase["yaml"]?.string)
+      let overrides = try #require(testCase["overrides"]?.array).compactMap(\.string)
+      let resolved = try YAMLReader.map(in: yaml, file: "case.yaml")
+        .applying(overrides.map(ConfigurationOverride.init))
+        .resolvingInterpolations(environment: environment)
+      #expect(JSON(.map(resolved)) == testCase["resolved"], "\(overrides)\n\(yaml)")
     }
   }
 

@@ -1,4 +1,5 @@
-// Files beside the tests, and a small reader for the JSON among them.
+// Files beside the tests, and the JSON among them.
+import Essentials
 import Foundation
 import Testing
 
@@ -13,59 +14,39 @@ enum Fixtures {
     try String(contentsOfFile: path(name), encoding: .utf8)
   }
 
-  /// With RECORD_SNAPSHOTS set, writes the text beside the sources and fails.
-  static func expect(_ text: String, isRecordedIn name: String, beside source: String) throws {
-    if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
-      let target = URL(fileURLWithPath: source).deletingLastPathComponent()
-        .appendingPathComponent("Fixtures/" + name)
-      try text.write(to: target, atomically: true, encoding: .utf8)
-      Issue.record("recorded")
-    }
-    let recorded = try self.text(name)
-    #expect(text == recorded)
+  static func json(_ name: String) throws -> JSON {
+    try JSON.load(path: path(name)).sorted
   }
 }
 
-/// A JSON value, without the guesses of bridging.
-enum JSON: Decodable, Equatable {
-  case null
-  case bool(Bool)
-  case int(Int)
-  case double(Double)
-  case string(String)
-  case list([JSON])
-  case map([String: JSON])
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let flag = try? container.decode(Bool.self) {
-      self = .bool(flag)
-    } else if let number = try? container.decode(Int.self) {
-      self = .int(number)
-    } else if let number = try? container.decode(Double.self) {
-      self = .double(number)
-    } else if let text = try? container.decode(String.self) {
-      self = .string(text)
-    } else if let list = try? container.decode([JSON].self) {
-      self = .list(list)
-    } else {
-      self = .map(try container.decode([String: JSON].self))
-    }
-  }
-
+extension JSON {
+  /// A configuration's value, in the form that fixtures have.
   init(_ value: ConfigurationValue) {
     switch value {
     case .null: self = .null
     case .bool(let flag): self = .bool(flag)
-    case .int(let number): self = .int(number)
-    case .double(let number): self = .double(number)
+    case .int(let number): self = .integer(number)
+    case .double(let number): self = .number(number)
     case .string(let text): self = .string(text)
-    case .list(let list): self = .list(list.map { JSON($0.value) })
+    case .list(let list): self = .array(list.map { JSON($0.value) })
     case .map(let map):
-      self = .map(
-        Dictionary(uniqueKeysWithValues: map.entries.map { ($0.key, JSON($0.node.value)) }))
+      self = .object(map.entries.reduce(into: [:]) { $0[$1.key] = JSON($1.node.value) })
+      self = sorted
     }
+  }
+
+  /// With the keys of objects in order, on which equality would depend.
+  var sorted: JSON {
+    switch self {
+    case .array(let list): .array(list.map(\.sorted))
+    case .object(let object):
+      .object(object.keys.sorted().reduce(into: [:]) { $0[$1] = object[$1]?.sorted })
+    default: self
+    }
+  }
+
+  /// An object's entries; none for any other value.
+  var entries: [String: JSON] {
+    Dictionary(uniqueKeysWithValues: (object ?? [:]).map { ($0.key, $0.value) })
   }
 }

@@ -1,4 +1,5 @@
 // Every preset is what torchtune's builder of the same name builds.
+import Essentials
 import Foundation
 import Testing
 
@@ -6,8 +7,7 @@ import Testing
 
 @Suite struct ModelSizeTests {
   @Test func presetsAreTorchtunes() throws {
-    let models = try JSONDecoder().decode(
-      [String: [String: JSON]].self, from: Data(Fixtures.text("models.json").utf8))
+    let models = try Fixtures.json("models.json").entries.mapValues(\.entries)
     #expect(models.count == 25)
     for (path, values) in models {
       let declaration = try #require(Components.models.first { $0.path == path }, "\(path)")
@@ -37,11 +37,6 @@ import Testing
   }
 
   private func number(_ value: JSON) -> Double? {
-    switch value {
-    case .int(let value): Double(value)
-    case .double(let value): value
-    case .bool(let value): value ? 1 : 0
-    default: nil
-    }
+    value.double ?? value.bool.map { $0 ? 1 : 0 }
   }
 }

@@ -2,6 +2,7 @@
 // RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import RunConfiguration
@@ -165,12 +166,6 @@ struct ProblemTests {
       }
     }
     #expect(!text.contains("NO PROBLEM"))
-    if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
-      let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      let target = sources.appendingPathComponent("Fixtures/problems.txt")
-      try text.write(to: target, atomically: true, encoding: .utf8)
-      Issue.record("recorded")
-    }
-    #expect(text == (try Fixtures.text("problems.txt")))
+    #expect(text == (try snapshot("ConfigurationTests/Fixtures/problems.txt", recording: text)))
   }
 }

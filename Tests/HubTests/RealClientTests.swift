@@ -3,43 +3,25 @@
 // which scripts/interop-env makes.
 import Foundation
 import TestHub
+import TestSupport
 import Testing
 
 @testable import Hub
 
 struct RealClientTests {
-  private struct ScriptFailure: Error { var text: String }
-
   /// Runs a Python script; not in a task's thread, which would starve the hub's clients.
   private func python(
     _ script: String, _ arguments: [String], hub: TestHub, home: String,
     _ environment: [String: String] = [:]
   ) async throws -> String {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let process = Process()
-    process.executableURL = root.appending(path: ".interop/venv/bin/python")
-    process.arguments = ["-c", script] + arguments
     let own = [
       "HOME": home, "HF_HOME": home + "/.cache/huggingface", "HF_ENDPOINT": hub.endpoint,
       "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PATH": "/usr/bin:/bin",
       "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     ]
-    process.environment = own.merging(environment) { $1 }
-    let (output, errors) = (Pipe(), Pipe())
-    (process.standardOutput, process.standardError) = (output, errors)
-    process.standardInput = FileHandle.nullDevice
-    return try await withCheckedThrowingContinuation { continuation in
-      process.terminationHandler = { process in
-        let text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        let problem = String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
-        continuation.resume(
-          with: process.terminationStatus == 0
-            ? .success(text.trimmingCharacters(in: .whitespacesAndNewlines))
-            : .failure(ScriptFailure(text: problem)))
-      }
-      do { try process.run() } catch { continuation.resume(throwing: error) }
-    }
+    return try await Program.python(
+      ["-c", script] + arguments, environment: own.merging(environment) { $1 }
+    ).trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   private static let snapshot = """
@@ -80,7 +62,7 @@ struct RealClientTests {
           _ = try await python(
             Self.snapshot, [id, "model", home + "/real"], hub: hub, home: home)
           Issue.record("the real client downloads \(id)")
-        } catch let failure as ScriptFailure {
+        } catch let failure as Program.PythonFailure {
           #expect(failure.text.contains(error))
         }
       }

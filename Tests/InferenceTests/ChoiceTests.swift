@@ -2,7 +2,9 @@
 // likelihoods and its table; the windows by hand; and whole recipes.
 import Checkpoints
 import Essentials
+import EvaluationTasks
 import Foundation
+import Inference
 import Layers
 import Quantization
 import RunConfiguration
@@ -10,34 +12,33 @@ import Tensors
 import TestSupport
 import Testing
 import Tokenizers
-import Training
 
 @testable import Recipes
 
 @Suite struct ChoiceTests {
-  static let choiceTasks = EvaluationTask.allCases.filter { $0 != .wikitext }
+  static let choiceTasks = EvaluationTask.all.filter { $0 != .wikitext }
 
   private static func harness() throws -> JSON {
     let folder = try #require(Bundle.module.resourceURL)
     return try JSON.load(path: folder.appendingPathComponent("Fixtures/choices.json").path)
   }
   private static func recorded(_ task: EvaluationTask) throws -> JSON {
-    try #require(try harness()["tasks"]?[task.rawValue])
+    try #require(try harness()["tasks"]?[task.name])
   }
   /// The records of a task as a file.
   private static func file(_ task: EvaluationTask, in tiny: TinyModel) throws -> String {
     let records = try #require(try recorded(task)["records"]?.array)
     return try tiny.write(
-      records.map { $0.text() + "\n" }.joined(), to: task.rawValue + ".jsonl")
+      records.map { $0.text() + "\n" }.joined(), to: task.name + ".jsonl")
   }
   private static func configuration(
     _ tasks: [EvaluationTask], _ tiny: TinyModel, _ more: String = ""
   ) throws -> ValidatedConfiguration {
-    let data = try tasks.map { "\($0.rawValue): \(try file($0, in: tiny))" }
+    let data = try tasks.map { "\($0.name): \(try file($0, in: tiny))" }
     return try tiny.recipe(
       .eleutherEval,
       """
-      tasks: [\(tasks.map(\.rawValue).joined(separator: ", "))]
+      tasks: [\(tasks.map(\.name).joined(separator: ", "))]
       task_data: {\(data.joined(separator: ", "))}
       batch_size: 3
       \(more)
@@ -47,7 +48,7 @@ import Training
     _ task: EvaluationTask, _ tiny: TinyModel, _ more: String = ""
   ) throws -> [ChoiceQuestion] {
     guard
-      case .questions(let questions) = try TaskData(
+      case .questions(let questions, _) = try TaskData(
         of: task, configuration([task], tiny, more).root)
     else { return [] }
     return questions
@@ -69,7 +70,7 @@ import Training
         likelihoods[likelihoods.count - 1].append(try #require(entry[2].double))
       }
     }
-    for metric in task.metrics {
+    for metric in task.choiceMetrics {
       let score = MeanScore(of: zip(questions, likelihoods).map(metric.value))
       let results = try #require(recorded["results"])
       let mean = try #require(results[metric.name + ",none"]?.double)
@@ -89,7 +90,8 @@ import Training
         question.choices.map { _ in asked.popFirst()?.array?[2].double ?? .nan }
       }
       return TaskResult(
-        task, task.metrics.map { ($0, MeanScore(of: zip(questions, likelihoods).map($0.value))) })
+        task,
+        task.choiceMetrics.map { ($0, MeanScore(of: zip(questions, likelihoods).map($0.value))) })
     }
     let harness = try Self.harness()
     let several = try [.arcEasy, .hellaSwag, .truthfulQAWithSeveralRight].map { try result($0) }
@@ -138,7 +140,7 @@ import Training
     let results = try EvaluationRun(
       Self.configuration(tasks.shuffled(), tiny, quantizer), .single
     ).results()
-    #expect(results.map(\.task.rawValue) == tasks.map(\.rawValue).sorted())
+    #expect(results.map(\.task.name) == tasks.map(\.name).sorted())
     let model = try InferenceModel(
       loading: tiny.modelFolder(), tiny.configuration, dtype: .float32, on: .cpu,
       scheme: isQuantized ? .init(groupSize: 32) : nil)
@@ -150,7 +152,7 @@ import Training
           try alone.logLikelihoods(ofWindows: [window], naming: { "\($0)" })[0]
         }
       }
-      for (metric, measured) in zip(result.task.metrics, result.metrics) {
+      for (metric, measured) in zip(result.task.choiceMetrics, result.metrics) {
         let expected = MeanScore(of: zip(questions, likelihoods).map(metric.value)).mean
         #expect(measured.name == metric.name)
         #expect(abs(measured.value - expected) < (isQuantized ? 0.05 : 1e-4), "\(result.task)")
@@ -176,7 +178,7 @@ import Training
     let recorded = try JSON.load(
       path: fixtures.appendingPathComponent("Fixtures/likelihoods.json").path)
     for task in Self.choiceTasks {
-      let expected = try #require(recorded["\(length)"]?[task.rawValue]?.array).compactMap(\.double)
+      let expected = try #require(recorded["\(length)"]?[task.name]?.array).compactMap(\.double)
       let windows = try Self.questions(task, tiny).flatMap {
         try $0.windows(tokenizer, length: length)
       }
@@ -205,7 +207,7 @@ import Training
         _ = try TaskData(
           of: task,
           tiny.recipe(
-            .eleutherEval, "tasks: [\(task.rawValue)]\ntask_data: {\(task.rawValue): \(path)}"
+            .eleutherEval, "tasks: [\(task.name)]\ntask_data: {\(task.name): \(path)}"
           ).root)
       }
       #expect(error?.code == .data && error?.location.line == 1)
@@ -232,5 +234,11 @@ import Training
       let message = try refusal(task, record)
       #expect(message.contains(words), "\(message)")
     }
+  }
+}
+
+extension EvaluationTask {
+  fileprivate var choiceMetrics: [ChoiceMetric] {
+    if case .questions(let metrics, _) = kind { metrics } else { [] }
   }
 }

@@ -3,13 +3,14 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Recipes
 import RunConfiguration
+import Synchronization
 import Tensors
 import Testing
-import Training
 
 @Suite struct ConversionTests {
   static let schemes = [
@@ -113,6 +114,37 @@ import Training
     #expect(try tiny.modelFolder().quantizationScheme == nil)
   }
 
+  /// Every recipe opens its checkpoint so: what it does not read is named in one warning.
+  @Test func tensorsThatChangeNothingAreNamedInAWarning() throws {
+    let tiny = try TinyModel(tied: true)
+    let file = try SafetensorsFile(path: tiny.model + "/model.safetensors")
+    var tensors = try file.names.map { ($0, try file.tensor(named: $0)) }
+    tensors.append(("lm_head.weight", .ones([tiny.configuration.vocabularySize, 64])))
+    tensors += (0..<3).map { ("model.layers.\($0).self_attn.rotary_emb.inv_freq", .ones([8])) }
+    try FileManager.default.createDirectory(
+      atPath: tiny.folder + "/more", withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: tiny.model + "/config.json", toPath: tiny.folder + "/more/config.json")
+    let writer = try SafetensorsWriter(
+      to: tiny.folder + "/more/model.safetensors", tensors.map { .init($0, $1.dtype, $1.shape) })
+    for (name, tensor) in tensors { try writer.write(tensor, to: name) }
+    try writer.finish()
+
+    let said = Lines()
+    let root = try tiny.recipe(
+      .quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"), checkpoint: tiny.folder + "/more"
+    ).root
+    _ = try Recipes.modelFolder(
+      from: root.section("checkpointer"), for: tiny.configuration,
+      log: RecipeLog(level: .warning) { said.add($0) })
+    let names = tensors.suffix(4).map(\.0).sorted()
+    #expect(
+      said.all == [
+        "WARNING: the checkpoint stores tensors that the model computes itself; they are not read: "
+          + names.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + " and 1 more\n"
+      ])
+  }
+
   @Test func aGroupSizeThatDividesNoLayer() throws {
     let tiny = try TinyModel()
     let work = FolderQuantization(
@@ -173,4 +205,10 @@ import Training
       groupsize: 32
     """
   }
+}
+
+private final class Lines: Sendable {
+  private let lines = Mutex<[String]>([])
+  var all: [String] { lines.withLock(\.self) }
+  func add(_ line: String) { lines.withLock { $0.append(line) } }
 }

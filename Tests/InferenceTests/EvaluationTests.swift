@@ -1,7 +1,9 @@
 // Log likelihoods against a hand computation and lm-evaluation-harness's own windows, clean-up and
 // counts.
 import Essentials
+import EvaluationTasks
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Recipes
@@ -9,9 +11,12 @@ import RunConfiguration
 import Tensors
 import Testing
 import Tokenizers
-import Training
 
 @Suite struct EvaluationTests {
+  static var wikitextMetrics: [LikelihoodMetric] {
+    guard case .documents(let metrics, _) = EvaluationTask.wikitext.kind else { return [] }
+    return metrics
+  }
   static func harness() throws -> JSON {
     let folder = try #require(Bundle.module.resourceURL)
     return try JSON.load(path: folder.appendingPathComponent("Fixtures/harness.json").path)
@@ -97,7 +102,7 @@ import Training
     #expect(abs(likelihood.bytePerplexity - 2.225540928492468) < 1e-12)
     #expect(abs(likelihood.bitsPerByte - 1.1541560327111708) < 1e-12)
     #expect(
-      EvaluationTable.text(of: [TaskResult(likelihood)]) == """
+      EvaluationTable.text(of: [TaskResult(.wikitext, likelihood, Self.wikitextMetrics)]) == """
         | Tasks  |Version|Filter|n-shot|    Metric     |   | Value  |   |Stderr|
         |--------|------:|------|-----:|---------------|---|-------:|---|------|
         |wikitext|      2|none  |     0|bits_per_byte  |↓  |  1.1542|±  |   N/A|

@@ -1,6 +1,7 @@
 // Generation: the cache changes nothing, a seed decides everything, text comes out whole.
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Recipes
@@ -8,7 +9,6 @@ import RunConfiguration
 import Tensors
 import Testing
 import Tokenizers
-import Training
 
 @Suite struct GenerationTests {
   private func generate(
@@ -36,6 +36,89 @@ import Training
     let logits = model.logits(Tensor(sequence.map(Int64.init), [1, sequence.count]))
     let likeliest = logits.argmax(along: -1).reshape(-1).int64s.suffix(24).map(Int32.init)
     #expect(likeliest == cached.tokens)
+  }
+
+  /// Rows that begin and end at different places give the tokens that each gives alone.
+  @Test(arguments: [nil, QuantizationScheme(groupSize: 32)], [false, true])
+  func rowsOfUnequalLength(scheme: QuantizationScheme?, cache: Bool) throws {
+    let tiny = try TinyModel(positions: 40)
+    let model = try InferenceModel(
+      loading: tiny.modelFolder(), tiny.configuration, dtype: .float32, on: .cpu, scheme: scheme)
+    let prompts = try ["The quick brown fox jumps over", "A", "The dog sleeps."].map {
+      try tiny.tokenizer.encode($0, addBOS: true, addEOS: false)
+    }
+    #expect(Set(prompts.map(\.count)).count == 3)
+    for temperature in [0, 0.9] {
+      let unstopped = try generate(
+        model, prompts[1], count: 30, temperature: temperature, seed: 2)
+      // Of the second row's answer, so that it ends before the others.
+      let stop = [unstopped.tokens[5]]
+      let alone = try prompts.enumerated().map { row, prompt in
+        try generate(
+          model, prompt, count: 30, cache: cache, temperature: temperature,
+          seed: UInt64(row + 1), stop: stop)
+      }
+      #expect(alone[1].end == .stopToken && Set(alone.map(\.tokens.count)).count > 1)
+
+      var generator = try Generator(
+        model, prompts: prompts, maxNewTokens: 30,
+        samplers: (1...3).map { Sampler(temperature: temperature, seed: $0) },
+        stopTokens: Set(stop), usesCache: cache)
+      var together = prompts.map { _ in [Int32]() }
+      while let step = try generator.next() { together[step.row].append(step.token) }
+      #expect(together == alone.map(\.tokens))
+      #expect(generator.ends == alone.map(\.end))
+    }
+  }
+
+  @Test func logProbabilitiesAreTheModels() throws {
+    let tiny = try TinyModel()
+    let model = try InferenceModel(
+      loading: tiny.modelFolder(), tiny.configuration, dtype: .float32, on: .cpu)
+    let prompts: [[Int32]] = [[1, 2, 3, 4], [5, 6]]
+    var generator = try Generator(
+      model, prompts: prompts, maxNewTokens: 6,
+      samplers: [1, 2].map { Sampler(temperature: 0.8, topK: 5, seed: $0) }, stopTokens: [])
+    var sequences = prompts
+    while let step = try generator.next() {
+      let sequence = sequences[step.row]
+      let logits = model.logits(Tensor(sequence.map(Int64.init), [1, sequence.count]))
+      let expected = logits.select(0, 0).select(0, sequence.count - 1).logSoftmax(along: -1)
+      // fp32: products of other shapes round differently.
+      #expect(step.logProbabilities.largestDifference(from: expected) < 1e-3)
+      sequences[step.row].append(step.token)
+    }
+    #expect(sequences.map(\.count) == [10, 8])
+  }
+
+  /// A prompt taken up in pieces, in a row beside others, is the prompt taken up at once.
+  @Test(arguments: [DType.float32, .bfloat16])
+  func aPromptInPieces(dtype: DType) throws {
+    let tiny = try TinyModel(scale: 3)
+    let model = try InferenceModel(
+      loading: tiny.modelFolder(), tiny.configuration, dtype: dtype, on: .cpu)
+    func prompt(_ row: Int) -> [Int32] { (0..<25).map { Int32(($0 * 37 + row * 11) % 300) } }
+    let prompts: [[Int32]] = [prompt(0), prompt(1)]
+    let whole: [Tensor] = prompts.map { model.logits([$0], cache: nil).to(.float32) }
+    let cache = KeyValueCache(
+      tiny.configuration, rows: 2, capacity: 25, dtype: dtype, on: .cpu)
+    var found: [[Tensor]] = [[], []]
+    // New tokens of each row; a row may have none.
+    for lengths in [[7, 3], [1, 12], [0, 1], [17, 9]] {
+      let pieces = zip(prompts, zip(cache.counts, lengths)).map { prompt, piece in
+        Array(prompt[piece.0..<piece.0 + piece.1])
+      }
+      let logits = model.logits(pieces, cache: cache).to(.float32)
+      found[0].append(logits.narrow(1, from: 0, count: lengths[0]))
+      found[1].append(logits.narrow(1, from: lengths[0], count: lengths[1]))
+    }
+    #expect(cache.counts == [25, 25])
+    for (row, pieces) in found.enumerated() {
+      // Sums in another order: a few roundings of the dtype, relative to the largest logit.
+      let range = whole[row].abs().amax().item
+      let difference = Tensor.cat(pieces, along: 1).largestDifference(from: whole[row])
+      #expect(difference <= (dtype == .float32 ? 1e-5 : 5e-2) * range)
+    }
   }
 
   @Test func aSeedDecides() throws {

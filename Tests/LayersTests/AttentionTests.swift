@@ -51,6 +51,19 @@ import Testing
     #expect(found.differenceInRange(from: truth) <= bound)
   }
 
+  @Test(arguments: [DType.float32, .bfloat16, .float64], [(6, 3), (4, 4)])
+  func severalTokensSeeTheCacheAndEachOther(
+    _ dtype: DType, heads: (query: Int, key: Int)
+  ) {
+    let all = inputs(heads: heads.query, groups: heads.key, tokens: 7, seen: 19, width: 16)
+    let truth = Truth.attention(
+      all[0].to(.float64), all[1].to(.float64), all[2].to(.float64), causal: true)
+    let found = all[0].to(dtype).attention(all[1].to(dtype), all[2].to(dtype), causal: true)
+    // As of a whole prompt: what is rounded is the same.
+    let bound = dtype == .bfloat16 ? 4e-2 : dtype == .float32 ? 4e-6 : 1e-12
+    #expect(found.dtype == dtype && found.differenceInRange(from: truth) <= bound)
+  }
+
   /// Rows of samples [5, 3, 12], [20] and [1, 19]: each sample as if it were alone, to the bit.
   @Test(arguments: [DType.float32, .bfloat16, .float64])
   func packedSamplesDoNotSeeEachOther(_ dtype: DType) {

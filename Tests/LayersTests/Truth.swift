@@ -40,7 +40,8 @@ enum Truth {
       let group = head * groups / heads
       var scores = q.select(1, head).matmul(k.select(1, group).transpose(1, 2)) * scale
       if causal {
-        let visible = Tensor.ones([q.shape[2], k.shape[2]]).lowerTriangle()
+        let visible = Tensor.ones([q.shape[2], k.shape[2]])
+          .lowerTriangle(diagonal: k.shape[2] - q.shape[2])
         scores = scores.masked(by: visible.equals(0), with: -.infinity)
       }
       return scores.softmax(along: -1).matmul(v.select(1, group))

@@ -1,6 +1,7 @@
 // Files of every kind, plain and packed, give the same records; broken and hostile ones are errors.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Archives
@@ -185,7 +186,7 @@ import Testing
   @Test func filesOfPythonsWritersAreReadAsTheyMeanThem() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Interop.python([try Fixtures.path("interop/write_texts.py"), folder.path])
+    try Program.python([try Fixtures.path("interop/write_texts.py"), folder.path])
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
       .filter { !$0.hasSuffix(".expected") }
     #expect(files.count == 85)

@@ -1,6 +1,7 @@
 // Parquet files written by pyarrow in many ways read as pyarrow means them, and broken ones are errors.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Archives
@@ -41,7 +42,7 @@ import Testing
   @Test func filesOfPyarrowAreReadAsItMeansThem() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Interop.python([try Fixtures.path("parquet/write_cases.py"), folder.path])
+    try Program.python([try Fixtures.path("parquet/write_cases.py"), folder.path])
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
       .filter { $0.hasSuffix(".parquet") }
     #expect(files.count == 25)

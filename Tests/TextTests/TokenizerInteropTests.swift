@@ -2,6 +2,7 @@
 // hard strings, with models of every kind that are trained here and now.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tokenizers
@@ -14,7 +15,7 @@ import Testing
     let folder = try Fixtures.folder()
     try rows(strings.map { Array($0.utf8) }).write(to: folder.appendingPathComponent("strings"))
     try rows(bytes).write(to: folder.appendingPathComponent("bytes"))
-    try Interop.python([try Fixtures.path("tokenizers/encode.py"), folder.path])
+    try Program.python([try Fixtures.path("tokenizers/encode.py"), folder.path])
     return folder.path
   }
 

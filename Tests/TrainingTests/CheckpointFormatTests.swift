@@ -2,6 +2,7 @@
 // files' format, files under torchtune's names, and runs that go on from them.
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import Recipes

@@ -1,7 +1,9 @@
 // The recipes on one family's tiny model in one folder: training, quantization, evaluation,
 // generation, configured as a user would.
 import Essentials
+import EvaluationTasks
 import Foundation
+import Inference
 import Layers
 import Recipes
 import RunConfiguration

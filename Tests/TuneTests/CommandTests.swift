@@ -1,6 +1,7 @@
 // The command line as users see it: help, output, errors and exit codes (Fixtures/commands.txt).
 // With RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
 import Foundation
+import TestSupport
 import Testing
 
 struct CommandTests {
@@ -48,24 +49,25 @@ struct CommandTests {
         text += "[exit code \(result.exitCode)]\n\n"
       }
       text = text.replacing(URL(fileURLWithPath: folder).standardizedFileURL.path, with: "DIR")
-      if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] != nil {
-        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let target = sources.appendingPathComponent("Fixtures/commands.txt")
-        try text.write(to: target, atomically: true, encoding: .utf8)
-        Issue.record("recorded")
-      }
-      let fixture = try #require(Bundle.module.resourceURL)
-        .appendingPathComponent("Fixtures/commands.txt")
-      #expect(text == (try String(contentsOf: fixture, encoding: .utf8)))
+      #expect(text == (try snapshot("TuneTests/Fixtures/commands.txt", recording: text)))
     }
   }
 
+  /// Of anything that a user types: a crash is a signal, which the commands' answers never show.
   @Test func noErrorIsAStackTrace() throws {
-    let url = try #require(Bundle.module.resourceURL)
-      .appendingPathComponent("Fixtures/commands.txt")
-    let text = try String(contentsOf: url, encoding: .utf8)
-    #expect(!text.contains("Fatal error") && !text.contains("crashed"))
-    #expect(!text.contains("[exit code 132]") && !text.contains("[exit code 139]"))
+    #expect(try isCrash(Program.run("/bin/sh", ["-c", "kill -ILL $$"])))
+    #expect(try isCrash(Program.run("/bin/sh", ["-c", "echo 'Fatal error: x' >&2; exit 1"])))
+    try Processes.inFolder { folder in
+      for arguments in Self.commands {
+        let result = try Processes.run(arguments, in: folder)
+        #expect(!isCrash(result), "\(arguments): \(result.stderr)")
+      }
+    }
+  }
+
+  private func isCrash(_ result: Program.Result) -> Bool {
+    result.exitCode > 128 || result.stderr.contains("Fatal error")
+      || result.stderr.contains("crashed")
   }
 
   @Test func anEnvironmentThatMakesNoSenseIsAUsageError() throws {

@@ -2,6 +2,7 @@
 // an interrupt and a full disk leave.
 import Foundation
 import TestHub
+import TestSupport
 import Testing
 
 struct DownloadCommandTests {
@@ -14,7 +15,7 @@ struct DownloadCommandTests {
 
   private func tune(
     _ arguments: [String], _ hub: TestHub, in folder: String, _ environment: [String: String] = [:]
-  ) async throws -> Processes.Result {
+  ) async throws -> Program.Result {
     let own = [
       "HOME": folder, "HF_ENDPOINT": hub.endpoint, "KAGGLE_API_ENDPOINT": hub.endpoint,
     ]
@@ -113,22 +114,15 @@ struct DownloadCommandTests {
   @Test func aFileThatMayNotGrowIsAnError() async throws {
     try await Processes.inFolderAwaiting { folder in
       try await TestHub.serving([Self.repository]) { hub in
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/bash")
         // 64 blocks of 1024 bytes; what is larger fails as it does on a full disk.
-        process.arguments = [
-          "-c", "ulimit -f 64; exec \"$0\" \"$@\"", Processes.tune.path, "download",
-          "owner/small-model", "--output-dir", folder + "/out",
-        ]
-        process.environment = ["HOME": folder, "HF_ENDPOINT": hub.endpoint]
-        let errors = Foundation.Pipe()
-        (process.standardOutput, process.standardError) = (FileHandle.nullDevice, errors)
-        try process.run()
-        while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
-        let text = String(
-          decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        #expect(process.terminationStatus == 1)
-        #expect(text.contains("larger than this system lets you write"))
+        let result = try await Program.run(
+          "/bin/bash",
+          [
+            "-c", "ulimit -f 64; exec \"$0\" \"$@\"", Processes.tune.path, "download",
+            "owner/small-model", "--output-dir", folder + "/out",
+          ], environment: ["HOME": folder, "HF_ENDPOINT": hub.endpoint])
+        #expect(result.exitCode == 1)
+        #expect(result.stderr.contains("larger than this system lets you write"))
         #expect(!FileManager.default.fileExists(atPath: folder + "/out/model.safetensors"))
       }
     }

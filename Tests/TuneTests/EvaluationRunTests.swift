@@ -40,7 +40,7 @@ struct EvaluationRunTests {
     try await Processes.inFolderAwaiting { folder in
       let run = try TrainingRun(in: folder)
       func evaluate(_ overrides: [String], _ environment: [String: String]) async throws
-        -> Processes.Result
+        -> Program.Result
       {
         try await Processes.run(
           ["run", "eleuther_eval", "--config", folder + "/train.yaml"] + Self.overrides + overrides,

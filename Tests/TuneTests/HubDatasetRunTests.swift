@@ -36,7 +36,7 @@ struct HubDatasetRunTests {
 
   private func tune(
     _ arguments: [String], in folder: String, _ environment: [String: String]
-  ) async throws -> Processes.Result {
+  ) async throws -> Program.Result {
     try await Processes.run(["run"] + arguments, in: folder, environment: environment)
   }
 

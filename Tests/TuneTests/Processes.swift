@@ -1,14 +1,9 @@
 // Running `tune` as users do, and looking after processes.
 import Foundation
+import TestSupport
 import Testing
 
 enum Processes {
-  struct Result {
-    var stdout: String
-    var stderr: String
-    var exitCode: Int32
-  }
-
   /// The program, which is built beside the tests.
   static var tune: URL {
     Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("tune")
@@ -18,41 +13,24 @@ enum Processes {
   static func start(
     _ arguments: [String], in folder: String, environment: [String: String] = [:]
   ) throws -> (process: Process, stdout: Foundation.Pipe, stderr: Foundation.Pipe) {
-    let process = Process()
-    process.executableURL = tune
-    process.arguments = arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: folder)
-    process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
-    let (stdout, stderr) = (Foundation.Pipe(), Foundation.Pipe())
-    (process.standardOutput, process.standardError) = (stdout, stderr)
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    return (process, stdout, stderr)
+    try Program.start(tune.path, arguments, in: folder, environment: own(environment))
   }
 
   static func run(
     _ arguments: [String], in folder: String, environment: [String: String] = [:]
-  ) throws -> Result {
-    let (process, stdout, stderr) = try start(arguments, in: folder, environment: environment)
-    // Neither stream of these commands fills a pipe, so one after the other is safe.
-    let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
-    let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return Result(
-      stdout: String(decoding: output, as: UTF8.self),
-      stderr: String(decoding: errors, as: UTF8.self), exitCode: process.terminationStatus)
+  ) throws -> Program.Result {
+    try Program.run(tune.path, arguments, in: folder, environment: own(environment))
   }
 
   /// The same off the threads that a hub's answers need.
   static func run(
     _ arguments: [String], in folder: String, environment: [String: String]
-  ) async throws -> Result {
-    try await withCheckedThrowingContinuation { continuation in
-      Thread.detachNewThread {
-        continuation.resume(
-          with: Swift.Result { try run(arguments, in: folder, environment: environment) })
-      }
-    }
+  ) async throws -> Program.Result {
+    try await Program.run(tune.path, arguments, in: folder, environment: own(environment))
+  }
+
+  private static func own(_ environment: [String: String]) -> [String: String] {
+    ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
   }
 
   /// Whether a process is there and no zombie.

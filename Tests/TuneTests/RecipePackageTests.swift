@@ -1,6 +1,7 @@
 // Recipes copied as packages: what is in them, and that SwiftPM reads the manifest. That one builds and
 // trains is shown by scripts/recipe-package.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import tune
@@ -70,15 +71,10 @@ struct RecipePackageTests {
   }
 
   private func dump(_ package: String) throws -> [String: Any] {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["swift", "package", "--package-path", package, "dump-package"]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0)
+    let result: Program.Result = try Program.run(
+      "/usr/bin/env", ["swift", "package", "--package-path", package, "dump-package"])
+    try #require(result.exitCode == 0, "\(result.stderr)")
+    let data = Data(result.stdout.utf8)
     return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
   }
 }

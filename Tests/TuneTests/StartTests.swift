@@ -1,5 +1,6 @@
 // `tune` answers at once because it is not linked with libtorch; the program beside it, which runs recipes, is.
 import Foundation
+import TestSupport
 import Testing
 
 struct StartTests {
@@ -14,15 +15,10 @@ struct StartTests {
     try Processes.inFolder { folder in
       let alone = URL(fileURLWithPath: folder + "/tune")
       try FileManager.default.copyItem(at: Processes.tune, to: alone)
-      let process = Process()
-      process.executableURL = alone
-      process.arguments = ["run", "generate", "--config", "generation"]
-      let errors = Foundation.Pipe()
-      process.standardError = errors
-      try process.run()
-      let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 1)
+      let result = try Program.run(
+        alone.path, ["run", "generate", "--config", "generation"])
+      let said = result.stderr
+      #expect(result.exitCode == 1)
       #expect(said.contains("the program that runs recipes is not beside tune"))
       #expect(said.contains("tune-worker"))
     }

@@ -154,19 +154,13 @@ import Testing
       #expect(first.exitCode == 0, "\(first.stderr)")
       let saved = try run.weights("out/epoch_0")
       for (kilobytes, overrides) in [(1000, ["epochs=1"]), (3000, ["epochs=2"])] {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments =
+        let result = try Program.run(
+          "/bin/bash",
           ["-c", "ulimit -f \(kilobytes); exec \"$0\" \"$@\"", Processes.tune.path, "run"]
-          + run.recipe(overrides + ["max_steps_per_epoch=2"])
-        process.environment = ["PATH": "/usr/bin:/bin"]
-        let stderr = Foundation.Pipe()
-        (process.standardError, process.standardInput) = (stderr, FileHandle.nullDevice)
-        try process.run()
-        let text = String(
-          decoding: try stderr.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+            + run.recipe(overrides + ["max_steps_per_epoch=2"]),
+          environment: ["PATH": "/usr/bin:/bin"])
+        let text = result.stderr
+        #expect(result.exitCode == 1)
         #expect(text.contains("error: \(folder)/out/"), "\(text)")
         #expect(text.contains("File too large"), "\(text)")
         if kilobytes == 1000 { #expect(try run.weights("out/epoch_0") == saved) }

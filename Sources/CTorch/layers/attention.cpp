@@ -123,13 +123,21 @@ Tensor attention(
   TORCH_CHECK(
       q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && k.size(1) > 0 &&
           q.size(1) % k.size(1) == 0 && q.size(0) == k.size(0) && q.size(3) == k.size(3) &&
-          (!causal || q.size(2) == k.size(2)),
+          (!causal || q.size(2) <= k.size(2)) &&
+          (lengths.empty() || q.size(2) == k.size(2)),
       "attention of ", q.sizes(), " to ", k.sizes(), " and ", v.sizes());
-  if (has_flash(q, k, v))
+  // Causal queries of the last tokens only: no kernel's own rule, so they take a mask.
+  bool continues = causal && q.size(2) < k.size(2);
+  if (!continues && has_flash(q, k, v))
     return differentiable(
         {q, k, v}, [&] { return flash_forward(q, k, v, causal, lengths.vec()); })[0];
   int64_t times = q.size(1) / k.size(1);
   Tensor keys = repeated(k, times), values = repeated(v, times);
+  if (continues) {
+    int64_t before = k.size(2) - q.size(2);
+    Tensor mask = at::ones({q.size(2), k.size(2)}, q.options().dtype(at::kBool)).tril_(before);
+    return at::scaled_dot_product_attention(q, keys, values, mask, 0.0, false);
+  }
   if (lengths.empty()) return at::scaled_dot_product_attention(q, keys, values, {}, 0.0, causal);
   // Parts of a row are joined first, then the rows.
   std::vector<Tensor> rows, row;

@@ -6,11 +6,12 @@
 // JSON lines file, or the whole of any other file. As in torchtune text is encoded without BOS,
 // and the first token of a document is predicted from BOS.
 import Essentials
+import EvaluationTasks
+import Inference
 import Layers
 import RunConfiguration
 import Tensors
 import Tokenizers
-import Training
 
 package func runEvaluate(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
   throws
@@ -53,7 +54,7 @@ package struct EvaluationRun {
     windows = try locatingErrors(in: root) {
       try Evaluation.check(windowLength: length, positions: decoder.maximumSequenceLength)
       return try data.compactMapValues { data in
-        guard case .questions(let questions) = data else { return nil }
+        guard case .questions(let questions, _) = data else { return nil }
         return try questions.map { try $0.windows(tokenizer, length: length) }
       }
     }
@@ -64,27 +65,27 @@ package struct EvaluationRun {
 
   /// One a task, in the order of their names.
   package func results() throws -> [TaskResult] {
-    try data.sorted { $0.key.rawValue < $1.key.rawValue }.map { task, data in
+    try data.sorted { $0.key.name < $1.key.name }.map { task, data in
       switch data {
-      case .documents(let documents):
+      case .documents(let documents, let metrics):
         let likelihood = try likelihood(of: documents)
         log.info(
           "\(likelihood.documents) documents of \(likelihood.words) words, \(likelihood.bytes) "
             + "bytes and \(likelihood.tokens) tokens; log likelihood "
             + "\(decimal(likelihood.logLikelihood, 4)), perplexity by token "
             + decimal(likelihood.tokenPerplexity, 4))
-        return TaskResult(likelihood)
-      case .questions(let questions):
+        return TaskResult(task, likelihood, metrics)
+      case .questions(let questions, let metrics):
         log.info(
           "\(questions.count) questions with \(questions.reduce(0) { $0 + $1.choices.count }) "
-            + "answers of \(task.rawValue)")
-        return TaskResult(task, try scores(of: questions, task))
+            + "answers of \(task.name)")
+        return TaskResult(task, try scores(of: questions, metrics, task))
       }
     }
   }
 
   func likelihood() throws -> Likelihood {
-    guard case .documents(let documents)? = data[.wikitext] else {
+    guard case .documents(let documents, _)? = data[.wikitext] else {
       preconditionFailure("wikitext is none of the tasks")
     }
     return try likelihood(of: documents)
@@ -108,17 +109,19 @@ package struct EvaluationRun {
     return sum
   }
 
-  private func scores(of questions: [ChoiceQuestion], _ task: EvaluationTask) throws -> [(
+  private func scores(
+    of questions: [ChoiceQuestion], _ metrics: [ChoiceMetric], _ task: EvaluationTask
+  ) throws -> [(
     metric: ChoiceMetric, score: MeanScore
   )] {
     let windows = windows[task] ?? []
     let owners = windows.enumerated().flatMap { index, windows in windows.map { _ in index } }
-    let bar = ProgressBar(label: task.rawValue, total: owners.count, unit: "answers")
+    let bar = ProgressBar(label: task.name, total: owners.count, unit: "answers")
     defer { bar.finish() }
     let values = try withGraph(false) {
       try evaluation.logLikelihoods(
         ofWindows: windows.flatMap(\.self),
-        naming: { "an answer to question \(owners[$0] + 1) of \(task.rawValue)" },
+        naming: { "an answer to question \(owners[$0] + 1) of \(task.name)" },
         scored: { windows, _ in bar.advance(by: windows) })
     }
     var rest = values[...]
@@ -126,7 +129,7 @@ package struct EvaluationRun {
       defer { rest = rest.dropFirst(windows.count) }
       return Array(rest.prefix(windows.count))
     }
-    return task.metrics.map { metric in
+    return metrics.map { metric in
       (metric, MeanScore(of: zip(questions, likelihoods).map(metric.value)))
     }
   }

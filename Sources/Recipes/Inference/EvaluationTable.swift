@@ -1,7 +1,6 @@
 // The results of an evaluation as the Markdown table that lm-evaluation-harness prints, so that what
 // reads one reads the other.
-import RunConfiguration
-import Training
+import EvaluationTasks
 
 /// What a task gave.
 package struct TaskResult: Sendable {
@@ -16,12 +15,11 @@ package struct TaskResult: Sendable {
   /// In the order of their names.
   package var metrics: [Metric]
 
-  package init(_ likelihood: Likelihood) {
-    task = .wikitext
-    metrics = [
-      ("bits_per_byte", likelihood.bitsPerByte), ("byte_perplexity", likelihood.bytePerplexity),
-      ("word_perplexity", likelihood.wordPerplexity),
-    ].map { Metric(name: $0, value: $1, isBetterHigher: false) }
+  package init(_ task: EvaluationTask, _ likelihood: Likelihood, _ metrics: [LikelihoodMetric]) {
+    self.task = task
+    self.metrics = metrics.map {
+      Metric(name: $0.name, value: $0.value(of: likelihood), isBetterHigher: false)
+    }
   }
 
   package init(_ task: EvaluationTask, _ scores: [(metric: ChoiceMetric, score: MeanScore)]) {
@@ -39,7 +37,7 @@ package enum EvaluationTable {
     var rows = [header]
     for result in results {
       for (index, metric) in result.metrics.enumerated() {
-        let task = index == 0 ? [result.task.rawValue, "\(result.task.version)"] : ["", ""]
+        let task = index == 0 ? [result.task.name, "\(result.task.version)"] : ["", ""]
         rows.append(
           task + [
             "none", "0", metric.name, metric.isBetterHigher ? "↑" : "↓", decimal(metric.value, 4),

@@ -1,11 +1,11 @@
 // `tune run generate`: an answer to a prompt, from a float or quantized model, on standard output as
 // it comes; how fast it came and what memory it took, on standard error.
 import Essentials
+import Inference
 import Layers
 import RunConfiguration
 import Tensors
 import Tokenizers
-import Training
 
 package func runGenerate(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
   throws

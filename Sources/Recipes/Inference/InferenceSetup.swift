@@ -3,11 +3,11 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import RunConfiguration
 import Tensors
-import Training
 
 /// - Throws: when this is one of several processes: the recipe would do everything in each.
 package func refuseSeveralProcesses(_ recipe: RecipeName, _ environment: WorkerEnvironment) throws {
@@ -23,7 +23,8 @@ package func refuseSeveralProcesses(_ recipe: RecipeName, _ environment: WorkerE
 package func inferenceModel(from root: Section, log: RecipeLog) throws -> InferenceModel {
   let device = try device(from: root)
   let configuration = decoderConfiguration(from: root.section("model"))
-  let folder = try modelFolder(from: root.section("checkpointer"), for: configuration)
+  let folder = try modelFolder(
+    from: root.section("checkpointer"), for: configuration, log: log)
   let scheme = root.optionalSection("quantizer").map(quantizationScheme)
   let dtype = dtype(from: root)
   let total = configuration.specification.all.count

@@ -4,11 +4,11 @@
 import Checkpoints
 import Essentials
 import Foundation
+import Inference
 import Layers
 import Quantization
 import RunConfiguration
 import Tensors
-import Training
 
 package func runQuantize(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
   throws
@@ -21,7 +21,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   let checkpointer = root.section("checkpointer")
   let dtype = dtype(from: root)
   let work = FolderQuantization(
-    try modelFolder(from: checkpointer, for: decoder), decoder,
+    try modelFolder(from: checkpointer, for: decoder, log: log), decoder,
     scheme: quantizationScheme(from: root.section("quantizer")), dtype: dtype,
     on: try device(from: root))
   let output = checkpointer.string("output_dir")

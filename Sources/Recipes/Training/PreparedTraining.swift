@@ -30,7 +30,7 @@ struct PreparedTraining {
     let checkpointer = root[Keys.checkpointer]
     saved = try savedRun(root, checkpointer)
     trainable = try trainableParameters(root, configuration, saved?.state)
-    let source = try trainableFolder(checkpointer, configuration)
+    let source = try trainableFolder(checkpointer, configuration, log)
     let quantization = try fakeQuantization(root, configuration, log)
     let stream: BatchStream
     (stream, validation) = try batches(root, tokenizer, group)
@@ -71,10 +71,10 @@ struct PreparedTraining {
 }
 
 /// The checkpoint to start from, which must hold numbers that a gradient can move.
-private func trainableFolder(_ checkpointer: Section, _ configuration: DecoderConfiguration) throws
-  -> ModelFolder
-{
-  let folder = try modelFolder(from: checkpointer, for: configuration)
+private func trainableFolder(
+  _ checkpointer: Section, _ configuration: DecoderConfiguration, _ log: RecipeLog
+) throws -> ModelFolder {
+  let folder = try modelFolder(from: checkpointer, for: configuration, log: log)
   guard let scheme = folder.quantizationScheme else { return folder }
   throw checkpointer.error(
     at: Keys.Checkpointer.folder,

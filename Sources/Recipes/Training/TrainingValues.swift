@@ -4,9 +4,7 @@ import RunConfiguration
 import Tensors
 import Training
 
-func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?, seed: UInt64) throws
-  -> TrainingPlan
-{
+func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?) -> TrainingPlan {
   TrainingPlan(
     epochs: root[Keys.epochs], maximumStepsPerEpoch: root[Keys.maximumStepsPerEpoch],
     accumulation: root[Keys.accumulation],
@@ -16,7 +14,7 @@ func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?, seed
     schedule: .constant(root[Keys.optimizer][Keys.Optimizer.learningRate]),
     logEvery: root[Keys.logInterval],
     validateEvery: root[Keys.validationInterval],
-    saveEvery: root[Keys.saveInterval], seed: seed)
+    saveEvery: root[Keys.saveInterval])
 }
 
 private func blockPolicy(_ root: Section) -> BlockPolicy {

@@ -12,7 +12,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 from torchtune.datasets import (
-    alpaca_dataset, chat_dataset, grammar_dataset, instruct_dataset, preference_dataset, samsum_dataset,
+    alpaca_dataset, chat_dataset, grammar_dataset, instruct_dataset, samsum_dataset,
     slimorca_dataset, text_completion_dataset,
 )
 from torchtune.models.llama3 import llama3_tokenizer
@@ -49,15 +49,6 @@ TOOLS = [
                   {"role": "tool", "content": "42"}, {"role": "user", "content": "and?"},
                   {"role": "assistant", "content": "42"}]},
 ]
-PREFERENCE = [
-    {"chosen": [{"role": "user", "content": "holes?"}, {"role": "assistant", "content": "Mend them."}],
-     "rejected": [{"role": "user", "content": "holes?"}, {"role": "assistant", "content": "Wear them."}]},
-    {"chosen": [{"role": "system", "content": "Be kind"}, {"role": "user", "content": "hi"},
-                {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "bye"},
-                {"role": "assistant", "content": "Farewell"}],
-     "rejected": [{"role": "system", "content": "Be kind"}, {"role": "user", "content": "hi"},
-                  {"role": "assistant", "content": "What."}]},
-]
 PAGES = [{"page": "= Fox =\n\nThe fox is quick.\n", "article": "A fox ran."}, {"page": "= Dog =", "article": "It slept."}]
 
 
@@ -88,7 +79,6 @@ def main():
         data = plain.read()
         packed.write(pa.compress(data, codec="zstd", asbytes=True))
     pq.write_table(table(ORCA), "orca.parquet", compression="zstd", store_schema=False, write_statistics=False)
-    pq.write_table(table(PREFERENCE), "preference.parquet", store_schema=False, write_statistics=False)
     lines("parts.jsonl", PARTS)
     lines("tools.jsonl", TOOLS)
     with open("pages.tsv", "w", newline="") as file:
@@ -116,8 +106,6 @@ def main():
                  conversation_style="openai", **both)
             case("openai", chat_dataset, "json", "tools.jsonl", conversation_column="messages",
                  conversation_style="openai", **both)
-            case("preference", preference_dataset, "parquet", "preference.parquet", **both)
-    case("preference", preference_dataset, "parquet", "preference.parquet", limit=12)
     case("slimorca", slimorca_dataset, "parquet", "orca.parquet", limit=24)
     for limit in (None, 6):
         for name, column in (("wikitext", "page"), ("cnn", "article")):

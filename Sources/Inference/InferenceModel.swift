@@ -85,28 +85,70 @@ extension LinearWeight {
 // MARK: Computing
 
 extension InferenceModel {
-  /// Tokens [B, T] int64 to the normalized input of the output head, [B, T, D].
-  /// - Parameter cache: holds the tokens before these; takes up these.
-  package func hidden(_ tokens: Tensor, cache: KeyValueCache? = nil) -> Tensor {
-    let count = tokens.shape[1]
-    let context = DecoderContext(
-      angles: decoder.rotary.angles(nil, offset: cache?.count ?? 0, tokens: count), reach: .causal)
+  /// Tokens [B, T] int64, each row from its start, to the normalized input of the output head, [B, T, D].
+  package func hidden(_ tokens: Tensor) -> Tensor {
+    let angles = decoder.rotary.angles(nil, tokens: tokens.shape[1])
+    return hidden(tokens, DecoderContext(angles: angles, reach: .causal)) { _ in nil }
+  }
+
+  /// Rows of any lengths, packed, to the normalized input of the output head, [1, T, D]: row after row.
+  /// - Parameter cache: holds each row's tokens before these, and takes these up; an empty row stays as it
+  ///   is. Nil for rows from their starts.
+  package func hidden(_ rows: [[Int32]], cache: KeyValueCache?) -> Tensor {
+    let lengths = rows.map(\.count)
+    let count = lengths.reduce(0, +)
+    let starts = cache?.counts ?? rows.map { _ in 0 }
+    let angles =
+      if rows.count == 1 {
+        decoder.rotary.angles(nil, offset: starts[0], tokens: count)
+      } else {
+        decoder.rotary.angles(
+          packed(zip(starts, lengths).flatMap { Int64($0)..<Int64($0 + $1) }), tokens: count)
+      }
+    let reach: AttentionReach =
+      rows.count == 1 ? .causal : .withinSamples([lengths.filter { $0 > 0 }])
+    let x = hidden(
+      packed(rows.flatMap { $0.map(Int64.init) }), DecoderContext(angles: angles, reach: reach)
+    ) { layer in
+      cache.map { CachedLayer($0, layer: layer, lengths: lengths) }
+    }
+    cache?.advance(by: lengths)
+    return x
+  }
+
+  private func hidden(
+    _ tokens: Tensor, _ context: DecoderContext, cache: (_ layer: Int) -> CachedLayer?
+  ) -> Tensor {
     var x = decoder.embed(tokens, embedding)
     for (layer, block) in weights.blocks.enumerated() {
-      x = decoder.block(x, block, context, cache: cache.map { ($0, layer) })
+      x = decoder.block(x, block, context, cache: cache(layer))
     }
-    cache?.advance(by: count)
     return decoder.norm(x, weights.head.norm)
   }
 
-  /// Tokens [B, T] to logits [B, T, V].
-  package func logits(_ tokens: Tensor, cache: KeyValueCache? = nil) -> Tensor {
-    linear(hidden(tokens, cache: cache), output)[0]
+  /// One row [1, T] int64.
+  private func packed(_ numbers: [Int64]) -> Tensor {
+    Tensor(numbers, [1, numbers.count]).to(device)
   }
 
-  /// Tokens [1, T] to the logits [V] of what follows the last.
-  func nextLogits(_ tokens: Tensor, cache: KeyValueCache? = nil) -> Tensor {
-    let last = hidden(tokens, cache: cache).narrow(1, from: tokens.shape[1] - 1, count: 1)
-    return linear(last, output)[0].reshape(-1)
+  /// Tokens [B, T] to logits [B, T, V].
+  package func logits(_ tokens: Tensor) -> Tensor { linear(hidden(tokens), output)[0] }
+
+  /// Rows of any lengths, packed, to logits [1, T, V]: row after row.
+  package func logits(_ rows: [[Int32]], cache: KeyValueCache?) -> Tensor {
+    linear(hidden(rows, cache: cache), output)[0]
+  }
+
+  /// Rows of any lengths to the logits of what follows each, [R, V]; an empty row has none.
+  func nextLogits(_ rows: [[Int32]], cache: KeyValueCache?) -> Tensor {
+    var end = 0
+    let lasts = rows.filter { !$0.isEmpty }.map { row in
+      end += row.count
+      return end - 1
+    }
+    let hidden = hidden(rows, cache: cache)
+    let last = Tensor.cat(lasts.map { hidden.narrow(1, from: $0, count: 1) }, along: 1)
+    let logits = linear(last, output)[0]
+    return logits.reshape(lasts.count, logits.shape[2])
   }
 }

@@ -1,22 +1,12 @@
-// Continuing a prompt: the prompt at once, then a token at a time, each found by the sampler and
-// handed out as it comes. With the cache each step computes one token; without it, all again.
+// One prompt continued to its end, each token handed out as it comes, and how long that took.
 import Essentials
 import Foundation
-import Layers
-import Tensors
 
 package struct Generation {
-  package enum End: Sendable, Equatable {
-    case stopToken
-    /// As many tokens as were asked for.
-    case tokenLimit
-    /// The model cannot see a longer sequence.
-    case modelLimit
-  }
   package struct Result: Sendable {
     /// Without the stop token.
     package var tokens: [Int32]
-    package var end: End
+    package var end: Generator.End
     package var seconds: Double
     /// Until the first token: the prompt's share.
     package var secondsToFirst: Double
@@ -41,49 +31,22 @@ package struct Generation {
   package func run(
     _ prompt: [Int32], maxNewTokens: Int, sampler: Sampler, emit: (Int32) throws -> Void = { _ in }
   ) throws -> Result {
-    try Self.check(
-      prompt, vocabulary: model.configuration.vocabularySize, positions: model.positions)
-    let room = model.positions - prompt.count
-    let limit = min(maxNewTokens, room)
-    let cache =
-      usesCache
-      ? KeyValueCache(
-        model.configuration, batch: 1, capacity: prompt.count + limit, dtype: model.dtype,
-        on: model.device) : nil
-    var result = Result(
-      tokens: [], end: limit < maxNewTokens ? .modelLimit : .tokenLimit, seconds: 0,
-      secondsToFirst: 0, steps: 0)
     let started = DispatchTime.now().uptimeNanoseconds
     func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - started) / 1e9 }
-    var sequence = prompt
-    var unseen = prompt
-    while result.steps < limit {
-      let logits = try nextLogits(usesCache ? unseen : sequence, cache)
-      let token = sampler.next(logits)
-      result.steps += 1
-      if result.steps == 1 { result.secondsToFirst = elapsed() }
-      if stopTokens.contains(token) {
-        result.end = .stopToken
-        break
-      }
-      result.tokens.append(token)
-      sequence.append(token)
-      unseen = [token]
-      try emit(token)
+    var generator = try Generator(
+      model, prompts: [prompt], maxNewTokens: maxNewTokens, samplers: [sampler],
+      stopTokens: stopTokens, usesCache: usesCache)
+    var tokens: [Int32] = []
+    var secondsToFirst: Double?
+    while let step = try generator.next() {
+      secondsToFirst = secondsToFirst ?? elapsed()
+      tokens.append(step.token)
+      try emit(step.token)
     }
-    result.seconds = elapsed()
-    return result
-  }
-
-  private func nextLogits(_ tokens: [Int32], _ cache: KeyValueCache?) throws -> Tensor {
-    let input = Tensor(tokens.map(Int64.init), [1, tokens.count]).to(model.device)
-    let logits = model.nextLogits(input, cache: cache)
-    guard logits.isFinite().allTrue() else {
-      throw TuneError(
-        .nonFinite, "the model's output is not finite",
-        remedy: "The training that wrote the checkpoint may have diverged.")
-    }
-    return logits
+    guard let end = generator.ends[0] else { preconditionFailure("a row that never ended") }
+    return Result(
+      tokens: tokens, end: end, seconds: elapsed(), secondsToFirst: secondsToFirst ?? elapsed(),
+      steps: tokens.count + (end == .stopToken ? 1 : 0))
   }
 
   /// - Throws: `TuneError` for a prompt that is empty, has unknown ids, or leaves no room.

@@ -1,6 +1,7 @@
 // The windows that ask a model for the answers of a question: the context and one answer in tokens,
 // split as lm-evaluation-harness's `TemplateLM` splits them.
 import Essentials
+import EvaluationTasks
 import Tokenizers
 
 extension ChoiceQuestion {

@@ -39,39 +39,6 @@ package struct RollingWindow: Sendable, Equatable {
   }
 }
 
-/// The likelihood of text and what it is measured by.
-package struct Likelihood: Sendable, Equatable {
-  /// Sum over all tokens of the log of their probability.
-  package var logLikelihood = 0.0
-  package var words = 0
-  package var bytes = 0
-  package var tokens = 0
-  package var documents = 0
-
-  package init(
-    logLikelihood: Double = 0, words: Int = 0, bytes: Int = 0, tokens: Int = 0, documents: Int = 0
-  ) {
-    self.logLikelihood = logLikelihood
-    self.words = words
-    self.bytes = bytes
-    self.tokens = tokens
-    self.documents = documents
-  }
-
-  package var wordPerplexity: Double { exp(-logLikelihood / Double(words)) }
-  package var bytePerplexity: Double { exp(-logLikelihood / Double(bytes)) }
-  package var bitsPerByte: Double { -logLikelihood / Double(bytes) / log(2) }
-  package var tokenPerplexity: Double { exp(-logLikelihood / Double(tokens)) }
-
-  package mutating func add(_ other: Likelihood) {
-    logLikelihood += other.logLikelihood
-    words += other.words
-    bytes += other.bytes
-    tokens += other.tokens
-    documents += other.documents
-  }
-}
-
 package struct Evaluation: Sendable {
   package let model: InferenceModel
   /// Tokens of a window at most.
