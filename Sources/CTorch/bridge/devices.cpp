@@ -31,11 +31,6 @@ int32_t ct_cuda_count(void) {
 bool ct_cuda_set_device(int32_t index) {
   return succeeded([&] { c10::impl::VirtualGuardImpl(c10::kCUDA).setDevice(device_of(index)); });
 }
-bool ct_cuda_synchronize(int32_t index) {
-  return succeeded([&] {
-    at::accelerator::synchronizeDevice(static_cast<c10::DeviceIndex>(index));
-  });
-}
 bool ct_cuda_memory(int32_t index, int64_t *out4) {
   return succeeded([&] {
     auto stats = at::accelerator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
@@ -50,9 +45,6 @@ bool ct_cuda_reset_peak(int32_t index) {
   return succeeded([&] {
     at::accelerator::resetPeakStats(static_cast<c10::DeviceIndex>(index));
   });
-}
-bool ct_cuda_empty_cache(void) {
-  return succeeded([] { at::accelerator::emptyCache(); });
 }
 
 }  // extern "C"

@@ -49,9 +49,6 @@ const char *ct_version(void) { return TORCH_VERSION; }
 
 void ct_set_threads(int32_t count) { at::set_num_threads(count); }
 int32_t ct_threads(void) { return at::get_num_threads(); }
-void ct_set_interop_threads(int32_t count) {
-  succeeded([&] { at::set_num_interop_threads(count); });
-}
 void ct_release(ct_tensor t) {
   if (t)
     c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim(

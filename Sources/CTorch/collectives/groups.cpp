@@ -47,7 +47,6 @@ ct_store ct_store_in_process(void) {
     return new ct_store_opaque{c10::make_intrusive<c10d::HashStore>(), 0};
   });
 }
-uint16_t ct_store_port(ct_store s) { return s->port; }
 void ct_store_free(ct_store s) { delete s; }
 
 ct_group ct_group_gloo(
@@ -103,9 +102,6 @@ void ct_work_note_end(ct_work w) {
   });
 }
 uint64_t ct_work_end(ct_work w) { return w->done_at ? w->done_at->load() : 0; }
-bool ct_work_is_complete(ct_work w) {
-  return value_or(true, [&] { return w->work->isCompleted(); });
-}
 void ct_work_free(ct_work w) { delete w; }
 
 }  // extern "C"

@@ -16,7 +16,6 @@ ct_store ct_store_tcp(
     const char *host, uint16_t port, bool server, int32_t world, int32_t timeout_s);
 /// A store for threads of one process.
 ct_store ct_store_in_process(void);
-uint16_t ct_store_port(ct_store s);
 void ct_store_free(ct_store s);
 
 ct_group ct_group_gloo(
@@ -34,7 +33,6 @@ bool ct_work_wait(ct_work w);
 void ct_work_note_end(ct_work w);
 /// Nanoseconds of the monotonic clock; 0 when the end was not noted.
 uint64_t ct_work_end(ct_work w);
-bool ct_work_is_complete(ct_work w);
 void ct_work_free(ct_work w);
 
 #ifdef __cplusplus

@@ -28,7 +28,6 @@ const char *ct_version(void);
 // --- Process-wide settings
 void ct_set_threads(int32_t count);
 int32_t ct_threads(void);
-void ct_set_interop_threads(int32_t count);
 /// Keeps freed blocks of large CPU tensors for the next ones, never more than was once in use at
 /// once. Call it before the first tensor is made.
 void ct_keep_freed_memory(void);
@@ -42,11 +41,9 @@ void ct_block_memory(int64_t *in_use, int64_t *idle, int64_t *most_in_use);
 bool ct_load_cuda(void);
 int32_t ct_cuda_count(void);
 bool ct_cuda_set_device(int32_t index);
-bool ct_cuda_synchronize(int32_t index);
 /// Bytes of the caching allocator: allocated now, its peak, reserved now, its peak.
 bool ct_cuda_memory(int32_t index, int64_t *out4);
 bool ct_cuda_reset_peak(int32_t index);
-bool ct_cuda_empty_cache(void);
 
 // --- Life and attributes
 void ct_release(ct_tensor t);
@@ -109,7 +106,6 @@ ct_tensor ct_mul(ct_tensor a, ct_tensor b);
 ct_tensor ct_div(ct_tensor a, ct_tensor b);
 ct_tensor ct_maximum(ct_tensor a, ct_tensor b);
 ct_tensor ct_minimum(ct_tensor a, ct_tensor b);
-ct_tensor ct_pow_tensors(ct_tensor a, ct_tensor b);
 ct_tensor ct_eq(ct_tensor a, ct_tensor b);
 ct_tensor ct_gt(ct_tensor a, ct_tensor b);
 ct_tensor ct_ge(ct_tensor a, ct_tensor b);
