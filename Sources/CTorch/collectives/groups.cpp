@@ -12,7 +12,6 @@ using namespace ct;
 
 struct ct_store_opaque {
   c10::intrusive_ptr<c10d::Store> store;
-  uint16_t port;
 };
 struct ct_group_opaque {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
@@ -39,12 +38,12 @@ ct_store ct_store_tcp(
     options.numWorkers = static_cast<size_t>(world);
     options.timeout = std::chrono::seconds(timeout_s);
     auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
-    return new ct_store_opaque{store, store->getPort()};
+    return new ct_store_opaque{store};
   });
 }
 ct_store ct_store_in_process(void) {
   return value_or<ct_store>(nullptr, [] {
-    return new ct_store_opaque{c10::make_intrusive<c10d::HashStore>(), 0};
+    return new ct_store_opaque{c10::make_intrusive<c10d::HashStore>()};
   });
 }
 void ct_store_free(ct_store s) { delete s; }
