@@ -98,7 +98,8 @@ let package = Package(
     floor(
       "Inference",
       [
-        "Checkpoints", "EvaluationTasks", "Layers", "Quantization", "Tensors", "Text", "Essentials",
+        "Checkpoints", "EvaluationTasks", "Layers", "Quantization", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers", "Essentials",
       ]),
     // No floor above libtorch's: `tune` starts without loading it.
     floor("RunConfiguration", ["EvaluationTasks", "Templates", "Essentials", yams]),
@@ -106,7 +107,8 @@ let package = Package(
       "Recipes",
       [
         "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
-        "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Hub", "Essentials", yams,
+        "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
+        "Hub", "Essentials", yams,
       ]),
     floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
     .executableTarget(
@@ -130,16 +132,19 @@ let package = Package(
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
       name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
-    tests("TextTests", ["Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials"]),
+    tests(
+      "TextTests",
+      [
+        "Archives", "Parquet", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
+        "Essentials",
+      ]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
       swiftSettings: swift),
     .target(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
-    .testTarget(
-      name: "HubTests", dependencies: ["Hub", "TestHub", "TestSupport", "Essentials"],
-      swiftSettings: swift),
+    tests("HubTests", ["Hub", "TestHub", "TestSupport", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
@@ -153,13 +158,15 @@ let package = Package(
       "InferenceTests",
       [
         "Recipes", "RunConfiguration", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
-        "Quantization", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials",
+        "Quantization", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
+        "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
         "Recipes", "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints",
-        "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport", "Essentials",
+        "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates",
+        "Tokenizers", "TestSupport", "Essentials",
       ]),
     tests("ConfigurationTests", ["RunConfiguration", "TestSupport", "Essentials"]),
     tests(

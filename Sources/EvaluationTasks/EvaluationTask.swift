@@ -1,6 +1,8 @@
 // A task of `eleuther_eval`, by the name that lm-evaluation-harness gives it: its dataset, what it asks of
 // a record, and its metrics. A task is one file here, and one line in `all`.
 
+import Essentials
+
 package struct EvaluationTask: Sendable {
   package static let all: [EvaluationTask] = [
     .wikitext,

@@ -4,7 +4,6 @@ import Archives
 import Essentials
 import Foundation
 import Parquet
-import Records
 
 final class ParquetRecords: RecordFile {
   let layout: RecordLayout

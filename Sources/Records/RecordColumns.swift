@@ -27,10 +27,6 @@ extension Record {
     return list
   }
 
-  package func failure(_ message: String, remedy: String? = nil) -> TuneError {
-    TuneError(.data, "record \(number): \(message)", remedy: remedy, at: place)
-  }
-
   private func text(_ value: JSON, _ column: String) throws -> String {
     guard let text = value.string else {
       throw failure("column '\(column)' holds \(value.kind), not text")

@@ -1,18 +1,6 @@
 // How the bytes of a record are to be understood: what its file is.
 import Essentials
 
-/// One record and where it came from.
-package struct Record {
-  package let fields: JSONObject
-  let file: String
-  /// From 1, within its file.
-  let number: Int
-  /// nil where the file has no lines.
-  let line: Int?
-
-  var place: TuneError.Location { .init(file: file, line: line) }
-}
-
 package struct RecordLayout: Sendable, Equatable {
   let path: String
   let kind: DataSource.Kind

@@ -1,5 +1,6 @@
 // The keys of recipes, each declared once. Those of components stand with the components, in a namespace of
 // their role.
+import EvaluationTasks
 
 package enum Keys {
   // What all recipes have.

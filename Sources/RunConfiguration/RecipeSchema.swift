@@ -1,5 +1,4 @@
 // Which keys every recipe has. The training recipes share all keys but those of QAT and of adapters.
-import EvaluationTasks
 
 package enum RecipeSchema {
   package static func declaration(of recipe: RecipeName) -> RecipeDeclaration {
