@@ -103,7 +103,7 @@ package struct BatchStream: Sendable {
     guard consumedSamples >= 0, consumedSamples % step == 0 else {
       throw TuneError(
         .checkpointMismatch,
-        "the saved run stood after \(consumedSamples) samples, which is no multiple of this run's "
+        "the saved run stopped after \(consumedSamples) samples, which is not a multiple of this run's "
           + "\(batchSize) x \(sampler.worldSize) samples a step",
         remedy: "Choose batch_size and the number of processes so that their product divides it.",
         at: .init(key: "batch_size"))

@@ -31,7 +31,7 @@ package struct EvaluationDocument: Sendable, Equatable {
     if let limit { documents = Array(documents.prefix(limit)) }
     guard documents.contains(where: { !$0.text.isEmpty }) else {
       throw TuneError(
-        .data, "there is no text to measure on in \(paths.joined(separator: ", "))",
+        .data, "no text found in \(paths.joined(separator: ", "))",
         remedy: "Name files with text in text_files.", at: .init(key: "text_files"))
     }
     return documents

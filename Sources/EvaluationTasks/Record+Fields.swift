@@ -6,7 +6,7 @@ extension Record {
   func value(_ column: String) throws -> JSON {
     if let value = fields[column] { return value }
     throw failure(
-      "there is no column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
+      "missing column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
       remedy: "Give the task the dataset that it is made for.")
   }
   func text(_ column: String) throws -> String {
@@ -15,13 +15,15 @@ extension Record {
     return text
   }
   func list(_ value: JSON?, _ name: String) throws -> [JSON] {
-    guard let list = value?.array, !list.isEmpty else { throw failure("\(name) is no list of any") }
+    guard let list = value?.array, !list.isEmpty else {
+      throw failure("\(name) is not a non-empty list")
+    }
     return list
   }
   func texts(_ value: JSON?, _ name: String) throws -> [String] {
     try list(value, name).map { entry in
       guard let text = entry.string, !text.isEmpty else {
-        throw failure("\(name) holds what is no text")
+        throw failure("\(name) contains a value that is not a string")
       }
       return text
     }

@@ -41,7 +41,7 @@ extension WebSession.Response {
     case 408, 500, 502, 503, 504:
       return TransientFailure(
         error: TuneError(
-          .network, "\(host) has an error of its own (status \(status))",
+          .network, "\(host) reported a server error (status \(status))",
           remedy: "Try later. " + TransientFailure.resumable, at: .init(file: url.shown)),
         askedPause: asked)
     default: return nil

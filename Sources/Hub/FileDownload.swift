@@ -110,13 +110,13 @@ struct FileDownload {
     TransientFailure(
       error: TuneError(
         .network, "\(name): the server sends \(what)",
-        remedy: "Try later; if it stays, the repository or the server is broken.",
+        remedy: "Try again later. If the error persists, the repository or the server is broken.",
         at: .init(file: response.url.shown)))
   }
 
   private func wrongContent() -> TuneError {
     TuneError(
-      .network, "\(name): the bytes that came are not the ones that the hub lists",
+      .network, "\(name): checksum mismatch",
       remedy: "Nothing was kept of them. Try later; if it stays, the repository or a server on "
         + "the way is broken.", at: .init(file: url.shown))
   }

@@ -144,7 +144,7 @@ extension HubClient {
     switch response.status {
     case 401, 403:
       return TuneError(
-        .network, "Kaggle forbids access to '\(handle.path)'",
+        .network, "access to '\(handle.path)' on Kaggle denied",
         remedy: settings.kaggle.authorization == nil
           ? "Accept its terms on \(page), then give your name and key: --kaggle-username and "
             + "--kaggle-api-key, KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json."
@@ -152,11 +152,11 @@ extension HubClient {
         at: .init(file: response.url.shown))
     case 404:
       return TuneError(
-        .network, "there is no model '\(handle.path)' on Kaggle, or not this version of it",
+        .network, "model '\(handle.path)' not found on Kaggle",
         remedy: "\(page) shows its variations and versions.", at: .init(file: response.url.shown))
     default:
       return TuneError(
-        .network, "Kaggle refuses with status \(response.status)", remedy: "Try later.",
+        .network, "Kaggle answered with status \(response.status)", remedy: "Try later.",
         at: .init(file: response.url.shown))
     }
   }

@@ -18,9 +18,9 @@ extension HubClient {
     switch (code, response.status) {
     case ("GatedRepo", _):
       return error(
-        "the \(kind) '\(repository.id)' is gated: its owner wants its terms accepted",
+        "the \(kind) '\(repository.id)' is gated: accept its terms first",
         settings.token == nil
-          ? "Accept them on \(page), then give your token in \(settings.tokenPlaces). Tokens: "
+          ? "Accept them on \(page), then set your token with \(settings.tokenPlaces). Tokens: "
             + "https://huggingface.co/settings/tokens"
           : "Accept them on \(page) with the account of your token, and check that the token may "
             + "read gated repositories.")
@@ -30,26 +30,26 @@ extension HubClient {
         "\(page)/tree/main shows its branches and tags.")
     case ("EntryNotFound", _):
       return error(
-        "the hub lists a file that it does not have",
+        "the hub lists a file that does not exist",
         "The repository has just changed, or is broken: try again.")
     case (_, 401) where said == "Invalid credentials in Authorization header":
       return error(
-        "the hub does not know the token that was sent",
+        "the hub rejected the token",
         "It may have expired: make a new one at https://huggingface.co/settings/tokens. It comes "
           + "from \(settings.tokenPlaces), HUGGING_FACE_HUB_TOKEN or the file `hf auth login` wrote."
       )
     case ("RepoNotFound", _), (_, 401), (_, 404):
       return error(
-        "there is no \(kind) '\(repository.id)' on the Hugging Face Hub, or it is private",
+        "\(kind) '\(repository.id)' not found on the Hugging Face Hub; it may be private",
         missingRemedy(repository))
     case (_, 403):
       return error(
-        "the hub forbids access to '\(repository.id)'",
+        "access to '\(repository.id)' denied",
         settings.token == nil
-          ? "Give a token in \(settings.tokenPlaces)." : "Check what your token may read.")
+          ? "Set a token with \(settings.tokenPlaces)." : "Check the permissions of your token.")
     default:
       return error(
-        "the hub refuses with status \(response.status)",
+        "the hub answered with status \(response.status)",
         "Check the name of the repository and HF_ENDPOINT.")
     }
   }
@@ -58,7 +58,7 @@ extension HubClient {
     let other = repository.kind == .model ? "dataset" : "model"
     let access =
       settings.token == nil
-      ? "For a private one give a token in \(settings.tokenPlaces)."
+      ? "If it is private, set a token with \(settings.tokenPlaces)."
       : "Check that your token may read it."
     let spelling =
       settings.takesOptions

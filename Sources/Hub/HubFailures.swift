@@ -22,12 +22,12 @@ extension TransientFailure {
     case CURLE_URL_MALFORMAT: return TuneError.nonsense("an address that cannot be used", url)
     case CURLE_COULDNT_RESOLVE_HOST:
       return TransientFailure(
-        error: unreachable("there is no host '\(host)'", reason), isHopeful: false)
+        error: unreachable("unknown host '\(host)'", reason), isHopeful: false)
     case CURLE_COULDNT_CONNECT:
       let port = Origin(url).map { ":\($0.port)" } ?? ""
       return TransientFailure(error: unreachable("cannot connect to \(host)\(port)", reason))
     case CURLE_OPERATION_TIMEDOUT:
-      return TransientFailure(error: unreachable("\(host) does not answer", nil))
+      return TransientFailure(error: unreachable("no answer from \(host)", nil))
     case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
       CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
       CURLE_SSL_INVALIDCERTSTATUS:
@@ -44,11 +44,11 @@ extension TransientFailure {
         at: .init(file: url.shown)))
   }
 
-  static let resumable = "Run the same command again: what has arrived is kept."
+  static let resumable = "Run the same command again to resume."
 
   static func cut(_ url: URL, _ reason: String?) -> TuneError {
     TuneError(
-      .network, "the connection broke off again and again", remedy: resumable,
+      .network, "the connection failed repeatedly", remedy: resumable,
       at: .init(file: url.shown), cause: reason.map(Reason.init))
   }
 
@@ -61,7 +61,7 @@ extension TransientFailure {
 
   private static func untrusted(_ host: String, _ reason: String) -> TuneError {
     TuneError(
-      .network, "there is no trusted connection to \(host)",
+      .network, "cannot verify the certificate of \(host)",
       remedy: "Where a company's proxy has its own certificates, name their file in "
         + "SSL_CERT_FILE.", cause: Reason(clean(reason)))
   }
@@ -77,12 +77,12 @@ extension TuneError {
   /// A hub's answer that makes no sense.
   static func nonsense(_ what: String, _ url: URL) -> TuneError {
     TuneError(
-      .network, "this is not how a hub answers: \(what)",
+      .network, "unexpected answer from the hub: \(what)",
       remedy: "Check that HF_ENDPOINT, or the proxy, leads to a hub.", at: .init(file: url.shown))
   }
 
   static func isOffline() -> TuneError {
     TuneError(
-      .network, "HF_HUB_OFFLINE is set, and this needs the network", remedy: "Unset it.")
+      .network, "this needs the network, but HF_HUB_OFFLINE is set", remedy: "Unset it.")
   }
 }

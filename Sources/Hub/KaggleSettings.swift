@@ -24,7 +24,7 @@ package struct KaggleSettings: Sendable {
       let saved = try JSON.load(path: file)
       guard let username = saved["username"]?.string, let key = saved["key"]?.string else {
         throw TuneError(
-          .malformedFile, "there is no username or key in Kaggle's file",
+          .malformedFile, "missing username or key",
           remedy: "Get a new one at https://www.kaggle.com/settings.", at: .init(file: file))
       }
       self.username = self.username ?? username

@@ -18,8 +18,8 @@ package struct Repository: Sendable, Equatable {
       !id.contains("..")
     else {
       throw TuneError(
-        .usage, "'\(clean(id))' is not the name of a repository",
-        remedy: "It looks like owner/name: letters, digits, '-', '_' and '.'.")
+        .usage, "invalid repository name '\(clean(id))'",
+        remedy: "Use owner/name with letters, digits, '-', '_' and '.'.")
     }
     let words = revision.split(separator: "/", omittingEmptySubsequences: false)
     guard !revision.isEmpty, revision.utf8.count <= 250, revision == clean(revision),

@@ -66,7 +66,7 @@ package struct Generation {
     guard prompt.count < positions else {
       throw TuneError(
         .configuration,
-        "the prompt has \(prompt.count) tokens and leaves no room for an answer: the model sees "
+        "the prompt has \(prompt.count) tokens, which is too long: the model supports "
           + "\(positions)",
         remedy: "Shorten the prompt.", at: .init(key: "prompt.user"))
     }

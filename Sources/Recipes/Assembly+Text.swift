@@ -12,7 +12,7 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
   for (key, path) in section.tokenizerFiles
   where !FileManager.default.fileExists(atPath: path) {
     throw TuneError(
-      .missingFile, "there is no tokenizer file '\(path)'",
+      .missingFile, "no such tokenizer file: '\(path)'",
       remedy: "Download it with the model, or correct tokenizer.\(key).",
       at: section.location(of: key))
   }

@@ -23,7 +23,7 @@ package func check(
     at: Keys.Tokenizer.path,
     "the tokenizer has \(needed) ids, and the model's vocab_size is "
       + "\(configuration.vocabularySize)",
-    remedy: "Use the tokenizer that belongs to the checkpoint.")
+    remedy: "Use the checkpoint's tokenizer.")
 }
 
 package func quantizationScheme(from section: Section) -> QuantizationScheme {

@@ -18,7 +18,7 @@ package func work(
     if let environment, environment.worldSize > 1, !recipe.isDistributed {
       throw TuneError(
         .usage,
-        "\(recipe.rawValue) runs in one process, and WORLD_SIZE is \(environment.worldSize)",
+        "\(recipe.rawValue) runs in one process, but WORLD_SIZE is \(environment.worldSize)",
         remedy: "Use a distributed recipe, or unset RANK and WORLD_SIZE.")
     }
     try runRecipe(

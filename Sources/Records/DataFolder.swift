@@ -20,7 +20,7 @@ struct DataFiles {
 
   static func unknownSplit(_ split: String, known: some Sequence<String>) -> TuneError {
     TuneError(
-      .configuration, "there is no split '\(split)'",
+      .configuration, "unknown split '\(split)'",
       remedy: "Known splits: \(known.sorted().joined(separator: ", ")).", at: .init(key: "split"))
   }
 }

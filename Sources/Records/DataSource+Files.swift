@@ -22,7 +22,7 @@ extension DataSource {
     guard FileManager.default.fileExists(atPath: place, isDirectory: &isFolder) else {
       throw TuneError(
         .configuration,
-        "'\(source)' is no local file or folder, and it was not fetched from the Hugging Face Hub",
+        "'\(source)' is neither a local file or folder nor a downloaded dataset",
         remedy: "Correct the path or the dataset's name; for data of your own set source: json and "
           + "data_files: PATH.", at: .init(key: "source"))
     }

@@ -39,7 +39,7 @@ extension Record {
   ) -> TuneError {
     let setting = setting ?? (purpose == "text" ? "column" : "column_map")
     return failure(
-      "there is no column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
+      "missing column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
       remedy: "Name the column that holds the \(purpose) with \(setting).")
   }
 }

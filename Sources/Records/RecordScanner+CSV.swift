@@ -81,7 +81,7 @@ enum CSVRow {
         }
         guard at == bytes.count || bytes[at] == delimiter else {
           throw TuneError(
-            .malformedFile, "cell \(cells.count + 1) goes on behind its closing quote",
+            .malformedFile, "cell \(cells.count + 1) has text after its closing quote",
             remedy: "Inside a cell in quotes, write a quote as two.", at: place)
         }
       } else {

@@ -17,7 +17,7 @@ package enum DatasetChoice: String, ComponentChoice {
 
 extension Components {
   static let datasets: [ComponentDeclaration] = [
-    dataset(.alpaca, "Instruction, input and output, as the Alpaca data has them") {
+    dataset(.alpaca, "Alpaca data: instruction, input and output") {
       Keys.Dataset.source.defaulting(to: "tatsu-lab/alpaca")
       Keys.Dataset.columns
       Keys.Dataset.trainsOnInput.defaulting(to: true)
@@ -111,17 +111,19 @@ extension Components {
   private static let refusedLoading: [KeyDeclaration] = [
     .fixed(
       "filter_fn", at: [.null],
-      because: "A filter is a Python function, and none can run here: filter the file."),
+      because: "Python functions are not supported. Filter the file instead."),
     .fixed("token", at: [.null], because: "The Hub's token is read from HF_TOKEN."),
     .fixed(
-      "cache_dir", at: [.null], because: "Datasets are kept where HF_HUB_CACHE or HF_HOME says."),
-    .fixed("download_mode", at: [.null], because: "What is in the cache is used when it is whole."),
+      "cache_dir", at: [.null], because: "Set HF_HUB_CACHE or HF_HOME instead."),
+    .fixed("download_mode", at: [.null], because: "Complete files in the cache are always reused."),
     .fixed(
-      "verification_mode", at: [.null], because: "Every downloaded file is checked."),
+      "verification_mode", at: [.null], because: "Every downloaded file is always checked."),
     .fixed("num_proc", at: [.null], because: "Records are read by the process that trains."),
     .fixed(
-      "trust_remote_code", at: [false, .null], because: "A dataset's Python code cannot run here."),
-    .fixed("storage_options", at: [.null], because: "There are local files and the Hub."),
+      "trust_remote_code", at: [false, .null], because: "Python code is not supported."),
+    .fixed(
+      "storage_options", at: [.null],
+      because: "Only local files and the Hugging Face Hub are supported."),
   ]
 
   static let refusedDatasets = [
@@ -130,13 +132,13 @@ extension Components {
       paths: spellings("preference_dataset", in: ["torchtune.datasets"])
         + spellings("stack_exchange_paired_dataset", in: ["torchtune.datasets"])
         + spellings("hh_rlhf_helpful_dataset", in: ["torchtune.datasets"]),
-      reason: "Preference data needs a preference recipe, and there is none. Use chat_dataset "
+      reason: "Preference recipes are not supported yet. Use chat_dataset "
         + "with conversation_column: chosen to train on the preferred answers."),
     RefusedComponent(
       role: .dataset,
       paths: ["the_cauldron", "llava_instruct", "multimodal_chat", "vqa"].map {
         "torchtune.datasets.multimodal.\($0)_dataset"
       },
-      reason: "There are no models here that see images."),
+      reason: "Models with images are not supported yet."),
   ]
 }

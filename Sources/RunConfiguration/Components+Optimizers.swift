@@ -15,9 +15,9 @@ extension Keys {
       "lr", .double(0...1e6), default: 1e-3, "The learning rate")
     package static let betas = Key.optional(
       "betas", .list(.double(0...0.999_999_999), count: 2), default: [0.9, 0.999],
-      "How much of the running means is kept a step")
+      "Decay rates of the running means")
     package static let epsilon = Key.optional(
-      "eps", .double(0...1), default: 1e-8, "Added to the denominator")
+      "eps", .double(0...1), default: 1e-8, "Added to the denominator for numerical stability")
     package static let weightDecay = Key.optional(
       "weight_decay", .double(0...1e6), default: 0.01, "Decoupled weight decay")
     package static let isFused = Key.nullable(
@@ -25,22 +25,22 @@ extension Keys {
     package static let usesMultiTensorKernels = Key.nullable(
       "foreach", .bool, "Round as torch's multi-tensor kernels do")
     package static let momentum = Key.optional(
-      "momentum", .double(0...1), default: 0.0, "The share of the last step kept")
+      "momentum", .double(0...1), default: 0.0, "The momentum factor")
     package static let nesterov = Key.optional(
-      "nesterov", .bool, default: false, "Look ahead along the momentum")
+      "nesterov", .bool, default: false, "Use Nesterov momentum")
     package static let blockSize = Key.optional(
-      "block_size", .int(16...65_536), default: 256, "The values that share a scale")
+      "block_size", .int(16...65_536), default: 256, "Number of values per scale")
     package static let roundsStochastically = Key.optional(
-      "stochastic_rounding", .bool, default: false, "Round parameters up or down by chance")
+      "stochastic_rounding", .bool, default: false, "Round parameters stochastically")
     package static let keepsMasterWeights = Key.optional(
       "master_weights", .bool, default: false, "Keep an fp32 copy of bf16 parameters")
   }
 
   package enum Schedule {
     package static let warmupSteps = Key.required(
-      "num_warmup_steps", .int(0...Int.max), "The steps of the warm-up")
+      "num_warmup_steps", .int(0...Int.max), "Number of warm-up steps")
     package static let cycles = Key.optional(
-      "num_cycles", .double(0...1e6), default: 0.5, "The waves of the cosine; half of one")
+      "num_cycles", .double(0...1e6), default: 0.5, "Number of cosine cycles; 0.5 decays to zero")
   }
 
   package enum Loss {
@@ -58,14 +58,14 @@ extension Components {
         "torch.optim.adamw.AdamW", "bitsandbytes.optim.PagedAdamW",
         "bitsandbytes.optim.adamw.PagedAdamW",
       ],
-      "AdamW, its state in the dtype of the parameters; never paged"
+      "AdamW with state in the dtype of the parameters; paging is not supported"
     ) {
       adam
       fusion
       plainAdam
       minimizing
       KeyDeclaration.fixed(
-        "capturable", at: [false], because: "There are no CUDA graphs here.")
+        "capturable", at: [false], because: "CUDA graphs are not supported.")
       notDifferentiable
     },
     ComponentDeclaration(
@@ -73,7 +73,7 @@ extension Components {
     ) {
       Keys.Optimizer.learningRate
       Keys.Optimizer.momentum
-      Keys.Optimizer.weightDecay.defaulting(to: 0.0, "L2 added to the gradient")
+      Keys.Optimizer.weightDecay.defaulting(to: 0.0, "L2 penalty")
       Keys.Optimizer.nesterov
       KeyDeclaration.fixed(
         "dampening", at: [0.0], because: "Dampened momentum is not supported.")
@@ -88,7 +88,7 @@ extension Components {
         "bitsandbytes.optim.adamw.AdamW8bit",
         "bitsandbytes.optim.PagedAdamW8bit", "bitsandbytes.optim.adamw.PagedAdamW8bit",
       ],
-      "AdamW with its state in 8 bits, a scale a block; never paged"
+      "AdamW with 8-bit state and one scale per block; paging is not supported"
     ) {
       adam
       plainAdam
@@ -99,7 +99,7 @@ extension Components {
     },
     ComponentDeclaration(
       OptimizerChoice.adamWInFloat32,
-      "AdamW with remedies for bf16 parameters that lose small updates"
+      "AdamW with stochastic rounding or fp32 master weights, for bf16 parameters"
     ) {
       adam
       Keys.Optimizer.roundsStochastically
@@ -118,7 +118,7 @@ extension Components {
       paths: spellings(
         "AdamW4bit", in: ["torchao.optim", "torchao.prototype.low_bit_optim"])
         + spellings("AdamWFp8", in: ["torchao.optim", "torchao.prototype.low_bit_optim"]),
-      reason: "Of the low-bit optimizers there is torchao.optim.AdamW8bit."),
+      reason: "Use torchao.optim.AdamW8bit."),
   ]
 
   static let schedules: [ComponentDeclaration] = [
@@ -129,7 +129,7 @@ extension Components {
       "Linear warm-up, then a cosine down to zero",
       arguments: [
         Keys.Schedule.warmupSteps.declaration, Keys.Schedule.cycles.declaration,
-        .fixed("last_epoch", at: [-1], because: "A resumed run finds its step itself."),
+        .fixed("last_epoch", at: [-1], because: "A resumed run restores its step."),
       ])
   ]
 
@@ -144,9 +144,9 @@ extension Components {
       .loss, "torch.nn.CrossEntropyLoss", "Cross entropy, all tokens at once",
       arguments: [
         ignoredLabel,
-        .fixed("weight", at: [.null], because: "All tokens count alike."),
-        .fixed("reduction", at: ["mean"], because: "A step minimizes the mean over its tokens."),
-        .fixed("label_smoothing", at: [0.0], because: "Labels are not smoothed."),
+        .fixed("weight", at: [.null], because: "Class weights are not supported."),
+        .fixed("reduction", at: ["mean"], because: "Only the mean over tokens is supported."),
+        .fixed("label_smoothing", at: [0.0], because: "Label smoothing is not supported."),
       ], preset: [(Keys.Loss.chunkCount.name, 1)]),
   ]
 
@@ -172,5 +172,5 @@ extension Components {
   private static let minimizing = KeyDeclaration.fixed(
     "maximize", at: [false], because: "A loss is minimized here.")
   private static let notDifferentiable = KeyDeclaration.fixed(
-    "differentiable", at: [false], because: "Steps are not differentiated here.")
+    "differentiable", at: [false], because: "Differentiable steps are not supported.")
 }

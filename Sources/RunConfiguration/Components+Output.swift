@@ -26,11 +26,11 @@ package enum MetricLoggerChoice: String, ComponentChoice {
 extension Components {
   static let checkpointers: [ComponentDeclaration] = [
     checkpointer(
-      .huggingFace, "The layout of Hugging Face, safetensors or torch files, read and written",
+      .huggingFace, "Reads and writes the Hugging Face layout, as safetensors or torch files",
       [Keys.Checkpointer.writesSafetensors.declaration]),
     checkpointer(
-      .meta, "Meta's consolidated.00.pth, in one file or several, read; a torch file written"),
-    checkpointer(.torchtune, "A torch file under torchtune's own names, read and written"),
+      .meta, "Reads Meta's consolidated.*.pth and writes a torch file"),
+    checkpointer(.torchtune, "Reads and writes a torch file with torchtune's tensor names"),
   ]
 
   private static func checkpointer(
@@ -54,7 +54,7 @@ extension Components {
         "should_load_recipe_state", at: [false],
         because: "Set resume_from_checkpoint of the recipe, not of its checkpointer.")
       KeyDeclaration.fixed(
-        "adapter_checkpoint", at: [.null], because: "Adapters are not trained by this version.")
+        "adapter_checkpoint", at: [.null], because: "Training LoRA adapters is not supported yet.")
       others
     }
   }
@@ -74,7 +74,7 @@ extension Components {
       MetricLoggerChoice.disk,
       aliases: spellings(
         "DiskLogger", in: ["torchtune.utils.metric_logging", "torchtune.training"]),
-      "A line a step in a text file"
+      "Writes one line per step to a text file"
     ) {
       Keys.DiskLogger.folder
       Keys.DiskLogger.filename
@@ -83,7 +83,7 @@ extension Components {
       MetricLoggerChoice.stdout,
       aliases: spellings(
         "StdoutLogger", in: ["torchtune.utils.metric_logging", "torchtune.training"]),
-      "A line a step on standard output"
+      "Writes one line per step to standard output"
     ) {},
   ]
 
@@ -105,7 +105,7 @@ extension Components {
     ComponentDeclaration(
       .profiler, "torchtune.training.setup_torch_profiler",
       aliases: ["torchtune.utils.setup_torch_profiler"],
-      "A Chrome trace a rank of what a step consists of: data, blocks, collectives, optimizer",
+      "Writes a Chrome trace per rank: data, blocks, collectives, optimizer",
       arguments: profilerKeys)
   ]
 

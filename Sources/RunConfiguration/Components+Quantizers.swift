@@ -68,21 +68,22 @@ extension Components {
   ]
 
   private static let bits = KeyDeclaration.optional(
-    "weight_bits", .int(2...8), default: 4, "The bits of a weight")
+    "weight_bits", .int(2...8), default: 4, "Bits per weight")
 
   private static let anyWidth: [KeyDeclaration] = [
     .optional(
-      "groupsize", .int(1...(1 << 24)), default: 256, "The input columns that share a scale"),
+      "groupsize", .int(1...(1 << 24)), default: 256,
+      "Number of weights per scale, along the input dimension"),
     .optional(
       "scales_precision", .choice(["fp32", "bf16", "fp16"]), default: "fp32",
-      "The dtype of the scales, in training as in the file"),
+      "The dtype of the scales, in training and in the checkpoint"),
   ]
 
   private static let int4: [KeyDeclaration] =
     anyWidth + [
       .fixed(
         "padding_allowed", at: [false],
-        because: "Layers that the group size does not divide stay as they are."),
+        because: "Layers whose width groupsize does not divide are not quantized."),
       .fixed(
         "precision", at: ["fp32", "torch.float32", .null],
         because: "Quantized values are computed in fp32."),

@@ -18,15 +18,15 @@ extension Keys {
     package static let merges = Key.nullable(
       "merges_file", .string, "The merges.txt of vocab.json; null with a tokenizer.json")
     package static let specialTokens = Key.nullable(
-      "special_tokens_path", .string, "A tokenizer.json or map whose special tokens to use")
+      "special_tokens_path", .string, "A tokenizer.json, or a JSON map, with the special tokens")
     package static let longestSequence = Key.nullable(
-      "max_seq_len", .int(1...(1 << 30)), "Samples are cut to this many tokens")
+      "max_seq_len", .int(1...(1 << 30)), "Truncate samples to this many tokens")
     package static let template = Key.nullable(
       "prompt_template",
       .either(
         KeyType.mapOf(.list(.string, count: 2)).read { Template.texts($0) },
         KeyType.string.read { Template.component($0) }),
-      "What stands around messages: a template's dot path, or texts by role")
+      "Prompt template: a dot path, or a map from roles to [before, after]")
 
     package enum Template: Sendable {
       /// Before and after the messages of a role.
@@ -47,7 +47,7 @@ extension Components {
       Keys.Tokenizer.template.defaulting(to: "torchtune.models.llama2.Llama2ChatTemplate")
     },
     ComponentDeclaration(
-      TokenizerChoice.llama3, "The Llama 3 tokenizer from a tokenizer.model of tiktoken ranks"
+      TokenizerChoice.llama3, "The Llama 3 tokenizer from a tiktoken tokenizer.model"
     ) {
       Keys.Tokenizer.path
       Keys.Tokenizer.specialTokens
@@ -82,7 +82,7 @@ extension Components {
   }
 
   private static let truncation = KeyDeclaration.fixed(
-    "truncation_type", at: ["right"], because: "Samples are cut at their end.")
+    "truncation_type", at: ["right"], because: "Only truncation at the end is supported.")
 }
 
 extension Section {

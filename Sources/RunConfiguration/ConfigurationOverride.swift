@@ -57,7 +57,7 @@ extension ConfigurationMap {
       guard map.delete(path[...]) else {
         let nearest = nearestName(to: path.joined(separator: "."), among: map.dottedKeys())
         throw TuneError(
-          .configuration, "there is no such key to delete",
+          .configuration, "cannot delete an unknown key",
           remedy: nearest.map { "Did you mean '~\($0)'?" },
           at: ConfigurationOrigin.commandLine(argument)
             .location(of: path.joined(separator: ".")))

@@ -6,7 +6,7 @@ extension Exclusions {
     let model = root[Keys.model]
     guard !model.hasAdapters else { return nil }
     return model.errorAtComponent(
-      "'\(model.component ?? "")' has no adapters, and the recipe trains those",
+      "'\(model.component ?? "")' has no LoRA adapters to train",
       remedy: "Use its lora_ builder, or a recipe that trains all weights.")
   }
 
@@ -14,8 +14,8 @@ extension Exclusions {
     let model = root[Keys.model]
     guard model.hasAdapters else { return nil }
     return model.errorAtComponent(
-      "'\(model.component ?? "")' has adapters, and this recipe has none",
-      remedy: "Use the builder without lora_, or a recipe for adapters.")
+      "'\(model.component ?? "")' has LoRA adapters, which this recipe does not support",
+      remedy: "Use the builder without lora_, or a LoRA recipe.")
   }
 
   static let headAdapter = Exclusion("apply_lora_to_output excludes tied embeddings") { root in
@@ -25,7 +25,7 @@ extension Exclusions {
     else { return nil }
     return model.error(
       at: Keys.Model.adaptsHead,
-      "needs an output head of its own, and this model's is its embedding",
+      "is not supported when the output head shares the token embedding",
       remedy: "Set it to False.")
   }
 }

@@ -17,12 +17,12 @@ extension Exclusions {
       for dataset in datasets(root) where dataset.packs {
         if root[Keys.tokenizer][Keys.Tokenizer.longestSequence] == nil {
           return dataset.error(
-            at: Keys.Dataset.packed, "needs tokenizer.max_seq_len, the length that is filled",
+            at: Keys.Dataset.packed, "needs tokenizer.max_seq_len, the length of a packed sequence",
             remedy: "Set tokenizer.max_seq_len, or packed to False.")
         }
         if dataset[Keys.Dataset.streams] {
           return dataset.error(
-            at: Keys.Dataset.packed, "needs all data at once, and streaming keeps none of it",
+            at: Keys.Dataset.packed, "is not supported with streaming",
             remedy: "Set one of the two to False.")
         }
       }
@@ -36,7 +36,7 @@ extension Exclusions {
       where dataset.isGiven(Keys.Dataset.shuffleBufferSize) && !dataset[Keys.Dataset.streams] {
         return dataset.error(
           at: Keys.Dataset.shuffleBufferSize,
-          "does nothing without streaming: all records are shuffled",
+          "has no effect without streaming, which shuffles all records",
           remedy: "Remove the key, or set streaming to True.")
       }
       return nil
@@ -48,7 +48,7 @@ extension Exclusions {
       for dataset in datasets(root)
       where dataset[Keys.Dataset.separator] != nil && dataset[Keys.Dataset.delimiter] != nil {
         return dataset.error(
-          at: Keys.Dataset.separator, "is another name of delimiter, which is given too",
+          at: Keys.Dataset.separator, "is an alias of delimiter, which is also set",
           remedy: "Keep one.")
       }
       return nil
@@ -62,14 +62,14 @@ extension Exclusions {
       guard let first = weighted.first else { return nil }
       if datasets.count == 1 {
         return first.error(
-          at: Keys.Dataset.weight, "does nothing for a single dataset", remedy: "Remove the key.")
+          at: Keys.Dataset.weight, "has no effect with a single dataset", remedy: "Remove the key.")
       }
       guard let other = datasets.first(where: { $0[Keys.Dataset.weight] == nil }) else {
         return nil
       }
       return other.error(
-        at: Keys.Dataset.weight, "is missing here, and another dataset of the list has one",
-        remedy: "Give each dataset of the list a weight, or none.")
+        at: Keys.Dataset.weight, "is missing, but another dataset of the list has one",
+        remedy: "Set a weight for every dataset of the list, or for none.")
     }
   }
 
@@ -78,7 +78,8 @@ extension Exclusions {
     let limit = root[Keys.model][Keys.Model.longestSequence]
     guard let length = tokenizer[Keys.Tokenizer.longestSequence], length > limit else { return nil }
     return tokenizer.error(
-      at: Keys.Tokenizer.longestSequence, "is \(length), and the model sees at most \(limit) tokens"
+      at: Keys.Tokenizer.longestSequence,
+      "is \(length), but the model supports at most \(limit) tokens"
     )
   }
 

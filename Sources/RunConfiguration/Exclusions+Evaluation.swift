@@ -12,7 +12,7 @@ extension Exclusions {
   ) { root in
     let tasks = root[Keys.tasks]
     guard let other = tasks.first(where: { EvaluationTask(named: $0) == nil }) else {
-      return tasks.isEmpty ? root.error(at: Keys.tasks, "names no task") : nil
+      return tasks.isEmpty ? root.error(at: Keys.tasks, "is empty: name at least one task") : nil
     }
     let nearest = nearestName(to: other, among: EvaluationTask.names)
     return root.error(
@@ -25,8 +25,8 @@ extension Exclusions {
     guard !root.textFiles().isEmpty, !root[Keys.tasks].contains(wikitext) else { return nil }
     return root.error(
       at: root[Keys.textFiles].isEmpty ? Keys.textFile.name : Keys.textFiles.name,
-      "is what the task wikitext measures on, and that is not among the tasks",
-      remedy: "Add it: tasks=[wikitext]. The data of another task is given by task_data.")
+      "is for the task wikitext, which is not in tasks",
+      remedy: "Add it: tasks=[wikitext]. Use task_data for the data of other tasks.")
   }
 
   private static let dataIsUsed = Exclusion("task_data is of tasks that are measured") { root in
@@ -34,12 +34,12 @@ extension Exclusions {
     let tasks = root[Keys.tasks]
     if let other = data.keys.sorted().first(where: { !tasks.contains($0) }) {
       return root.error(
-        at: Keys.taskData, "names data of '\(other)', which is not among the tasks",
+        at: Keys.taskData, "has data for '\(other)', which is not in tasks",
         remedy: "The tasks are: \(tasks.joined(separator: ", ")).")
     }
     guard data[wikitext] != nil, !root.textFiles().isEmpty else { return nil }
     return root.error(
-      at: Keys.taskData, "gives the task wikitext a dataset, and text_files gives it text",
+      at: Keys.taskData, "sets the data of wikitext, which text_files also sets",
       remedy: "Remove one of the two.")
   }
 }

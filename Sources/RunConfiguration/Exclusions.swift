@@ -33,7 +33,7 @@ enum Exclusions {
         remedy: "Use bf16 or fp32.")
     case let other:
       root.error(
-        at: Keys.dtype, "there is no dtype '\(other)' here", remedy: "Use bf16 or fp32.")
+        at: Keys.dtype, "unknown dtype '\(other)'", remedy: "Use bf16 or fp32.")
     }
   }
 
@@ -43,11 +43,12 @@ enum Exclusions {
       if device == "cpu" || device == "cuda" { return nil }
       guard device.hasPrefix("cuda:"), let index = Int(device.dropFirst(5)), index >= 0 else {
         return root.error(
-          at: Keys.device, "there is no device '\(device)' here", remedy: "Use cpu or cuda.")
+          at: Keys.device, "unknown device '\(device)'", remedy: "Use cpu or cuda.")
       }
       guard recipe.isDistributed else { return nil }
       return root.error(
-        at: Keys.device, "a distributed recipe gives each process its own device",
+        at: Keys.device,
+        "must be cpu or cuda: a distributed recipe assigns each process its own GPU",
         remedy: "Use cuda.")
     }
   }
@@ -60,8 +61,9 @@ enum Exclusions {
       !family.modelTypes.contains(section[Keys.Checkpointer.modelType])
     else { return nil }
     return section.error(
-      at: Keys.Checkpointer.modelType, "the model section is of the family \(family.modelType)",
-      remedy: "Set it to \(family.modelType), or choose another model.")
+      at: Keys.Checkpointer.modelType,
+      "does not match the model, whose family is \(family.modelType)",
+      remedy: "Set it to \(family.modelType), or change the model.")
   }
 
   private static let checkpointFiles = Exclusion("checkpoint_files names at least one file") {
@@ -70,7 +72,7 @@ enum Exclusions {
     switch section[Keys.Checkpointer.files] {
     case .named(let files):
       return files.isEmpty
-        ? section.error(at: Keys.Checkpointer.files, "names no file") : nil
+        ? section.error(at: Keys.Checkpointer.files, "is empty: name at least one file") : nil
     case .numbered(let section): names = section
     }
     if names[Keys.Checkpointer.FileNames.format].braces.count != 2 {
@@ -95,7 +97,8 @@ enum Exclusions {
     let width = model[Keys.Model.width]
     if width % heads != 0 || width / heads % 2 != 0 {
       return model.error(
-        at: Keys.Model.headCount, "\(heads) heads do not share a width of \(width) evenly",
+        at: Keys.Model.headCount,
+        "\(heads) heads do not divide embed_dim, which is \(width), evenly",
         remedy: "embed_dim / num_heads must be an even integer.")
     }
     return heads % pairs == 0
@@ -135,14 +138,14 @@ enum Exclusions {
     if root[Keys.clipNorm] != nil {
       return root.error(
         at: Keys.clipNorm,
-        "needs the norm of all gradients, and optimizer_in_bwd frees each one at once",
+        "needs the norm of all gradients, but optimizer_in_bwd frees each gradient after its step",
         remedy: "Set clip_grad_norm to null, or optimizer_in_bwd to False.")
     }
     return root[Keys.accumulation] == 1
       ? nil
       : root.error(
         at: Keys.accumulation,
-        "needs gradients to be kept, and optimizer_in_bwd frees each one at once",
+        "needs stored gradients, but optimizer_in_bwd frees each gradient after its step",
         remedy: "Set gradient_accumulation_steps to 1, or optimizer_in_bwd to False.")
   }
 
@@ -179,7 +182,7 @@ enum Exclusions {
       optimizer[Keys.Optimizer.keepsMasterWeights]
     else { return nil }
     return optimizer.error(
-      at: Keys.Optimizer.roundsStochastically, "has no use with master_weights, which lose nothing",
+      at: Keys.Optimizer.roundsStochastically, "cannot be combined with master_weights",
       remedy: "Choose one of the two.")
   }
 
@@ -188,8 +191,8 @@ enum Exclusions {
     return quantizer.isQATQuantizer
       ? nil
       : quantizer.errorAtComponent(
-        "'\(quantizer.component ?? "")' quantizes after training",
-        remedy: "Use the quantizer of the same name with QATQuantizer at its end.")
+        "'\(quantizer.component ?? "")' is for quantization after training",
+        remedy: "Use the quantizer of the same name that ends in QATQuantizer.")
   }
 
   private static let noQATQuantizer = Exclusion(
@@ -211,9 +214,9 @@ enum Exclusions {
     if widths.contains(where: { $0 % group == 0 }) { return nil }
     return quantizer.error(
       at: "groupsize",
-      "\(group) divides no layer of the model, which are "
-        + widths.map(String.init).joined(separator: " and ") + " wide",
-      remedy: "Choose a divisor of these widths, such as 32.")
+      "\(group) divides none of the model's layer widths, "
+        + widths.map(String.init).joined(separator: " and "),
+      remedy: "Use a divisor of these widths, such as 32.")
   }
 }
 

@@ -86,7 +86,7 @@ private struct InterpolationResolver {
       }
       result += literal
       guard let end = closingBrace(of: rest[start.upperBound...]) else {
-        throw problem("'${' without its '}'", node, path)
+        throw problem("missing '}' after '${'", node, path)
       }
       let inner = rest[start.upperBound..<end]
       let value = try refer(to: inner, node, path, depth: depth)
@@ -165,7 +165,7 @@ private struct InterpolationResolver {
       return try YAMLReader.value(in: text, argument: text).value
     default:
       throw problem(
-        "the resolver '\(function)' is not known", node, path,
+        "unknown resolver '\(function)'", node, path,
         remedy: "oc.env and oc.decode are supported.")
     }
   }
@@ -175,7 +175,7 @@ private struct InterpolationResolver {
   ) throws -> ConfigurationValue {
     let dots = reference.prefix { $0 == "." }.count
     guard dots <= path.count else {
-      throw problem("'${\(reference)}' leaves the configuration", node, path)
+      throw problem("'${\(reference)}' points outside the configuration", node, path)
     }
     let base = dots == 0 ? [] : Array(path.dropLast(dots))
     let steps = reference.dropFirst(dots).split(separator: ".").map(String.init)
@@ -183,7 +183,7 @@ private struct InterpolationResolver {
     guard !steps.isEmpty, let found = try value(at: target) else {
       let nearest = nearestName(to: target.joined(separator: "."), among: root.dottedKeys())
       throw problem(
-        "'${\(reference)}' refers to a key that is not there", node, path,
+        "'${\(reference)}' refers to an unknown key", node, path,
         remedy: nearest.map { "Did you mean '${\($0)}'?" })
     }
     // A map that holds this very key would resolve itself for ever.

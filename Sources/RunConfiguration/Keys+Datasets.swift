@@ -7,26 +7,26 @@ extension Keys {
       "A dataset of the Hub, a local file or folder, or the kind of data_files: json, csv, "
         + "parquet or text")
     package static let columns = Key.nullable(
-      "column_map", .mapOf(.string), "The names that the expected fields have in the data")
+      "column_map", .mapOf(.string), "Map from expected column names to those of the data")
     package static let trainsOnInput = Key.required(
-      "train_on_input", .bool, "Whether the prompt counts in the loss")
+      "train_on_input", .bool, "Compute the loss on the prompt too")
     package static let packed = Key.optional(
-      "packed", .bool, default: false, "Fill sequences of max_seq_len with several samples")
+      "packed", .bool, default: false, "Pack several samples into sequences of max_seq_len tokens")
     package static let systemPrompt = Key.nullable(
       "new_system_prompt", .string, "A system prompt for every sample")
     package static let conversationColumn = Key.required(
-      "conversation_column", .string, "The field that holds the turns")
+      "conversation_column", .string, "The column with the conversation")
     package static let conversationStyle = Key.required(
-      "conversation_style", .choice(["sharegpt", "openai"]), "How a turn is written")
+      "conversation_style", .choice(["sharegpt", "openai"]), "The format of the conversation")
     package static let column = Key.optional(
-      "column", .string, default: "text", "The field that holds the text")
+      "column", .string, default: "text", "The column with the text")
     package static let endsTexts = Key.optional(
       "add_eos", .bool, default: true, "End each text with the end-of-text token")
     package static let splitsAcrossPacks = Key.optional(
       "split_across_pack", .bool, default: true,
-      "Let a text that does not fit into a pack go on in the next")
+      "Split a text that does not fit into a pack")
     package static let longestText = Key.nullable(
-      "max_seq_len", .int(2...(1 << 30)), "Texts are cut to this many tokens")
+      "max_seq_len", .int(2...(1 << 30)), "Truncate texts to this many tokens")
   }
 }
 
@@ -42,28 +42,28 @@ extension Keys.Dataset {
   package static let files = Key.nullable(
     "data_files",
     .either(.mapOf(.list(.string)), KeyType.list(.string).read { ["train": $0] }),
-    "Files or patterns, of the split train or by split")
+    "Files or patterns: a list for the split train, or a map from splits to lists")
   package static let folder = Key.nullable(
-    "data_dir", .string, "A folder inside the source that takes its place")
+    "data_dir", .string, "A folder inside source to read from")
   package static let revision = Key.nullable(
     "revision", .string, "The branch, tag or commit of a dataset of the Hub")
   package static let streams = Key.optional(
     "streaming", .bool, default: false,
-    "Read records as they are needed, for data larger than memory")
+    "Read records on demand, for data larger than memory")
   package static let shuffleBufferSize = Key.optional(
     "shuffle_buffer_size", .int(1...(1 << 30)), default: 10_000,
-    "Streamed data is shuffled among this many records")
+    "Number of records in the shuffle buffer of streamed data")
   package static let sampledBy = Key.optional(
     "sample_by", .choice(["line", "paragraph", "document"]), default: "line",
-    "What a record of a text file is")
+    "The unit of a record in text files")
   package static let keepsLineBreaks = Key.optional(
-    "keep_linebreaks", .bool, default: false, "Whether a line of a text file keeps its end")
+    "keep_linebreaks", .bool, default: false, "Keep the line breaks of text files")
   package static let delimiter = Key.nullable(
-    "delimiter", .string, "What separates the cells of a CSV file")
-  package static let separator = Key.nullable("sep", .string, "Another name of delimiter")
+    "delimiter", .string, "The delimiter of CSV files")
+  package static let separator = Key.nullable("sep", .string, "Alias of delimiter")
   package static let field = Key.nullable(
     "field", .string, "The key of a JSON object that holds the list of records")
   package static let weight = Key.nullable(
     "weight", .double(1e-9...1e9),
-    "The share of this dataset in a list of them; all of a list or none has one")
+    "Sampling weight in a list of datasets; set it for all of them or for none")
 }

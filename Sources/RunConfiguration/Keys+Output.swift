@@ -15,15 +15,15 @@ extension Keys {
       "The files of the weights: a list, or filename_format and max_filename")
     package static let modelType = Key.required(
       "model_type", .choice(["LLAMA2", "LLAMA3", "LLAMA3_2", "QWEN2", "QWEN3"]),
-      "The family of the weights")
+      "The model family of the checkpoint")
     package static let outputFolder = Key.required(
       "output_dir", .string, "The folder to write to")
     package static let savedRun = Key.nullable(
       "recipe_checkpoint", .string,
-      "The recipe state to resume from, also below output_dir; null finds the last")
+      "The recipe state to resume from; null uses the last one in output_dir")
     package static let writesSafetensors = Key.optional(
       "safe_serialization", .bool, default: true,
-      "Whether weights are written as safetensors; as torch files otherwise")
+      "Write safetensors instead of torch files")
 
     package enum Files: Sendable {
       case named([String])
@@ -39,26 +39,27 @@ extension Keys {
   }
 
   package enum DiskLogger {
-    package static let folder = Key.required("log_dir", .string, "The folder of the log")
+    package static let folder = Key.required("log_dir", .string, "The log folder")
     package static let filename = Key.nullable(
-      "filename", .string, "The name of the log; null makes one from the time")
+      "filename", .string, "The name of the log file; null derives it from the time")
   }
 
   /// What is not given is not asked for; where the reference turns a setting on by itself, it is null
   /// here, so that only a written True is refused.
   package enum Profiler {
     package static let isEnabled = Key.optional(
-      "enabled", .bool, default: false, "Whether steps are traced")
+      "enabled", .bool, default: false, "Trace steps")
     package static let folder = Key.nullable(
-      "output_dir", .string, "Where traces go; null is profiler_output")
+      "output_dir", .string, "The folder of the traces; null means profiler_output")
     package static let waitSteps = Key.nullable(
-      "wait_steps", .int(0...Int.max), "Steps before a cycle; null is 5")
+      "wait_steps", .int(0...Int.max), "Steps to wait before each cycle; null means 5")
     package static let warmupSteps = Key.nullable(
-      "warmup_steps", .int(0...Int.max), "Further steps before it; null is 5")
+      "warmup_steps", .int(0...Int.max), "Warm-up steps of a cycle; null means 5")
     package static let activeSteps = Key.nullable(
-      "active_steps", .count, "Steps traced in a cycle; null is 2")
+      "active_steps", .count, "Traced steps of a cycle; null means 2")
     package static let cycles = Key.nullable(
-      "num_cycles", .int(0...Int.max), "Cycles; 0 is to the end of the run, null is 1")
+      "num_cycles", .int(0...Int.max),
+      "Number of cycles; 0 repeats until the run ends, null means 1")
     package static let cpu = Key.optional(
       "cpu", .bool, default: true, "Spans of this process, always traced")
     package static let profilesMemory = Key.optional(

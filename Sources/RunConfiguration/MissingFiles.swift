@@ -10,7 +10,7 @@ extension ValidatedConfiguration {
     func check(_ path: String, _ section: Section, _ key: String) {
       guard !FileManager.default.fileExists(atPath: path) else { return }
       problems.append(
-        TuneError(.missingFile, "there is no '\(path)'", at: section.location(of: key)))
+        TuneError(.missingFile, "'\(path)' does not exist", at: section.location(of: key)))
     }
     let checkpointer = root[Keys.checkpointer]
     let folder = checkpointer[Keys.Checkpointer.folder]

@@ -16,7 +16,7 @@ package struct RecipeArguments: Equatable, Sendable {
     while let argument = rest.popFirst() {
       if argument == "--config" {
         guard let value = rest.popFirst() else {
-          throw TuneError(.usage, "--config needs a configuration")
+          throw TuneError(.usage, "missing value for --config")
         }
         try setConfig(value)
       } else if argument.hasPrefix("--config=") {
@@ -46,22 +46,22 @@ package struct RecipeArguments: Equatable, Sendable {
   @discardableResult package func requireConfig(for recipe: RecipeName) throws -> String {
     guard let config else {
       throw TuneError(
-        .usage, "the recipe needs --config",
+        .usage, "missing --config",
         remedy: "`tune ls \(recipe.rawValue)` lists its built-in configurations.")
     }
     return config
   }
 
   private mutating func setConfig(_ value: String) throws {
-    guard config == nil else { throw TuneError(.usage, "--config is given twice") }
+    guard config == nil else { throw TuneError(.usage, "--config may be given only once") }
     config = value
   }
 
   package static func misplaced(_ option: String) -> TuneError {
     TuneError(
-      .usage, "the option '\(option)' is not known here",
-      remedy: "torchrun's options stand before the recipe; after it come --config and "
-        + "key=value. `tune run --help` lists the options.")
+      .usage, "unknown or misplaced option '\(option)'",
+      remedy: "Put torchrun's options before the recipe, --config and key=value "
+        + "after it. `tune run --help` lists the options.")
   }
 }
 
@@ -72,9 +72,9 @@ extension RecipeName {
       let nearest = nearestName(to: name, among: RecipeName.allCases.map(\.rawValue))
       let isScript = name.hasSuffix(".py")
       throw TuneError(
-        .usage, "there is no recipe '\(name)'",
+        .usage, "unknown recipe '\(name)'",
         remedy: isScript
-          ? "Recipes in Python cannot run here. `tune ls` lists the built-in ones."
+          ? "Python recipes are not supported. `tune ls` lists the built-in recipes."
           : (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all recipes.")
     }
     self = recipe

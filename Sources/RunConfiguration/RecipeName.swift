@@ -45,7 +45,7 @@ extension RecipeName {
   package var refusal: TuneError? {
     guard trainsAdapters else { return nil }
     return TuneError(
-      .unsupported, "\(rawValue): adapters are not trained by this version",
+      .unsupported, "\(rawValue): training LoRA adapters is not supported yet",
       remedy: "\(isQAT ? "qat_distributed" : "full_finetune_distributed") trains all weights.")
   }
 }

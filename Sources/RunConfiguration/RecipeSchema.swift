@@ -47,7 +47,7 @@ package enum RecipeSchema {
     TorchtuneOnly.deterministicMode
   }
 
-  private static let qatQuantizer = Keys.quantizer.required("The numerics to train for")
+  private static let qatQuantizer = Keys.quantizer.required("The quantization scheme to train for")
 
   @KeyList private static var quantizationAware: [KeyDeclaration] {
     qatQuantizer
@@ -91,7 +91,7 @@ package enum RecipeSchema {
   }
 
   @KeyList private static var quantize: [KeyDeclaration] {
-    Keys.quantizer.required("The scheme to convert to; a QAT one converts as well")
+    Keys.quantizer.required("The scheme to convert to; QAT quantizers also work")
   }
 
   @KeyList private static var evaluation: [KeyDeclaration] {
@@ -100,9 +100,9 @@ package enum RecipeSchema {
     Keys.tasks
     Keys.limit
     Keys.windowLength
-    Keys.batchSize.defaulting(to: 8, "Windows computed together")
+    Keys.batchSize.defaulting(to: 8, "Windows per batch")
     Keys.usesCache.declared(
-      "Keep keys and values while generating; none of the tasks generates")
+      "Use a KV cache for generation; no supported task generates text")
     Keys.textFiles
     Keys.textFile
     Keys.taskData

@@ -22,8 +22,7 @@ struct SchemaChecker {
       let name = path.isEmpty ? key.name : path + "." + key.name
       guard let entry else {
         if key.presence == .required {
-          let byWhom = owner.map { " by \($0)" } ?? ""
-          report("is required\(byWhom) and not given", name, origin, remedy: key.summary + ".")
+          report("missing required key", name, origin, remedy: key.summary + ".")
         }
         let value = key.defaultValue
         values.set(key.name, ConfigurationNode(value, .schema))
@@ -64,12 +63,12 @@ struct SchemaChecker {
       if isComponent, entry.key == "_component_" { continue }
       let name = path.isEmpty ? entry.key : path + "." + entry.key
       let listed = known.sorted().joined(separator: ", ")
-      let takes = known.isEmpty ? "It takes none." : "It takes: \(listed)."
+      let takes = known.isEmpty ? "It has no arguments." : "Arguments: \(listed)."
       let remedy =
         nearestName(to: entry.key, among: known).map { "Did you mean '\($0)'?" }
         ?? (path.isEmpty ? nil : takes)
-      let toWhom = owner.map { " to \($0)" } ?? ""
-      report("is not known\(toWhom)", name, entry.keyOrigin, remedy: remedy)
+      let whose = owner.map { " of \($0)" } ?? ""
+      report("unknown key\(whose)", name, entry.keyOrigin, remedy: remedy)
     }
   }
 
@@ -80,11 +79,11 @@ struct SchemaChecker {
       if key.needless.contains(where: { $0.means(entry.node.value) }) {
         remarks.append(
           TuneError(
-            .configuration, "does nothing here. " + key.summary,
+            .configuration, "has no effect. " + key.summary,
             at: entry.keyOrigin.location(of: name)))
       } else if !allowed.contains(where: { $0.means(entry.node.value) }) {
         report(
-          "is not supported at \(YAMLWriter.inline(entry.node.value))", name, entry.keyOrigin,
+          "unsupported value \(YAMLWriter.inline(entry.node.value))", name, entry.keyOrigin,
           remedy: key.summary + " Remove the key, or set it to \(YAMLWriter.inline(allowed[0])).")
       }
       return (ConfigurationNode(allowed[0], entry.node.origin), nil, nil)
@@ -106,7 +105,9 @@ struct SchemaChecker {
     _ list: [ConfigurationNode], _ role: ComponentRole, _ name: String,
     _ entry: ConfigurationMap.Entry
   ) -> [Section] {
-    if list.isEmpty { report("names no \(role.rawValue)", name, entry.keyOrigin) }
+    if list.isEmpty {
+      report("is empty: name at least one \(role.rawValue)", name, entry.keyOrigin)
+    }
     return list.enumerated().compactMap { index, node in
       let place = "\(name)[\(index)]"
       guard node.value.map != nil else {
@@ -123,7 +124,7 @@ struct SchemaChecker {
     guard let map = entry.node.value.map else { return nil }
     guard let written = map.entry("_component_") else {
       report(
-        "has no _component_", name, entry.keyOrigin,
+        "missing _component_", name, entry.keyOrigin,
         remedy: "Name \(role.withArticle), such as \(Components.paths(for: role)[0]).")
       return nil
     }
@@ -141,11 +142,11 @@ struct SchemaChecker {
         "'\(path)' is not supported", name + "._component_", written.keyOrigin, remedy: reason)
     case .otherRole(let other):
       report(
-        "'\(path)' is \(other.withArticle), and \(role.withArticle) is needed here",
+        "must be \(role.withArticle), but '\(path)' is \(other.withArticle)",
         name + "._component_", written.keyOrigin)
     case .unknown(let nearest):
       report(
-        "there is no \(role.rawValue) '\(path)'", name + "._component_", written.keyOrigin,
+        "unknown \(role.rawValue) '\(path)'", name + "._component_", written.keyOrigin,
         remedy: nearest.map { "Did you mean '\($0)'?" }
           ?? Components.overview(of: role))
     }
@@ -195,7 +196,7 @@ struct SchemaChecker {
   ) {
     let wanted = type.description + (key?.isNullable == true ? " or null" : "")
     report(
-      "must be \(wanted), and is \(value.shown)", name, origin,
+      "must be \(wanted), not \(value.shown)", name, origin,
       remedy: type.remedy(for: value))
   }
 

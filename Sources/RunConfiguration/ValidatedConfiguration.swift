@@ -55,7 +55,7 @@ package enum ConfigurationFile {
     guard FileManager.default.fileExists(atPath: config) else {
       let nearest = nearestName(to: config, among: BuiltinConfiguration.all.map(\.name))
       throw TuneError(
-        .missingFile, "there is no such file and no built-in configuration of this name",
+        .missingFile, "no such file or built-in configuration",
         remedy: (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all.",
         at: .init(file: config))
     }

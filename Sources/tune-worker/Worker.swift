@@ -21,7 +21,7 @@ enum Worker {
 
   private static func run(_ words: ArraySlice<String>) throws -> Int32 {
     guard let name = words.first else {
-      throw TuneError(.usage, "there is no recipe", remedy: "Recipes are started by `tune run`.")
+      throw TuneError(.usage, "missing recipe", remedy: "Start recipes with `tune run`.")
     }
     let recipe = try RecipeName(commandLine: name)
     let call = try RecipeArguments(words.dropFirst())

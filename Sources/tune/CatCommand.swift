@@ -35,7 +35,7 @@ struct CatCommand: ParsableCommand {
     guard isFile || BuiltinConfiguration.named(config) != nil else {
       let nearest = nearestName(to: config, among: BuiltinConfiguration.all.map(\.name))
       throw TuneError(
-        .usage, "'\(config)' is no built-in configuration and no .yaml file",
+        .usage, "'\(config)' is neither a built-in configuration nor a .yaml file",
         remedy: (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all.")
     }
     print(YAMLWriter.text(of: try ConfigurationFile.read(config), sorted: sort), terminator: "")

@@ -9,9 +9,9 @@ struct CopyCommand: ParsableCommand {
     commandName: "cp",
     abstract: "Copy a built-in configuration to a file, or a recipe to a package.",
     discussion: """
-      A configuration's file gets the ending .yaml where it has none. A folder
-      gets a file of the configuration's name. A recipe becomes a small Swift
-      package to change, which `tune run` builds and runs by its folder's name.
+      Copies a configuration to a file and adds .yaml if needed; in a folder, the
+      file has the configuration's name. Copies a recipe to a small Swift package
+      that you can edit; `tune run` builds and runs it by its folder's name.
 
       Examples:
         tune cp llama3/8B_qat_full my.yaml
@@ -28,10 +28,10 @@ struct CopyCommand: ParsableCommand {
   @Argument(help: "The file or folder to copy to.", completion: .file())
   var destination: String
 
-  @Flag(name: [.customShort("n"), .long], help: "Keep a file that is already there.")
+  @Flag(name: [.customShort("n"), .long], help: "Do not overwrite an existing file.")
   var noClobber = false
 
-  @Flag(help: "Create the folders of the destination that are missing.")
+  @Flag(help: "Create missing parent folders.")
   var makeParents = false
 
   func run() throws {
@@ -41,7 +41,7 @@ struct CopyCommand: ParsableCommand {
         to: file,
         among: BuiltinConfiguration.all.map(\.name) + RecipeName.allCases.map(\.rawValue))
       throw TuneError(
-        .usage, "there is no built-in configuration or recipe '\(file)'",
+        .usage, "unknown configuration or recipe '\(file)'",
         remedy: (nearest.map { "Did you mean '\($0)'? " } ?? "") + "`tune ls` lists all.")
     }
     let path = target(for: builtin)
@@ -81,7 +81,7 @@ struct CopyCommand: ParsableCommand {
     if folder.isEmpty || files.fileExists(atPath: folder) { return }
     guard makeParents else {
       throw TuneError(
-        .disk, "there is no folder '\(folder)'", remedy: "--make-parents creates it.")
+        .disk, "no such folder: '\(folder)'", remedy: "Create it, or pass --make-parents.")
     }
     do {
       try files.createDirectory(atPath: folder, withIntermediateDirectories: true)

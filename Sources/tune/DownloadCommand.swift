@@ -10,10 +10,10 @@ struct DownloadCommand: ParsableCommand {
     commandName: "download",
     abstract: "Download a model from the Hugging Face Hub or Kaggle.",
     discussion: """
-      All files of the repository are fetched, several at a time, and each is
-      checked; files that are there and right are kept. A download that was
-      interrupted goes on where it ended. Without patterns nothing is left out:
-      for a model that has its weights twice, --ignore-patterns saves half.
+      Downloads all files of a repository in parallel and checks each one.
+      Keeps files that are already complete and resumes interrupted downloads.
+      If a repository has the weights in two formats, --ignore-patterns skips
+      one of them.
 
       Environment: HF_TOKEN or the token that `hf auth login` saved, HF_ENDPOINT
       for a mirror, HF_HOME, HF_HUB_OFFLINE; KAGGLE_USERNAME and KAGGLE_KEY or
@@ -50,13 +50,13 @@ struct DownloadCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Leave out files that match, such as '*.safetensors'; may be given several times.",
+      "Skip files that match, such as '*.safetensors'. Repeatable.",
       valueName: "pattern"))
   var ignorePatterns: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "Take only files that match; may be given several times.", valueName: "pattern"))
+      "Download only files that match. Repeatable.", valueName: "pattern"))
   var allowPatterns: [String] = []
 
   @Option(help: "The kind of repository on the Hugging Face Hub: model or dataset.")
@@ -64,23 +64,23 @@ struct DownloadCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The branch, tag or commit on the Hugging Face Hub; main unless given.",
+      "The branch, tag or commit on the Hugging Face Hub. Default: main.",
       valueName: "revision"))
   var revision: String?
 
-  @Option(help: "Where the repository is: huggingface or kaggle.")
+  @Option(help: "The site that hosts the repository: huggingface or kaggle.")
   var source: Source = .huggingface
 
-  @Option(help: ArgumentHelp("Your name on Kaggle.", valueName: "name"))
+  @Option(help: ArgumentHelp("Your Kaggle user name.", valueName: "name"))
   var kaggleUsername: String?
 
   @Option(
     help: ArgumentHelp(
-      "Your key for Kaggle, from https://www.kaggle.com/settings.", valueName: "key"))
+      "Your Kaggle API key, from https://www.kaggle.com/settings.", valueName: "key"))
   var kaggleApiKey: String?
 
   private static let interrupted =
-    "Interrupted. Run the same command again: what has arrived is kept."
+    "Interrupted. Run the same command again to resume."
 
   func run() throws {
     var settings = try HubSettings(environment: ProcessInfo.processInfo.environment)

@@ -15,7 +15,7 @@ struct RecipeCall: Equatable {
   /// - Throws: `TuneError` `.usage`.
   init(_ words: [String]) throws {
     guard let name = words.first else {
-      throw TuneError(.usage, "there is no recipe", remedy: "`tune ls` lists all recipes.")
+      throw TuneError(.usage, "missing recipe", remedy: "`tune ls` lists all recipes.")
     }
     if name.hasPrefix("-") { throw RecipeArguments.misplaced(name) }
     // Built-in names win; a folder of such a name is meant by ./name.

@@ -9,8 +9,8 @@ extension RecipePackage {
     if let refusal = recipe.refusal { throw refusal }
     guard let name = Self.name(of: folder) else {
       throw TuneError(
-        .usage, "'\(folder)' is no name for a recipe",
-        remedy: "Use letters, digits and _, and a letter first: it becomes a Swift module.")
+        .usage, "invalid recipe name '\(folder)'",
+        remedy: "Use letters, digits and _, starting with a letter: it becomes a Swift module.")
     }
     let files = [
       "Package.swift": Self.manifest(name), "Sources/\(name)/main.swift": Self.story(recipe, name),
@@ -64,7 +64,7 @@ extension RecipePackage {
 
   private static func story(_ recipe: RecipeName, _ name: String) -> String {
     let opening = """
-      // \(name): the recipe \(recipe.rawValue), to change as you like.
+      // \(name): a custom recipe, based on \(recipe.rawValue).
       //
       //   tune run \(name) --config <config> [key=value ...]
       import SwiftTune
@@ -75,17 +75,17 @@ extension RecipePackage {
     guard recipe.isTraining else { return opening + "\nrecipe.run()\n" }
     return opening + """
 
-      // Called after every step by every process of the run. An error thrown here ends the run.
+      // Called after every step in every process. Throw an error to end the run.
       recipe.afterStep = { step in
         if !step.loss.isFinite { print("step \\(step.number): the loss is \\(step.loss)") }
       }
 
-      // Called after each pass over dataset_val.
+      // Called after each validation.
       recipe.afterValidation = { step, loss in
         print("after \\(step) steps the validation loss is \\(loss)")
       }
 
-      // The learning rate of each step in place of optimizer.lr and lr_scheduler:
+      // Set the learning rate of each step instead of optimizer.lr and lr_scheduler:
       //
       //   recipe.learningRate = { step, count in 2e-5 * (1 - Double(step) / Double(count)) }
 
@@ -104,16 +104,16 @@ extension RecipePackage {
     return """
       # \(name)
 
-      A copy of swift-tune's recipe `\(recipe.rawValue)`. What it does differently is written in
-      `Sources/\(name)/main.swift`; what it is made of is the library `SwiftTune`.
+      A custom recipe based on swift-tune's `\(recipe.rawValue)`. Edit `Sources/\(name)/main.swift`; the
+      library `SwiftTune` does the rest.
 
       ```sh
       tune run \(launch)\(name) --config <config> [key=value ...]
       ```
 
-      builds the package, which takes minutes the first time, and runs it. The name is the path of
-      this folder. Built-in configurations of `\(recipe.rawValue)` (`tune ls \(recipe.rawValue)`) and
-      files of your own work alike.
+      builds the package, which takes minutes the first time, and runs it. `\(name)` is the path of
+      this folder. Use your own configuration files or the built-in ones of
+      `\(recipe.rawValue)`, which `tune ls \(recipe.rawValue)` lists.
 
       """
   }

@@ -28,10 +28,10 @@ struct RecipePackage {
   func build(verbose: Bool) throws -> String {
     guard let name = Self.name(of: folder) else {
       throw TuneError(
-        .usage, "'\(folder)' is no name for a recipe",
-        remedy: "Use letters, digits and _, and a letter first.")
+        .usage, "invalid recipe name '\(folder)'",
+        remedy: "Use letters, digits and _, starting with a letter.")
     }
-    StandardStreams.error("Building \(name); the first time takes minutes.\n")
+    StandardStreams.error("Building \(name); the first build takes minutes.\n")
     let arguments = ["build", "-c", "release", "--package-path", folder, "--product", name]
     let bar = verbose ? nil : ProgressBar(label: "Building", total: 0, unit: "build steps")
     let output = try Self.swift(arguments, showsOutput: verbose) { line in
@@ -83,8 +83,8 @@ struct RecipePackage {
     process.waitUntilExit()
     if process.terminationStatus == 127 {
       throw TuneError(
-        .missingFile, "there is no `swift` on the PATH",
-        remedy: "A recipe of your own needs Swift 6.2 or later: https://swift.org/install")
+        .missingFile, "`swift` not found on PATH",
+        remedy: "Custom recipes need Swift 6.2 or later: https://swift.org/install")
     }
     return (text, process.terminationStatus)
   }

@@ -12,8 +12,8 @@ enum RecipeProgram {
       .appendingPathComponent("tune-worker").path
     guard FileManager.default.isExecutableFile(atPath: path) else {
       throw TuneError(
-        .missingFile, "the program that runs recipes is not beside tune",
-        remedy: "Build or install both, tune and tune-worker, in one folder.",
+        .missingFile, "tune-worker not found",
+        remedy: "Install tune and tune-worker in the same folder.",
         at: .init(file: path))
     }
     return path

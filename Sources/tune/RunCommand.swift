@@ -8,41 +8,40 @@ import RunConfiguration
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Run a recipe, in one process or in several.",
+    abstract: "Run a recipe in one or several processes.",
     usage: "tune run [torchrun options] <recipe> --config <config> [key=value | ~key ...]",
     discussion: """
-      Options for several processes stand before the recipe, the configuration
-      and its changes after it. When RANK and WORLD_SIZE are set, by torchrun or
-      by hand, or SLURM's variables and MASTER_ADDR, the process is one worker
-      of that run.
+      Put torchrun's options before the recipe, --config and overrides after
+      it. If RANK and WORLD_SIZE are set (by torchrun), or SLURM's variables
+      and MASTER_ADDR, the process is one worker of that run.
 
       Examples:
         tune run qat_single_device --config my.yaml
         tune run --nproc_per_node 4 qat_distributed --config llama3/8B_qat_full
         tune run qat_distributed --config my.yaml optimizer.lr=1e-5 seed=1
 
-      On each of two machines, with its own --node_rank:
+      On two machines, run this on each with its own --node_rank:
         tune run --nnodes 2 --node_rank 0 --rdzv_endpoint first:29500 \\
           --nproc_per_node 8 qat_distributed --config my.yaml
 
-      The keys of a recipe: tune run qat_distributed --help
+      To list the keys of a recipe: tune run qat_distributed --help
 
-      A recipe of your own, made by `tune cp qat_distributed my_recipe`, is built
-      first, and then runs alike, in several processes too:
+      To build and run a custom recipe that `tune cp qat_distributed my_recipe`
+      created:
         tune run --nproc_per_node 4 my_recipe --config my.yaml
       """)
 
   @OptionGroup(title: "Torchrun options")
   var torchrun: TorchrunArguments
 
-  @Flag(help: "Show the output of the build when the recipe is a package.")
+  @Flag(help: "Show the build output of a custom recipe.")
   var verbose = false
 
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp(
-      "The recipe, --config with a built-in configuration or a file, and changes to it: "
-        + "key=value sets, ~key deletes.", valueName: "recipe and its arguments"),
+      "The recipe, --config with a built-in configuration or a file, and overrides: "
+        + "key=value sets a key, ~key deletes it.", valueName: "recipe and its arguments"),
     completion: .recipeArguments)
   var arguments: [String]
 
@@ -65,8 +64,8 @@ struct RunCommand: ParsableCommand {
     let options = torchrun.options
     if !options.isEmpty, !recipe.isDistributed {
       throw TuneError(
-        .usage, "\(recipe.rawValue) runs in one process and takes no torchrun options",
-        remedy: "Give the recipe alone, or use a distributed one.")
+        .usage, "\(recipe.rawValue) runs in one process and does not support torchrun options",
+        remedy: "Remove the options, or use a distributed recipe.")
     }
     let program = try RecipeProgram.path()
     guard !options.isEmpty else {
@@ -83,7 +82,7 @@ struct RunCommand: ParsableCommand {
   private func run(_ package: RecipePackage, _ call: RecipeArguments) throws {
     guard call.config != nil || call.asksForHelp else {
       throw TuneError(
-        .usage, "the recipe needs --config", remedy: "`tune ls` lists built-in configurations.")
+        .usage, "missing --config", remedy: "`tune ls` lists built-in configurations.")
     }
     // A name that does not exist is said before minutes of building.
     let composed = try call.config.map {

@@ -22,52 +22,52 @@ struct TorchrunArguments: ParsableArguments {
   @Option(
     name: [.customLong("rdzv_endpoint"), .customLong("rdzv-endpoint")],
     help: ArgumentHelp(
-      "Where workers of several machines meet: node 0 and a free port.",
+      "The address at which the machines connect: the host of node 0 and a free port.",
       valueName: "host:port"))
   var rendezvousEndpoint: String?
 
   @Option(
     name: [.customLong("rdzv_backend"), .customLong("rdzv-backend")],
-    help: ArgumentHelp("static or c10d; both meet at the endpoint.", valueName: "name"))
+    help: ArgumentHelp("static or c10d; both connect at --rdzv_endpoint.", valueName: "name"))
   var rendezvousBackend: String?
 
   @Option(
     name: [.customLong("rdzv_id"), .customLong("rdzv-id")],
-    help: ArgumentHelp("A name of the run; the folder of its logs.", valueName: "id"))
+    help: ArgumentHelp("The name of the run and of its log folder.", valueName: "id"))
   var runID: String?
 
   @Option(
     name: [.customLong("master_addr"), .customLong("master-addr")],
-    help: ArgumentHelp("The host of --rdzv_endpoint, given apart.", valueName: "host"))
+    help: ArgumentHelp("The host, instead of --rdzv_endpoint.", valueName: "host"))
   var masterAddress: String?
 
   @Option(
     name: [.customLong("master_port"), .customLong("master-port")],
-    help: ArgumentHelp("The port of --rdzv_endpoint, given apart.", valueName: "port"))
+    help: ArgumentHelp("The port, instead of --rdzv_endpoint.", valueName: "port"))
   var masterPort: Int?
 
-  @Flag(name: [.customLong("standalone")], help: "Meet on this machine, on any free port.")
+  @Flag(name: [.customLong("standalone")], help: "Run on this machine only, on any free port.")
   var isStandalone = false
 
   @Option(
     name: [.customLong("max_restarts"), .customLong("max-restarts")],
-    help: ArgumentHelp("Must be 0: a failed run is resumed instead.", valueName: "n"))
+    help: ArgumentHelp("Must be 0. Resume a failed run instead.", valueName: "n"))
   var maxRestarts: Int?
 
   @Option(
     name: [.customLong("log_dir"), .customLong("log-dir")],
-    help: ArgumentHelp("Keep the output of each worker in this folder.", valueName: "folder"))
+    help: ArgumentHelp("Write each worker's output to this folder.", valueName: "folder"))
   var logFolder: String?
 
   @Option(
     name: [.customShort("r"), .customLong("redirects")],
     help: ArgumentHelp(
-      "What goes to the log only: 1 stdout, 2 stderr, 3 both, or rank:n,...", valueName: "n"))
+      "Redirect to the log: 1 stdout, 2 stderr, 3 both, or rank:n,...", valueName: "n"))
   var redirects: String?
 
   @Option(
     name: [.customShort("t"), .customLong("tee")],
-    help: ArgumentHelp("What goes to log and console, written alike.", valueName: "n"))
+    help: ArgumentHelp("Write to log and console; same values as --redirects.", valueName: "n"))
   var tee: String?
 
   var options: LaunchOptions {

@@ -11,18 +11,17 @@ struct Tune: ParsableCommand {
     commandName: "tune",
     abstract: "Fine-tune, quantize, evaluate and run language models.",
     discussion: """
-      Start from a built-in configuration, change what differs, and run:
+      Copy a built-in configuration, edit it, check it, and run it:
 
         tune ls
         tune cp llama3_2/1B_full my.yaml
         tune validate my.yaml
         tune run full_finetune_distributed --config my.yaml batch_size=4
 
-      Tab completes commands, recipes and configurations after
+      To complete commands, recipes and configurations with Tab (zsh, bash
+      or fish):
 
         tune --generate-completion-script zsh > ~/.zfunc/_tune
-
-      and alike with bash and fish.
       """,
     version: "0.1.0",
     subcommands: [

@@ -8,11 +8,11 @@ struct ValidateCommand: ParsableCommand {
     commandName: "validate",
     abstract: "Check a configuration without running it.",
     discussion: """
-      Checks every key, component, argument, type and combination, and names
-      the line and the nearest key of each problem. Files that are named and not
-      there are warnings: the configuration may be meant for another machine.
-      The recipe is told from the keys unless it is given. Exit code 1 when the
-      configuration is wrong, 0 when there are only warnings.
+      Checks every key, component, argument, type and combination. Each error
+      shows the line and the nearest known key. Missing files are warnings,
+      because the configuration may be for another machine. Infers the recipe
+      from the keys unless you pass --recipe. Exits with 1 if there are errors,
+      with 0 if there are only warnings.
 
       Examples:
         tune validate my.yaml
@@ -25,11 +25,11 @@ struct ValidateCommand: ParsableCommand {
     completion: .configurations)
   var config: String
 
-  @Argument(help: "Changes, as `tune run` takes them: key=value or ~key.")
+  @Argument(help: "Overrides: key=value or ~key.")
   var overrides: [String] = []
 
   @Option(
-    help: "The recipe that the configuration is for.",
+    help: "The recipe to check against. Default: inferred from the keys.",
     completion: .list(RecipeName.allCases.map(\.rawValue)))
   var recipe: String?
 

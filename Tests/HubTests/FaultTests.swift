@@ -54,13 +54,13 @@ struct FaultTests {
     (tree, .answer("[{}]"), "without type or path"),
     (tree, .answer(#"[{"type":"file","path":"a","size":-1,"oid":"00"}]"#), "no size or checksum"),
     (file, .status(503), "status 503"), (file, .status(418), "status 418"),
-    (file, .corrupt, "not the ones that the hub lists"),
-    (weights, .corrupt, "not the ones that the hub lists"),
-    (weights, .length(7), "7 bytes where"), (weights, .status(403), "forbids access"),
+    (file, .corrupt, "checksum mismatch"),
+    (weights, .corrupt, "checksum mismatch"),
+    (weights, .length(7), "7 bytes where"), (weights, .status(403), "denied"),
     (weights, .headers(["Content-Encoding": "br"]), "packed with 'br'"),
     (file, .redirect(file), "one redirect after another"),
     (file, .redirect("ftp://example.org/x"), "a redirect to"),
-    (file, .cut(after: 0), "broke off"),
+    (file, .cut(after: 0), "failed repeatedly"),
   ]
 
   @Test(arguments: lasting.indices) func aFaultThatStaysIsNamed(index: Int) async throws {

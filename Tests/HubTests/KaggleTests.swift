@@ -100,7 +100,7 @@ struct KaggleTests {
         #expect(try await error(gated).remedy?.contains("--kaggle-username") == true)
         let wrong = ["KAGGLE_USERNAME": "someone", "KAGGLE_KEY": "x"]
         #expect(try await error(gated, wrong).remedy?.contains("check your name and key") == true)
-        #expect(try await error("a/b/c/d").message.contains("no model 'a/b/c/d' on Kaggle"))
+        #expect(try await error("a/b/c/d").message.contains("model 'a/b/c/d' not found on Kaggle"))
         #expect(visible(folder + "/out").isEmpty)
         let right = ["KAGGLE_USERNAME": "someone", "KAGGLE_KEY": TestHub.token]
         try await download(

@@ -215,7 +215,7 @@ import Tokenizers
     }
     let truthful = EvaluationTask.truthfulQAWithSeveralRight
     for (task, record, words) in [
-      (truthful, #"{"question": "a"}"#, "no column 'mc2_targets'"),
+      (truthful, #"{"question": "a"}"#, "missing column 'mc2_targets'"),
       (truthful, #"{"question": "a", "mc2_targets": {"choices": ["b"], "labels": [2]}}"#, "labels"),
       (truthful, #"{"question": "a", "mc2_targets": {"choices": ["b"], "labels": []}}"#, "labels"),
       (truthful, #"{"question": "a", "mc2_targets": {"choices": [1], "labels": [1]}}"#, "choices"),

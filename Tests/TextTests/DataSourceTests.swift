@@ -36,7 +36,7 @@ import Testing
       _ = try alpaca("[\(good),\n{\"instruction\": \"a\", \"answer\": \"b\"}]")
     }
     #expect(error.code == .data && error.location.line == 2)
-    #expect(error.message == "record 2: there is no column 'output' (columns: instruction, answer)")
+    #expect(error.message == "record 2: missing column 'output' (columns: instruction, answer)")
     #expect(error.remedy?.contains("column_map") == true)
     let null = try tuneError { _ = try alpaca(#"{"instruction": null, "output": "b"}"#) }
     #expect(null.message == "record 1: column 'instruction' holds null, not text")

@@ -58,7 +58,7 @@ import Testing
       let text = String(
         decoding: try stderr.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
       #expect(
-        text == "error: rank 1 was killed by signal 9 (SIGKILL)\n  All workers were ended.\n")
+        text == "error: rank 1 was killed by signal 9 (SIGKILL)\n  All workers were stopped.\n")
     }
   }
 }

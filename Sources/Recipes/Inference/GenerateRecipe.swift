@@ -59,7 +59,7 @@ package func generate(
 
 private func report(_ result: Generation.Result, _ model: InferenceModel, _ log: RecipeLog) {
   if result.end == .modelLimit {
-    log.warning("the answer ends here because the model sees \(model.positions) tokens at most")
+    log.warning("stopped: the model supports at most \(model.positions) tokens")
   }
   let rate = result.tokensPerSecond
   log.info(

@@ -14,7 +14,7 @@ package func refuseSeveralProcesses(_ recipe: RecipeName, _ environment: WorkerE
   guard environment.worldSize > 1 else { return }
   throw TuneError(
     .usage,
-    "the recipe '\(recipe.rawValue)' runs in one process, and this is one of "
+    "the recipe '\(recipe.rawValue)' runs in one process, but WORLD_SIZE is "
       + "\(environment.worldSize)",
     remedy: "Start it without --nproc_per_node and --nnodes, and with WORLD_SIZE unset.")
 }
@@ -45,7 +45,7 @@ package func inferenceModel(from root: Section, log: RecipeLog) throws -> Infere
       "not quantized"
     }
   log.info(
-    "the model is loaded from \(folder.path) in \(root.string("dtype")) on \(device): \(numerics), "
+    "loaded \(folder.path) in \(root.string("dtype")) on \(device): \(numerics), "
       + byteText(model.byteCount))
   return model
 }

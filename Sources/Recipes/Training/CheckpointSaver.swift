@@ -32,7 +32,7 @@ struct CheckpointSaver {
     else { return }
     throw checkpointer.error(
       at: Keys.Checkpointer.outputFolder,
-      "the run might write its own \(name) over the checkpoint it starts from",
+      "the run could overwrite the checkpoint that it starts from: \(name)",
       remedy: "Choose another output_dir.")
   }
 
@@ -78,8 +78,8 @@ struct SavedRun {
   func weights() throws -> ModelFolder {
     guard FileManager.default.fileExists(atPath: weightsPath) else {
       throw TuneError(
-        .missingFile, "the weights of the saved run are not there",
-        remedy: "Put the folder back beside recipe_state, or resume another saved run.",
+        .missingFile, "the weights of the saved run are missing",
+        remedy: "Restore the folder next to recipe_state, or resume another run.",
         at: .init(file: weightsPath))
     }
     return try ModelFolder(
@@ -97,16 +97,16 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
   guard let existing = [path, output + "/" + path].first(where: FileManager.default.fileExists)
   else {
     throw TuneError(
-      .missingFile, "there is no saved run to go on from",
+      .missingFile, "no saved state to resume from",
       remedy:
         "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run to "
-        + "go on with. The end of a run's last epoch leaves no state.",
+        + "resume. A finished run has no saved state.",
       at: .init(file: path, key: Keys.resumes.name))
   }
   guard !existing.hasSuffix(".pt") else {
     throw checkpointer.error(
       at: Keys.Checkpointer.savedRun,
-      "torchtune's recipe_state.pt holds the state of its own optimizers, which cannot go on here",
+      "resuming from torchtune's recipe_state.pt is not supported",
       remedy: "Start from its weights: set checkpoint_dir to its last epoch's folder and "
         + "resume_from_checkpoint to False.")
   }
@@ -115,7 +115,7 @@ func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
   let optimizer = root[Keys.optimizer]
   guard state.optimizer == optimizer.choice(OptimizerChoice.self).rawValue else {
     throw optimizer.errorAtComponent(
-      "the saved run was optimized by \(state.optimizer)",
+      "does not match the saved run, which used \(state.optimizer)",
       remedy: "Resume with that optimizer.")
   }
   // The folder stands beside recipe_state/.

@@ -78,8 +78,8 @@ private func trainableFolder(
   guard let scheme = folder.quantizationScheme else { return folder }
   throw checkpointer.error(
     at: Keys.Checkpointer.folder,
-    "the checkpoint is quantized (\(scheme.summary)), and codes cannot be trained",
-    remedy: "Train the float checkpoint that it was made from, and quantize what comes out.")
+    "the checkpoint is quantized (\(scheme.summary)), and quantized weights cannot be trained",
+    remedy: "Train the original float checkpoint, then quantize the result.")
 }
 
 /// The quantizer of a QAT recipe, checked against the layers there are.
@@ -127,7 +127,7 @@ private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: Proce
   guard root[Keys.validationInterval] != nil else { return (training, nil) }
   guard let held = root[Keys.validationDataset] else {
     throw root.error(
-      at: Keys.validationInterval, "there is no dataset_val to validate on",
+      at: Keys.validationInterval, "needs dataset_val",
       remedy: "Add dataset_val, or set run_val_every_n_steps to null.")
   }
   let size = root[Keys.validationBatchSize] ?? batchSize

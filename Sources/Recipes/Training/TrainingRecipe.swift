@@ -53,7 +53,7 @@ private func train(
     home: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
   if let saved = run.saved {
     try RunState.restore(saved.file, into: run.optimizer, model)
-    log.info("Going on after step \(saved.state.progress.step) of \(saved.weightsPath)")
+    log.info("Resuming after step \(saved.state.progress.step) of \(saved.weightsPath)")
   }
   let loop = TrainingLoop(
     model, plan: run.plan, optimizer: run.optimizer,

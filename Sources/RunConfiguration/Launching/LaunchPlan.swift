@@ -75,7 +75,7 @@ package struct LaunchPlan: Sendable {
   private static func refuseUnsupported(_ options: LaunchOptions) throws {
     if let restarts = options.maxRestarts, restarts != 0 {
       throw usage(
-        "--max_restarts \(restarts): workers are not restarted",
+        "--max_restarts \(restarts): restarting workers is not supported",
         remedy: "Start the run again with resume_from_checkpoint=True.")
     }
     let backends = ["static", "c10d"]
@@ -107,7 +107,7 @@ package struct LaunchPlan: Sendable {
     case "cpu": return machine.cores
     case "auto": return usesCUDA && machine.gpus > 0 ? machine.gpus : machine.cores
     case "gpu":
-      guard machine.gpus > 0 else { throw usage("--nproc_per_node gpu: there is no GPU here") }
+      guard machine.gpus > 0 else { throw usage("--nproc_per_node gpu: no GPU found") }
       return machine.gpus
     case let text?:
       guard let count = Int(text), (1...4096).contains(count) else {
@@ -123,7 +123,7 @@ package struct LaunchPlan: Sendable {
       guard nodes > 1 else { return 0 }
       throw usage(
         "--nnodes \(nodes) needs --node_rank",
-        remedy: "Start the same command on every node, each with its own rank from 0 to "
+        remedy: "Run the same command on every node with its own rank, from 0 to "
           + "\(nodes - 1).")
     }
     guard (0..<nodes).contains(rank) else {

@@ -121,7 +121,7 @@ package struct WorkerGroup {
     let text = cause.left.map { ":\n" + $0.text } ?? ""
     return TuneError(
       .worker, "rank \(rank) \(cause.0.exit.description)\(text)",
-      remedy: plan.workers.count > 1 ? "All workers were ended." : nil)
+      remedy: plan.workers.count > 1 ? "All workers were stopped." : nil)
   }
 
   /// What is left in the pipes. Something that a worker started and left may hold them open for
