@@ -80,7 +80,7 @@ let package = Package(
     floor("Templates", ["Essentials"]),
     floor("Tokenizers", ["CPCRE2", "Templates", "Essentials"]),
     floor("Records", ["Archives", "Parquet", "Essentials", yams]),
-    floor("Datasets", ["Records", "Tokenizers", "Templates", "Essentials"]),
+    floor("Datasets", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),

@@ -2,6 +2,7 @@
 // but a pack's tail. Greedy and in the dataset's order, as torchtune packs. Each token keeps its
 // position in its own sample, and each pack the lengths of its samples, to which attention is held.
 // The tokens are made once; many of them go to a file without a name, not to memory.
+import Archives
 import Essentials
 
 struct PackedDataset: TextDataset {

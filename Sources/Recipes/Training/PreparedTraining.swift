@@ -39,7 +39,7 @@ struct PreparedTraining {
 
     let seed = try sharedSeed(root, saved?.state, group)
     optimizer = Recipes.optimizer(from: root[Keys.optimizer], seed: seed)
-    var plan = try trainingPlan(root, fakeQuantization: quantization)
+    var plan = trainingPlan(root, fakeQuantization: quantization)
     var course = try locatingErrors(in: root, at: Keys.accumulation) {
       try TrainingCourse(stream, plan)
     }
