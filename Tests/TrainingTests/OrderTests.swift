@@ -24,7 +24,7 @@ private struct Refusal: Sendable, CustomTestStringConvertible {
 }
 
 private let refusals = [
-  Refusal("the tokenizer", ["tokenizer.path=DIR/none"], says: "no tokenizer file"),
+  Refusal("the tokenizer", ["tokenizer.path=DIR/none"], says: "no such tokenizer file"),
   Refusal("the data", ["dataset.data_files=DIR/none.json"], says: "no such data file"),
   Refusal(
     "the steps of an epoch", ["gradient_accumulation_steps=21"], says: "fewer than one step"),
@@ -46,7 +46,7 @@ private let refusals = [
     ], says: "key 'profiler.output_dir': cannot write to the folder"),
   Refusal(
     "another optimizer", ["optimizer=torch.optim.SGD"], after: [],
-    says: "the saved run was optimized by torch.optim.AdamW"),
+    says: "the saved run, which used torch.optim.AdamW"),
   Refusal(
     "fewer states of the same optimizer",
     ["optimizer=torch.optim.SGD", "optimizer.momentum=0"],
@@ -63,7 +63,7 @@ private let refusals = [
   Refusal(
     "a place within a batch", ["batch_size=3"],
     after: ["epochs=1", "max_steps_per_epoch=2", "save_every_n_steps=1"],
-    says: "no multiple of this run's"),
+    says: "not a multiple of this run's"),
 ]
 
 @Suite struct OrderTests {
