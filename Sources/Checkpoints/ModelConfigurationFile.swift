@@ -30,7 +30,8 @@ package struct ModelConfigurationFile: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw TuneError(
         .missingFile, "the folder has no config.json, which says what the model is",
-        remedy: "Download the model with its config.json, or name its builder in the model section.",
+        remedy:
+          "Download the model with its config.json, or name its builder in the model section.",
         at: .init(file: folder))
     }
     try self.init(path: path)

@@ -75,7 +75,8 @@ extension ModelFolder {
       let last = packed.narrow(1, from: packed.shape[1] - 1, count: 1).to(.int32)
       guard !last.isGreater(than: Double(1 << usedBits - 1)).any else {
         throw TuneError(
-          .malformedFile, "tensor '\(specification.storedName)' has bits after the last code of a row",
+          .malformedFile,
+          "tensor '\(specification.storedName)' has bits after the last code of a row",
           at: .init(file: file.path))
       }
     }
@@ -108,7 +109,8 @@ extension ModelFolder {
     let file = try owner(of: specification)
     guard !isQuantized(specification) else {
       throw TuneError(
-        .checkpointMismatch, "tensor '\(specification.storedName)' is quantized, a plain one is needed",
+        .checkpointMismatch,
+        "tensor '\(specification.storedName)' is quantized, a plain one is needed",
         remedy: "Training starts from an unquantized checkpoint.", at: .init(file: file.path))
     }
     try checkTensor(specification.storedName, specification.storedShape, specification, in: file) {

@@ -132,7 +132,9 @@ extension InferenceModel {
   }
 
   /// Tokens [B, T] to logits [B, T, V].
-  package func logits(_ tokens: Tensor) -> Tensor { decoder.logits(ofNormalized: hidden(tokens), output) }
+  package func logits(_ tokens: Tensor) -> Tensor {
+    decoder.logits(ofNormalized: hidden(tokens), output)
+  }
 
   /// Rows of any lengths, packed, to logits [1, T, V]: row after row.
   package func logits(_ rows: [[Int32]], cache: KeyValueCache?) -> Tensor {

@@ -67,7 +67,8 @@ package func modelFolder(
     throw checkpointer.error(
       at: Keys.Checkpointer.folder,
       "the checkpoint's config.json and the model section differ: \(difference)",
-      remedy: "Choose the model that the checkpoint was made for, or let config.json say what it is: "
+      remedy:
+        "Choose the model that the checkpoint was made for, or let config.json say what it is: "
         + "model=\(CheckpointModel.path)")
   }
   try folder.check(against: configuration)

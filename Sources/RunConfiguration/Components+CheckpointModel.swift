@@ -14,7 +14,8 @@ package enum CheckpointModel {
 extension Keys.Model {
   package static let longestSequenceHere = Key.nullable(
     "max_seq_len", .int(1...(1 << 30)),
-    "The longest sequence that the model can see; null takes max_position_embeddings of config.json")
+    "The longest sequence that the model can see; null takes max_position_embeddings of config.json"
+  )
 }
 
 extension Section {

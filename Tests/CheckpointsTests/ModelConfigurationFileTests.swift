@@ -49,7 +49,8 @@ import Testing
     }
     let expected = RotaryScaling.llama3(.init(factor: 32))
     #expect(
-      try Self.read(["rope_scaling": with("rope_type", "llama3")]).decoder.rotary.scaling == expected
+      try Self.read(["rope_scaling": with("rope_type", "llama3")]).decoder.rotary.scaling
+        == expected
     )
     #expect(
       try Self.read(["rope_scaling": with("type", "llama3")]).decoder.rotary.scaling == expected)

@@ -118,7 +118,7 @@ import Testing
 
   @Test(arguments: rules) func rulesHoldWithinEachSample(_ rule: AttentionRule) {
     let lengths = [5, 3, 12]
-    let all = inputs(heads: 4, groups: 2, tokens: 20, width: 16)
+    let all = inputs(batch: 1, heads: 4, groups: 2, tokens: 20, width: 16)
     let packed = all[0].packedAttention(all[1], all[2], rule, lengths: lengths)
     var start = 0
     for length in lengths {

@@ -1,5 +1,6 @@
 // A small random decoder, whole and sharded, and the ordinary whole-graph gradient of it: the truth
 // that the walk is measured against.
+import Checkpoints
 import Layers
 import Sharding
 import Tensors
@@ -22,6 +23,14 @@ struct Toy {
         ? generator.normal(specification.shape, mean: 1, standardDeviation: 0.1).to(dtype)
         : generator.normal(specification.shape, standardDeviation: 0.05).to(dtype)
     }
+    units = DecoderUnits(configuration)
+    decoder = Decoder(configuration)
+  }
+
+  /// A checkpoint, whole.
+  init(_ folder: ModelFolder) throws {
+    configuration = folder.configuration.decoder
+    weights = try configuration.specification.map { try folder.whole($0).clone() }
     units = DecoderUnits(configuration)
     decoder = Decoder(configuration)
   }
@@ -82,7 +91,8 @@ struct Toy {
       var total = Tensor.zeros([])
       for start in stride(from: 0, to: rows.shape[0], by: size) {
         let count = min(size, rows.shape[0] - start)
-        let logits = linear(rows.narrow(0, from: start, count: count), output)[0]
+        let logits = decoder.logits(
+          ofNormalized: rows.narrow(0, from: start, count: count), output)
         total =
           total
           + logits.to(.float32).crossEntropySum(targets.narrow(0, from: start, count: count))

@@ -154,7 +154,8 @@ Tensor capped_attention(
   scores = at::tanh(scores / rule.cap) * rule.cap;
   if (mask.defined())
     scores = scores.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
-  return at::matmul(at::softmax(scores, -1, at::kFloat).to(q.scalar_type()), v);
+  auto wide = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return at::matmul(at::softmax(scores, -1, wide).to(q.scalar_type()), v);
 }
 
 /// Causal attention of the last tokens, with as many key heads as query heads, by libtorch's operations.

@@ -80,7 +80,9 @@ extension ConfigurationReader {
   /// `attention_bias` and `mlp_bias`, where the architecture has them as settings.
   func biases() throws -> ArchitectureChoices.Biases {
     var biases: ArchitectureChoices.Biases = []
-    if try flag("attention_bias") == true { biases.formUnion([.attentionInputs, .attentionOutput]) }
+    if try flag("attention_bias") == true {
+      biases.formUnion([.attentionInputs, .attentionOutput])
+    }
     if try flag("mlp_bias") == true { biases.insert(.feedForward) }
     return biases
   }
@@ -96,6 +98,22 @@ extension ConfigurationReader {
   func requireActivation(_ key: String, among names: [String]) throws {
     guard let activation = try string(key), !names.contains(activation) else { return }
     throw failure(key, "the activation '\(activation)' is not supported", .unsupported)
+  }
+
+  /// The same window in all layers. transformers does not read `layer_types` here; one that says otherwise is
+  /// of another architecture.
+  func uniformAttention(
+    _ decoder: DecoderConfiguration, window: Int?
+  ) throws -> [ArchitectureChoices.LayerAttention] {
+    let named = try layerAttention(decoder, window: window) { _ in window != nil }
+    let uniform = Array(
+      repeating: ArchitectureChoices.LayerAttention(window: window), count: decoder.layerCount)
+    guard named == uniform else {
+      throw failure(
+        "layer_types", "layers of several kinds are not supported for this model_type", .unsupported
+      )
+    }
+    return uniform
   }
 
   /// The layers' windows by `layer_types`, or by `isLocal` where that key is absent.

@@ -21,12 +21,18 @@ enum GemmaFamily: ArchitectureFamily {
     decoder.choices.embeddingScale = .rounded(sqrt(Double(decoder.width)))
     let scalar = try reader.positive("query_pre_attn_scalar", default: 256)
     decoder.choices.attentionScale = 1 / sqrt(scalar)
+    // Absent, the keys have Gemma 2's defaults; null is no bound.
     func cap(_ key: String, default value: Double) throws -> Double? {
       if architecture == .gemma2, !reader.has(key) { return value }
       return try reader.positive(key)
     }
-    decoder.choices.attentionCap = try cap("attn_logit_softcapping", default: 50)
     decoder.choices.logitCap = try cap("final_logit_softcapping", default: 30)
+    let attentionCap = try cap("attn_logit_softcapping", default: 50)
+    // transformers reads it for Gemma 3 and does not apply it.
+    if architecture == .gemma3, attentionCap != nil {
+      throw reader.failure("attn_logit_softcapping", "only null is supported", .unsupported)
+    }
+    decoder.choices.attentionCap = attentionCap
     try readWindows(&decoder, reader)
     return decoder
   }

@@ -31,9 +31,7 @@ enum LlamaFamily: ArchitectureFamily {
       .mistral, ConfigurationDefaults(keyValueHeads: .required, sequenceLength: 131_072))
     // null is no window, an absent key transformers' default.
     let window = try reader.size("sliding_window") ?? (reader.has("sliding_window") ? nil : 4096)
-    decoder.choices.attention = try reader.layerAttention(decoder, window: window) { _ in
-      window != nil
-    }
+    decoder.choices.attention = try reader.uniformAttention(decoder, window: window)
     return decoder
   }
 

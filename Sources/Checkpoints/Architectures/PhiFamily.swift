@@ -12,9 +12,7 @@ enum PhiFamily: ArchitectureFamily {
     var decoder = try reader.sizes(
       architecture, ConfigurationDefaults(sequenceLength: 4096, normEpsilon: 1e-5))
     let window = try reader.size("sliding_window")
-    decoder.choices.attention = try reader.layerAttention(decoder, window: window) { _ in
-      window != nil
-    }
+    decoder.choices.attention = try reader.uniformAttention(decoder, window: window)
     return decoder
   }
 

@@ -18,7 +18,8 @@ enum QwenFamily: ArchitectureFamily {
     if architecture == .qwen3 { decoder.choices.biases = try reader.biases() }
     let slides = try reader.flag("use_sliding_window") == true
     let window =
-      slides ? try reader.size("sliding_window") ?? (reader.has("sliding_window") ? nil : 4096) : nil
+      slides
+      ? try reader.size("sliding_window") ?? (reader.has("sliding_window") ? nil : 4096) : nil
     let first = try count("max_window_layers", reader) ?? 28
     decoder.choices.attention = try reader.layerAttention(decoder, window: window) { layer in
       window != nil && layer >= first

@@ -32,7 +32,8 @@ extension ConfigurationReader {
     }
     guard width > 0, width % 2 == 0 else {
       throw failure(
-        "partial_rotary_factor", "leaves \(width) of \(decoder.headWidth) numbers of a head to rotate")
+        "partial_rotary_factor",
+        "leaves \(width) of \(decoder.headWidth) numbers of a head to rotate")
     }
     var rotary = RotaryEmbedding(
       base: try reader?.positive("rope_theta") ?? base, width: width,
@@ -47,7 +48,8 @@ extension ConfigurationReader {
   ) throws -> RotaryScaling? {
     var type = try string("rope_type") ?? string("type") ?? "default"
     // Older names of what Phi-3's files mean.
-    if try root.string("model_type") == ModelArchitecture.phi3.rawValue, ["su", "yarn"].contains(type)
+    if try root.string("model_type") == ModelArchitecture.phi3.rawValue,
+      ["su", "yarn"].contains(type)
     {
       type = "longrope"
     }
@@ -101,8 +103,12 @@ extension ConfigurationReader {
       factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1
     }
     var attention = magnitude(1)
-    if let scale = try positive("mscale"), let all = try positive("mscale_all_dim") {
-      attention = magnitude(scale) / magnitude(all)
+    // 0 means absent, as in transformers.
+    func given(_ key: String) throws -> Double? {
+      value(key)?.double == 0 ? nil : try positive(key)
+    }
+    if let one = try given("mscale"), let all = try given("mscale_all_dim") {
+      attention = magnitude(one) / magnitude(all)
     }
     return RotaryScaling.Yarn(
       factor: factor, originalLength: original,

@@ -18,10 +18,11 @@ func trainableParameters(
     let specification = configuration.specification
     let block = specification.blocks[0]
     let norm = block.attentionNorm ?? block.attentionOutputNorm
-    let names = ([
-      specification.embedding, norm, block.attentionOutput.weight, block.down.weight,
-      specification.head.norm,
-    ] as [ParameterSpecification?]).compactMap(\.self).map { "'\(naming.name(of: $0.name))'" }
+    let names =
+      ([
+        specification.embedding, norm, block.attentionOutput.weight, block.down.weight,
+        specification.head.norm,
+      ] as [ParameterSpecification?]).compactMap(\.self).map { "'\(naming.name(of: $0.name))'" }
     throw root.error(
       at: Keys.trainable, "the pattern '\(pattern)' matches no parameter of the model",
       remedy: "Parameters have names such as \(names.joined(separator: ", ")). "
