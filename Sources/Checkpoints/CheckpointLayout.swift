@@ -15,16 +15,16 @@ struct CheckpointLayout {
   init(
     of parameters: [ParameterSpecification], like source: ModelFolder, as format: WeightFormat
   ) {
-    var waiting = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
+    var waiting = Dictionary(grouping: parameters, by: \.storedName)
     files = source.files.map { file in
       let owned = file.names.filter { source.file(of: $0) === file }
       return (
         (file.path as NSString).lastPathComponent,
-        owned.compactMap { waiting.removeValue(forKey: $0) }
+        owned.flatMap { waiting.removeValue(forKey: $0) ?? [] }
       )
     }
     files.removeAll { $0.parameters.isEmpty }
-    let left = parameters.filter { waiting[$0.name] != nil }
+    let left = parameters.filter { waiting[$0.storedName] != nil }
     if files.isEmpty { files = [(ModelFolder.singleName, [])] }
     files[files.count - 1].parameters += left
     if format == .torch, source.naming != .huggingFace { files = [("", parameters)] }
@@ -71,15 +71,18 @@ struct StorageRule {
     quantization?.covers(parameter) == true
   }
 
+  /// The tensors that hold the parameter; parts of one tensor have the same ones.
   func declarations(_ parameter: ParameterSpecification) -> [SafetensorsWriter.Declaration] {
     guard let scheme = quantization, quantizes(parameter) else {
-      return [.init(parameter.name, dtype, parameter.shape)]
+      return [.init(parameter.storedName, dtype, parameter.storedShape)]
     }
     return [
-      .init(parameter.name, .uint8, QuantizationDescription.codesShape(parameter.shape, scheme)),
       .init(
-        QuantizationDescription.scalesName(of: parameter.name), scheme.weights.scaleDType,
-        QuantizationDescription.scalesShape(parameter.shape, scheme)),
+        parameter.storedName, .uint8,
+        QuantizationDescription.codesShape(parameter.storedShape, scheme)),
+      .init(
+        QuantizationDescription.scalesName(of: parameter.storedName), scheme.weights.scaleDType,
+        QuantizationDescription.scalesShape(parameter.storedShape, scheme)),
     ]
   }
 }

@@ -18,9 +18,9 @@ enum MetaParameters {
     let expected: [(key: String, value: Double)] = [
       ("dim", Double(decoder.width)), ("n_layers", Double(decoder.layerCount)),
       ("n_heads", Double(decoder.headCount)), ("n_kv_heads", Double(decoder.keyValueHeadCount)),
-      ("norm_eps", decoder.normEpsilon), ("rope_theta", decoder.rotaryBase),
+      ("norm_eps", decoder.normEpsilon), ("rope_theta", decoder.rotary.base),
       ("vocab_size", Double(decoder.vocabularySize)),
-      ("use_scaled_rope", decoder.rotaryScaling == nil ? 0 : 1),
+      ("use_scaled_rope", decoder.rotary.scaling == nil ? 0 : 1),
     ]
     for (key, value) in expected {
       // Llama 2's file says -1 for a size that its tokenizer knows.

@@ -5,11 +5,11 @@ import Quantization
 import Tensors
 
 extension ModelConfigurationFile {
-  /// Of a fresh model, as transformers' LlamaForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM reads it.
+  /// Of a fresh model, as transformers' class of its architecture reads it.
   package init(_ decoder: DecoderConfiguration, dtype: DType?, path: String) {
     var json: JSONObject = [
-      "architectures": .array([.string(ModelArchitecture(decoder).className)]),
-      "model_type": .string(ModelArchitecture(decoder).rawValue),
+      "architectures": .array([.string(decoder.architecture.className)]),
+      "model_type": .string(decoder.architecture.rawValue),
       "hidden_size": .integer(decoder.width),
       "intermediate_size": .integer(decoder.hiddenWidth),
       "num_hidden_layers": .integer(decoder.layerCount),
@@ -18,25 +18,15 @@ extension ModelConfigurationFile {
       "head_dim": .integer(decoder.headWidth),
       "vocab_size": .integer(decoder.vocabularySize),
       "max_position_embeddings": .integer(decoder.maximumSequenceLength),
-      "hidden_act": .string("silu"),
+      "hidden_act": .string(decoder.choices.activation == .silu ? "silu" : "gelu_pytorch_tanh"),
       "rms_norm_eps": .number(decoder.normEpsilon),
-      "rope_theta": .number(decoder.rotaryBase),
-      "rope_scaling": .null,
-      "attention_bias": .bool(false),
-      "mlp_bias": .bool(false),
+      "rope_theta": .number(decoder.rotary.base),
+      "rope_scaling": decoder.rotary.scalingJSON,
       "tie_word_embeddings": .bool(decoder.tiesEmbeddings),
       "initializer_range": .number(initialStandardDeviation),
       "torch_dtype": dtype.map { JSON.string($0.torchName) } ?? .null,
     ]
-    if let scaling = decoder.rotaryScaling {
-      json["rope_scaling"] = .object([
-        "rope_type": .string("llama3"),
-        "factor": .number(scaling.factor),
-        "low_freq_factor": .number(scaling.lowFrequencyFactor),
-        "high_freq_factor": .number(scaling.highFrequencyFactor),
-        "original_max_position_embeddings": .integer(scaling.originalSequenceLength),
-      ])
-    }
+    for (key, value) in decoder.architecture.family.settings(decoder) { json[key] = value }
     self.path = path
     self.json = json
     self.decoder = decoder

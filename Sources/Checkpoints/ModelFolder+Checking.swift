@@ -51,11 +51,11 @@ extension ModelFolder {
   }
 
   private func unusedNames(for decoder: DecoderConfiguration) -> [String] {
-    var known = Set(decoder.specification.all.map(\.name))
+    var known = Set(decoder.specification.all.map(\.storedName))
     let head = decoder.headSpecification
     if isQuantized(head) { known.insert(head.name) }
     for parameter in decoder.specification.all + [head] where isQuantized(parameter) {
-      known.insert(QuantizationDescription.scalesName(of: parameter.name))
+      known.insert(QuantizationDescription.scalesName(of: parameter.storedName))
     }
     return tensorNames.filter { !known.contains($0) }
   }

@@ -9,8 +9,8 @@ extension ModelFolder {
   /// The whole parameter, in the checkpoint's dtype; over mapped memory where the row orders agree.
   package func whole(_ specification: ParameterSpecification) throws -> Tensor {
     try checkPlain(specification)
-    guard rowOrder(of: specification) != .plain else {
-      return try owner(of: specification).tensor(named: specification.name)
+    guard rowOrder(of: specification) != .plain || specification.part != nil else {
+      return try owner(of: specification).tensor(named: specification.storedName)
     }
     return try rows(specification, 0..<specification.shape[0])
   }
@@ -19,7 +19,8 @@ extension ModelFolder {
   package func rows(_ specification: ParameterSpecification, _ rows: Range<Int>) throws -> Tensor {
     try checkPlain(specification)
     return try owner(of: specification).rows(
-      rows, of: specification.name, inOrder: rowOrder(of: specification))
+      rows, of: specification.storedName, for: specification,
+      inOrder: rowOrder(of: specification))
   }
 
   /// Gives back the memory of what was read; it is read from the files again where it is needed.
@@ -58,11 +59,12 @@ extension ModelFolder {
     guard let scheme = quantizationScheme, isQuantized(specification) else { return nil }
     try checkQuantized(specification, scheme)
     let file = try owner(of: specification)
-    let scalesName = QuantizationDescription.scalesName(of: specification.name)
+    let scalesName = QuantizationDescription.scalesName(of: specification.storedName)
     let order = rowOrder(of: specification)
-    let packed = try file.rows(rows, of: specification.name, inOrder: order)
-    let scales = try scalesOwner(of: specification).rows(rows, of: scalesName, inOrder: order)
-      .to(.float32)
+    let packed = try file.rows(
+      rows, of: specification.storedName, for: specification, inOrder: order)
+    let scales = try scalesOwner(of: specification)
+      .rows(rows, of: scalesName, for: specification, inOrder: order).to(.float32)
     guard scales.isFinite().and(scales.isGreater(than: 0)).allTrue() else {
       throw TuneError(
         .malformedFile, "tensor '\(scalesName)' has scales that are not positive numbers",
@@ -73,7 +75,7 @@ extension ModelFolder {
       let last = packed.narrow(1, from: packed.shape[1] - 1, count: 1).to(.int32)
       guard !last.isGreater(than: Double(1 << usedBits - 1)).any else {
         throw TuneError(
-          .malformedFile, "tensor '\(specification.name)' has bits after the last code of a row",
+          .malformedFile, "tensor '\(specification.storedName)' has bits after the last code of a row",
           at: .init(file: file.path))
       }
     }
@@ -83,7 +85,7 @@ extension ModelFolder {
   /// Whether the folder holds this parameter as codes.
   package func isQuantized(_ specification: ParameterSpecification) -> Bool {
     quantizationScheme != nil && specification.kind == .linear
-      && file(of: QuantizationDescription.scalesName(of: specification.name)) != nil
+      && file(of: QuantizationDescription.scalesName(of: specification.storedName)) != nil
   }
 
   private func rowOrder(of specification: ParameterSpecification)
@@ -93,11 +95,11 @@ extension ModelFolder {
   }
 
   private func owner(of specification: ParameterSpecification) throws -> any WeightFile {
-    guard let file = file(of: specification.name) else { throw missing(specification) }
+    guard let file = file(of: specification.storedName) else { throw missing(specification) }
     return file
   }
   private func scalesOwner(of specification: ParameterSpecification) throws -> any WeightFile {
-    let name = QuantizationDescription.scalesName(of: specification.name)
+    let name = QuantizationDescription.scalesName(of: specification.storedName)
     guard let file = file(of: name) else { throw missing(specification) }
     return file
   }
@@ -106,10 +108,10 @@ extension ModelFolder {
     let file = try owner(of: specification)
     guard !isQuantized(specification) else {
       throw TuneError(
-        .checkpointMismatch, "tensor '\(specification.name)' is quantized, a plain one is needed",
+        .checkpointMismatch, "tensor '\(specification.storedName)' is quantized, a plain one is needed",
         remedy: "Training starts from an unquantized checkpoint.", at: .init(file: file.path))
     }
-    try checkTensor(specification.name, specification.shape, specification, in: file) {
+    try checkTensor(specification.storedName, specification.storedShape, specification, in: file) {
       $0.isFloatingPoint
     }
   }
@@ -119,17 +121,18 @@ extension ModelFolder {
     guard scheme.covers(specification) else {
       throw TuneError(
         .checkpointMismatch,
-        "tensor '\(specification.name)' cannot be in groups of \(scheme.weights.groupSize): "
+        "tensor '\(specification.storedName)' cannot be in groups of \(scheme.weights.groupSize): "
           + "its rows have \(specification.shape[1])",
         at: .init(file: path + "/" + Self.configurationName, key: "quantization_config.group_size"))
     }
     try checkTensor(
-      specification.name, QuantizationDescription.codesShape(specification.shape, scheme),
+      specification.storedName,
+      QuantizationDescription.codesShape(specification.storedShape, scheme),
       specification, in: owner(of: specification)
     ) { $0 == .uint8 }
     try checkTensor(
-      QuantizationDescription.scalesName(of: specification.name),
-      QuantizationDescription.scalesShape(specification.shape, scheme), specification,
+      QuantizationDescription.scalesName(of: specification.storedName),
+      QuantizationDescription.scalesShape(specification.storedShape, scheme), specification,
       in: scalesOwner(of: specification)
     ) { $0 == scheme.weights.scaleDType }
   }
@@ -153,10 +156,11 @@ extension ModelFolder {
   }
 
   private func missing(_ specification: ParameterSpecification) -> TuneError {
-    let near = nearestName(to: specification.name, among: tensorNames)
+    let near = nearestName(to: specification.storedName, among: tensorNames)
     return TuneError(
       .checkpointMismatch,
-      "the checkpoint has no tensor '\(specification.name)' of shape \(specification.shape)"
+      "the checkpoint has no tensor '\(specification.storedName)' of shape "
+        + "\(specification.storedShape)"
         + (near.map { "; the nearest is '\($0)'" } ?? ""),
       remedy: specification.name == "lm_head.weight"
         ? "If the output head is the embedding, config.json needs tie_word_embeddings: true."

@@ -22,6 +22,8 @@ package final class ModelFolderWriter {
   private let writersByName: [String: any WeightWriter]
   private let weightMap: [String: String]
   private let tensorBytes: Int
+  /// Parts of tensors that are not complete yet, by the tensor's name: where they start, and their rows.
+  private var waitingParts: [String: [(start: Int, tensor: Tensor)]] = [:]
   private var isFinished = false
 
   /// - Parameters:
@@ -69,11 +71,7 @@ package final class ModelFolderWriter {
       var (writers, byName) = ([any WeightWriter](), [String: any WeightWriter]())
       var (weightMap, bytes) = ([String: String](), 0)
       for file in layout.files {
-        let declarations = file.parameters.flatMap(rule.declarations).map { declaration in
-          var declaration = declaration
-          declaration.name = naming.name(of: declaration.name)
-          return declaration
-        }
+        let declarations = Self.declarations(of: file.parameters, rule, naming)
         let writer = try Self.writer(
           partial + "/" + file.name, declarations, format, rule,
           aliases: Self.aliases(of: configuration.decoder, naming))
@@ -90,6 +88,18 @@ package final class ModelFolderWriter {
     } catch {
       try? FileManager.default.removeItem(atPath: partial)
       throw error
+    }
+  }
+
+  /// In order; a tensor that several parameters are parts of is declared once.
+  private static func declarations(
+    of parameters: [ParameterSpecification], _ rule: StorageRule, _ naming: CheckpointNaming
+  ) -> [TensorDeclaration] {
+    var seen: Set<String> = []
+    return parameters.flatMap(rule.declarations).compactMap { declaration in
+      var declaration = declaration
+      declaration.name = naming.name(of: declaration.name)
+      return seen.insert(declaration.name).inserted ? declaration : nil
     }
   }
 
@@ -129,8 +139,8 @@ package final class ModelFolderWriter {
   package func write(_ tensor: Tensor, for specification: ParameterSpecification) throws {
     precondition(!isQuantized(specification), "\(specification.name) is to be quantized")
     let order = naming.rowOrder(of: specification, in: configuration.decoder)
-    let name = naming.name(of: specification.name)
-    try writer(name).write(order.toCheckpoint(tensor.to(.cpu).to(rule.dtype)), to: name)
+    let stored = order.toCheckpoint(tensor.to(.cpu).to(rule.dtype))
+    try put(stored, as: naming.name(of: specification.storedName), specification)
   }
 
   /// A linear layer's codes and scales in our row order, stored as they are.
@@ -138,12 +148,26 @@ package final class ModelFolderWriter {
     precondition(
       isQuantized(specification) && weight.scheme == rule.quantization && weight.isSymmetric,
       "\(specification.name) is not to be quantized so")
-    let name = specification.name
+    let name = specification.storedName
     let codes = specification.rowOrder.toCheckpoint(weight.packedCodes().to(.cpu))
-    try writer(name).write(codes, to: name)
+    try put(codes, as: name, specification)
     let scales = weight.scales.to(.cpu).to(weight.scheme.weights.scaleDType)
     let scalesName = QuantizationDescription.scalesName(of: name)
-    try writer(scalesName).write(specification.rowOrder.toCheckpoint(scales), to: scalesName)
+    try put(specification.rowOrder.toCheckpoint(scales), as: scalesName, specification)
+  }
+
+  /// Writes the tensor, or keeps it until all parts of the stored tensor are there.
+  private func put(_ tensor: Tensor, as name: String, _ parameter: ParameterSpecification) throws {
+    guard let part = parameter.part else { return try writer(name).write(tensor, to: name) }
+    var parts = waitingParts[name] ?? []
+    parts.append((part.rows.lowerBound, tensor))
+    guard parts.reduce(0, { $0 + $1.tensor.shape[0] }) == part.rowCount else {
+      waitingParts[name] = parts
+      return
+    }
+    waitingParts[name] = nil
+    let whole = Tensor.cat(parts.sorted { $0.start < $1.start }.map(\.tensor), along: 0)
+    try writer(name).write(whole, to: name)
   }
 
   private func writer(_ name: String) -> any WeightWriter {

@@ -20,7 +20,9 @@ package struct ModelSizeReport: Sendable, Equatable {
     self.fileBytes = fileBytes
     floatBytes = decoder.parameterCount * rule.dtype.byteCount
     for parameter in ModelFolderWriter.parameters(of: decoder, rule) {
-      let sizes = rule.declarations(parameter).map(\.byteCount)
+      var alone = parameter
+      alone.part = nil
+      let sizes = rule.declarations(alone).map(\.byteCount)
       if rule.quantizes(parameter) {
         codeBytes += sizes[0]
         scaleBytes += sizes[1]

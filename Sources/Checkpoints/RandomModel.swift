@@ -7,7 +7,7 @@ import Tensors
 /// transformers' `initializer_range`.
 let initialStandardDeviation = 0.02
 
-/// Linear layers and the embedding are drawn from a normal distribution, norms are ones, biases zeros.
+/// Linear layers and the embedding are drawn from a normal distribution, norms multiply by one, biases are zeros.
 /// - Parameter tokenizerFolder: its tokenizer files go along.
 package func initializeModelFolder(
   _ path: String, _ configuration: DecoderConfiguration, dtype: DType, seed: UInt64,
@@ -23,7 +23,9 @@ package func initializeModelFolder(
   for parameter in parameters {
     let values =
       switch parameter.kind {
-      case .norm: Tensor.ones(parameter.shape)
+      case .norm:
+        configuration.choices.addsOneToNorms
+          ? Tensor.zeros(parameter.shape) : Tensor.ones(parameter.shape)
       case .bias: Tensor.zeros(parameter.shape)
       case .embedding, .linear:
         generator.normal(parameter.shape, standardDeviation: initialStandardDeviation)

@@ -7,11 +7,13 @@ import Tensors
 extension ParameterSpecification.RowOrder {
   /// For each of our rows in the range, the checkpoint's row; nil where the orders agree.
   func checkpointRows(for rows: Range<Int>, of rowCount: Int) -> [Int]? {
-    guard case .rotaryHalves(let heads) = self else { return nil }
+    guard case .rotaryHalves(let heads, let width) = self else { return nil }
     let headWidth = rowCount / heads
     return rows.map { row in
       let (head, inside) = row.quotientAndRemainder(dividingBy: headWidth)
-      return head * headWidth + (inside % 2) * (headWidth / 2) + inside / 2
+      // What follows the rotated part of a head stays in its place.
+      guard inside < width else { return row }
+      return head * headWidth + (inside % 2) * (width / 2) + inside / 2
     }
   }
 
@@ -27,17 +29,18 @@ extension ParameterSpecification.RowOrder {
 
 extension WeightFile {
   /// Rows of a parameter in our order; touches only the pages of these rows.
-  func rows(_ rows: Range<Int>, of name: String, inOrder order: ParameterSpecification.RowOrder)
-    throws -> Tensor
-  {
-    let rowCount = claim(of: name)?.shape.first ?? 0
-    guard let places = order.checkpointRows(for: rows, of: rowCount) else {
-      return try self.rows(rows, of: name)
+  /// - Parameter name: of the tensor that holds the parameter, its codes or its scales.
+  func rows(
+    _ rows: Range<Int>, of name: String, for parameter: ParameterSpecification,
+    inOrder order: ParameterSpecification.RowOrder
+  ) throws -> Tensor {
+    let start = parameter.part?.rows.lowerBound ?? 0
+    guard let places = order.checkpointRows(for: rows, of: parameter.shape[0]),
+      let first = places.min(), let last = places.max()
+    else {
+      return try self.rows(rows.lowerBound + start..<rows.upperBound + start, of: name)
     }
-    guard let first = places.min(), let last = places.max() else {
-      return try self.rows(rows, of: name)
-    }
-    let around = try self.rows(first..<last + 1, of: name)
+    let around = try self.rows(first + start..<last + start + 1, of: name)
     return around.rows(Tensor(places.map { Int64($0 - first) }))
   }
 }

@@ -67,7 +67,7 @@ extension CheckpointNaming {
     switch self {
     case .huggingFace: parameter.rowOrder
     case .meta: .plain
-    case .torchtune: ModelArchitecture(decoder) == .llama ? .plain : parameter.rowOrder
+    case .torchtune: decoder.architecture == .llama ? .plain : parameter.rowOrder
     }
   }
 }

@@ -129,6 +129,7 @@ package struct Evaluation: Sendable {
     // Logits of 2^24 elements at a time: 64 MiB in fp32.
     let rowsAtOnce = max(1, (1 << 24) / model.configuration.vocabularySize)
     let head = LossHead(chunkCount: (width + rowsAtOnce - 1) / rowsAtOnce)
+      .forLogits(of: model.configuration)
     return windows.indices.map { row in
       let losses = head.lossSum(
         hidden.narrow(0, from: row, count: 1), labels.narrow(0, from: row, count: 1), model.output)

@@ -121,7 +121,7 @@ extension InferenceModel {
   ) -> Tensor {
     var x = decoder.embed(tokens, embedding)
     for (layer, block) in weights.blocks.enumerated() {
-      x = decoder.block(x, block, context, cache: cache(layer))
+      x = decoder.block(layer, x, block, context, cache: cache(layer))
     }
     return decoder.norm(x, weights.head.norm)
   }
@@ -132,11 +132,11 @@ extension InferenceModel {
   }
 
   /// Tokens [B, T] to logits [B, T, V].
-  package func logits(_ tokens: Tensor) -> Tensor { linear(hidden(tokens), output)[0] }
+  package func logits(_ tokens: Tensor) -> Tensor { decoder.logits(ofNormalized: hidden(tokens), output) }
 
   /// Rows of any lengths, packed, to logits [1, T, V]: row after row.
   package func logits(_ rows: [[Int32]], cache: KeyValueCache?) -> Tensor {
-    linear(hidden(rows, cache: cache), output)[0]
+    decoder.logits(ofNormalized: hidden(rows, cache: cache), output)
   }
 
   /// Rows of any lengths to the logits of what follows each, [R, V]; an empty row has none.
@@ -148,7 +148,7 @@ extension InferenceModel {
     }
     let hidden = hidden(rows, cache: cache)
     let last = Tensor.cat(lasts.map { hidden.narrow(1, from: $0, count: 1) }, along: 1)
-    let logits = linear(last, output)[0]
+    let logits = decoder.logits(ofNormalized: last, output)
     return logits.reshape(lasts.count, logits.shape[2])
   }
 }

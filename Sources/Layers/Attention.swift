@@ -13,13 +13,23 @@ package enum AttentionReach: Sendable {
 
 /// queries [B, N, T, H], keys and values [B, M, S, H]; gives [B, N, T, H]. The queries belong to the last
 /// T of the S tokens.
-func attend(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ reach: AttentionReach) -> Tensor
-{
+func attend(
+  _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ reach: AttentionReach,
+  _ rule: AttentionRule
+) -> Tensor {
   switch reach {
   case .causal:
-    // A single new token sees everything before it.
-    return queries.attention(keys, values, causal: queries.shape[2] > 1)
+    return queries.attention(keys, values, rule)
   case .withinSamples(let rows):
-    return queries.packedAttention(keys, values, lengths: rows.flatMap { $0 })
+    return queries.packedAttention(keys, values, rule, lengths: rows.flatMap { $0 })
+  }
+}
+
+extension DecoderConfiguration {
+  /// How the queries and keys of a layer meet.
+  func attentionRule(layer: Int) -> AttentionRule {
+    AttentionRule(
+      scale: choices.attentionScale, cap: choices.attentionCap,
+      window: choices.attention[layer].window)
   }
 }

@@ -1,8 +1,10 @@
-// What distinguishes one decoder-only transformer from another: sizes, rotary embedding, tying, and
-// what Qwen 2 (biases) and Qwen 3 (normed heads) add to Llama. One `Decoder` serves all of them.
+// What distinguishes one decoder-only transformer from another: sizes, and choices that are values. One
+// `Decoder` serves all of them; nothing asks for the architecture while it computes.
+import Essentials
 
-/// Sizes and constants of a decoder of the Llama or Qwen architecture.
+/// Sizes and constants of a decoder.
 package struct DecoderConfiguration: Sendable, Equatable {
+  package let architecture: ModelArchitecture
   package var vocabularySize: Int
   package var layerCount: Int
   package var headCount: Int
@@ -16,21 +18,20 @@ package struct DecoderConfiguration: Sendable, Equatable {
   /// Longest sequence the model is meant for.
   package var maximumSequenceLength: Int
   package var normEpsilon: Double
-  package var rotaryBase: Double
-  package var rotaryScaling: RotaryScaling?
+  package var rotary: RotaryEmbedding
   /// The output head is the embedding's weight.
   package var tiesEmbeddings: Bool
-  /// Query, key and value projections add a bias (Qwen 2).
-  package var hasAttentionBiases: Bool
-  /// Each head's queries and keys pass an RMS norm before they are turned (Qwen 3).
-  package var normalizesHeads: Bool
+  package var choices: ArchitectureChoices
 
+  /// - Parameter architecture: gives the choices that none of its models makes differently; others, such as
+  ///   windows and multipliers, are set on `choices`.
   package init(
+    _ architecture: ModelArchitecture = .llama,
     vocabularySize: Int, layerCount: Int, headCount: Int, keyValueHeadCount: Int, width: Int,
     headWidth: Int? = nil, hiddenWidth: Int, maximumSequenceLength: Int, normEpsilon: Double = 1e-5,
-    rotaryBase: Double = 500_000, rotaryScaling: RotaryScaling? = nil, tiesEmbeddings: Bool = false,
-    hasAttentionBiases: Bool = false, normalizesHeads: Bool = false
+    rotaryBase: Double = 500_000, rotaryScaling: RotaryScaling? = nil, tiesEmbeddings: Bool = false
   ) {
+    self.architecture = architecture
     self.vocabularySize = vocabularySize
     self.layerCount = layerCount
     self.headCount = headCount
@@ -40,28 +41,99 @@ package struct DecoderConfiguration: Sendable, Equatable {
     self.hiddenWidth = hiddenWidth
     self.maximumSequenceLength = maximumSequenceLength
     self.normEpsilon = normEpsilon
-    self.rotaryBase = rotaryBase
-    self.rotaryScaling = rotaryScaling
+    rotary = RotaryEmbedding(
+      base: rotaryBase, width: self.headWidth, scaling: rotaryScaling,
+      trainedLength: maximumSequenceLength)
     self.tiesEmbeddings = tiesEmbeddings
-    self.hasAttentionBiases = hasAttentionBiases
-    self.normalizesHeads = normalizesHeads
+    choices = ArchitectureChoices(architecture, layerCount: layerCount)
   }
 }
 
-/// Llama 3.1's rescaling of low rotary frequencies (`rope_type: llama3`).
-package struct RotaryScaling: Sendable, Equatable {
-  package var factor: Double
-  package var lowFrequencyFactor: Double
-  package var highFrequencyFactor: Double
-  package var originalSequenceLength: Int
+/// How a decoder departs from Llama, which is what the defaults say.
+package struct ArchitectureChoices: Sendable, Equatable {
+  package struct Biases: OptionSet, Sendable {
+    package let rawValue: Int
+    package init(rawValue: Int) { self.rawValue = rawValue }
+    /// Of the query, key and value projections.
+    package static let attentionInputs = Biases(rawValue: 1)
+    package static let attentionOutput = Biases(rawValue: 2)
+    /// Of the gate, up and down projections.
+    package static let feedForward = Biases(rawValue: 4)
+  }
+  package enum NormPlacement: Sendable {
+    /// Before attention and before the feed-forward layer.
+    case before
+    /// After each of them, before the residual is added (OLMo 2).
+    case after
+    /// Both (Gemma).
+    case around
+  }
+  /// An RMS norm of queries and keys before the rotary embedding.
+  package enum HeadNorms: Sendable {
+    case none
+    /// Of each head (Qwen 3, Gemma 3).
+    case eachHead
+    /// Of all heads at once (OLMo 2).
+    case allHeads
+  }
+  package enum Activation: Sendable { case silu, tanhGELU }
+  package enum EmbeddingScale: Sendable, Equatable {
+    case none
+    case factor(Double)
+    /// A factor that is rounded to the embedding's dtype first (Gemma).
+    case rounded(Double)
+  }
+  /// Which layers attend how far, and by which angles.
+  package struct LayerAttention: Sendable, Equatable {
+    package enum Rotation: Sendable { case global, local, none }
+    /// A token attends to itself and the `window` - 1 tokens before it; nil for all before it.
+    package var window: Int?
+    package var rotation: Rotation = .global
+    package init(window: Int? = nil, rotation: Rotation = .global) {
+      self.window = window
+      self.rotation = rotation
+    }
+  }
 
-  package init(
-    factor: Double, lowFrequencyFactor: Double = 1, highFrequencyFactor: Double = 4,
-    originalSequenceLength: Int = 8192
-  ) {
-    self.factor = factor
-    self.lowFrequencyFactor = lowFrequencyFactor
-    self.highFrequencyFactor = highFrequencyFactor
-    self.originalSequenceLength = originalSequenceLength
+  package var biases: Biases = []
+  package var normPlacement = NormPlacement.before
+  /// Norms multiply by 1 + weight (Gemma).
+  package var addsOneToNorms = false
+  package var headNorms = HeadNorms.none
+  package var activation = Activation.silu
+  /// One a layer.
+  package var attention: [LayerAttention]
+  /// The rotary embedding of layers whose rotation is local.
+  package var localRotary: RotaryEmbedding?
+  /// Factor of queries times keys; nil for 1 / sqrt(H).
+  package var attentionScale: Double?
+  /// c tanh(score / c) bounds the scores.
+  package var attentionCap: Double?
+  /// c tanh(logit / c) bounds the logits.
+  package var logitCap: Double?
+  package var embeddingScale = EmbeddingScale.none
+  /// Factor of what each half of a block adds to the residual stream.
+  package var residualScale = 1.0
+  /// Logits are divided by it.
+  package var logitDivisor = 1.0
+  /// A checkpoint holds query, key and value in one tensor, and gate and up in another (Phi-3).
+  package var fusesProjections = false
+
+  package init(_ architecture: ModelArchitecture, layerCount: Int) {
+    attention = Array(repeating: LayerAttention(), count: layerCount)
+    switch architecture {
+    case .llama, .mistral, .smollm3, .granite: break
+    case .qwen2: biases = .attentionInputs
+    case .qwen3: headNorms = .eachHead
+    case .gemma2, .gemma3:
+      normPlacement = .around
+      addsOneToNorms = true
+      activation = .tanhGELU
+      if architecture == .gemma3 { headNorms = .eachHead }
+    case .phi3: fusesProjections = true
+    case .olmo2:
+      normPlacement = .after
+      headNorms = .allHeads
+    }
   }
 }

@@ -17,20 +17,32 @@ package struct ParameterSpecification: Sendable, Equatable {
   /// its heads' norm: in halves where the rotary embedding here wants pairs.
   package enum RowOrder: Sendable, Equatable {
     case plain
-    case rotaryHalves(heads: Int)
+    /// Of each head, the first `width` rows.
+    case rotaryHalves(heads: Int, width: Int)
   }
-  /// The name in a Hugging Face checkpoint.
+  /// Rows of a tensor that a checkpoint stores for several layers at once.
+  package struct Part: Sendable, Equatable {
+    package var tensor: String
+    package var rows: Range<Int>
+    package var rowCount: Int
+  }
+  /// The name in a Hugging Face checkpoint; of a part, the name that it would have alone.
   package var name: String
   package var shape: [Int]
   package var kind: Kind
   package var rowOrder: RowOrder = .plain
+  package var part: Part?
   package var count: Int { shape.reduce(1, *) }
+
+  /// The tensor of a Hugging Face checkpoint that holds it, and that tensor's shape.
+  package var storedName: String { part?.tensor ?? name }
+  package var storedShape: [Int] { part.map { [$0.rowCount] + shape.dropFirst() } ?? shape }
 }
 
 /// What only some models have is nil where it is missing.
 package struct BlockWeights<W> {
-  /// [D]
-  package var attentionNorm: W
+  /// [D], of the input
+  package var attentionNorm: W?
   /// [N H, D], rows in rotary pairs
   package var query: LinearLayer<W>
   /// [N_kv H, D], rows in rotary pairs
@@ -43,19 +55,24 @@ package struct BlockWeights<W> {
   package var keyNorm: W?
   /// [D, N H]
   package var attentionOutput: LinearLayer<W>
-  /// [D]
-  package var feedForwardNorm: W
+  /// [D], of what attention adds
+  package var attentionOutputNorm: W?
+  /// [D], of the input
+  package var feedForwardNorm: W?
   /// [F, D]
   package var gate: LinearLayer<W>
   /// [F, D]
   package var up: LinearLayer<W>
   /// [D, F]
   package var down: LinearLayer<W>
+  /// [D], of what the feed-forward layer adds
+  package var feedForwardOutputNorm: W?
 
   package init(
-    attentionNorm: W, query: LinearLayer<W>, key: LinearLayer<W>, value: LinearLayer<W>,
-    queryNorm: W? = nil, keyNorm: W? = nil, attentionOutput: LinearLayer<W>, feedForwardNorm: W,
-    gate: LinearLayer<W>, up: LinearLayer<W>, down: LinearLayer<W>
+    attentionNorm: W?, query: LinearLayer<W>, key: LinearLayer<W>, value: LinearLayer<W>,
+    queryNorm: W? = nil, keyNorm: W? = nil, attentionOutput: LinearLayer<W>,
+    attentionOutputNorm: W? = nil, feedForwardNorm: W?, gate: LinearLayer<W>,
+    up: LinearLayer<W>, down: LinearLayer<W>, feedForwardOutputNorm: W? = nil
   ) {
     self.attentionNorm = attentionNorm
     self.query = query
@@ -64,18 +81,22 @@ package struct BlockWeights<W> {
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
     self.attentionOutput = attentionOutput
+    self.attentionOutputNorm = attentionOutputNorm
     self.feedForwardNorm = feedForwardNorm
     self.gate = gate
     self.up = up
     self.down = down
+    self.feedForwardOutputNorm = feedForwardOutputNorm
   }
 
   package func map<V>(_ change: (W) throws -> V) rethrows -> BlockWeights<V> {
     try BlockWeights<V>(
-      attentionNorm: change(attentionNorm), query: query.map(change), key: key.map(change),
+      attentionNorm: attentionNorm.map(change), query: query.map(change), key: key.map(change),
       value: value.map(change), queryNorm: queryNorm.map(change), keyNorm: keyNorm.map(change),
-      attentionOutput: attentionOutput.map(change), feedForwardNorm: change(feedForwardNorm),
-      gate: gate.map(change), up: up.map(change), down: down.map(change))
+      attentionOutput: attentionOutput.map(change),
+      attentionOutputNorm: attentionOutputNorm.map(change),
+      feedForwardNorm: feedForwardNorm.map(change), gate: gate.map(change), up: up.map(change),
+      down: down.map(change), feedForwardOutputNorm: feedForwardOutputNorm.map(change))
   }
   /// In the order of `map`.
   package var all: [W] {
@@ -124,61 +145,3 @@ package struct DecoderWeights<W> {
 extension BlockWeights: Sendable where W: Sendable {}
 extension HeadWeights: Sendable where W: Sendable {}
 extension DecoderWeights: Sendable where W: Sendable {}
-
-extension DecoderConfiguration {
-  /// Every parameter's name in a Hugging Face checkpoint, its shape and what it is.
-  package var specification: DecoderWeights<ParameterSpecification> {
-    DecoderWeights(
-      embedding: .init(
-        name: "model.embed_tokens.weight", shape: [vocabularySize, width], kind: .embedding),
-      blocks: (0..<layerCount).map(blockSpecification),
-      head: HeadWeights(
-        norm: .init(name: "model.norm.weight", shape: [width], kind: .norm),
-        output: tiesEmbeddings
-          ? nil : .init(name: "lm_head.weight", shape: [vocabularySize, width], kind: .linear)))
-  }
-
-  private func blockSpecification(_ layer: Int) -> BlockWeights<ParameterSpecification> {
-    typealias Order = ParameterSpecification.RowOrder
-    let prefix = "model.layers.\(layer)."
-    func norm(_ name: String) -> ParameterSpecification {
-      .init(name: prefix + name + ".weight", shape: [width], kind: .norm)
-    }
-    func linear(
-      _ name: String, _ outputs: Int, _ inputs: Int, order: Order = .plain, hasBias: Bool = false
-    ) -> LinearLayer<ParameterSpecification> {
-      LinearLayer(
-        .init(
-          name: prefix + name + ".weight", shape: [outputs, inputs], kind: .linear,
-          rowOrder: order),
-        bias: hasBias
-          ? .init(name: prefix + name + ".bias", shape: [outputs], kind: .bias, rowOrder: order)
-          : nil)
-    }
-    func headNorm(_ name: String) -> ParameterSpecification? {
-      guard normalizesHeads else { return nil }
-      return .init(
-        name: prefix + name + ".weight", shape: [headWidth], kind: .norm,
-        rowOrder: .rotaryHalves(heads: 1))
-    }
-    let (queries, keys) = (headCount * headWidth, keyValueHeadCount * headWidth)
-    return BlockWeights(
-      attentionNorm: norm("input_layernorm"),
-      query: linear(
-        "self_attn.q_proj", queries, width, order: .rotaryHalves(heads: headCount),
-        hasBias: hasAttentionBiases),
-      key: linear(
-        "self_attn.k_proj", keys, width, order: .rotaryHalves(heads: keyValueHeadCount),
-        hasBias: hasAttentionBiases),
-      value: linear("self_attn.v_proj", keys, width, hasBias: hasAttentionBiases),
-      queryNorm: headNorm("self_attn.q_norm"),
-      keyNorm: headNorm("self_attn.k_norm"),
-      attentionOutput: linear("self_attn.o_proj", width, queries),
-      feedForwardNorm: norm("post_attention_layernorm"),
-      gate: linear("mlp.gate_proj", hiddenWidth, width),
-      up: linear("mlp.up_proj", hiddenWidth, width),
-      down: linear("mlp.down_proj", width, hiddenWidth))
-  }
-
-  package var parameterCount: Int { specification.all.reduce(0) { $0 + $1.count } }
-}

@@ -28,7 +28,8 @@ package final class KeyValueCache {
   /// Takes up a layer's new keys and values [1, M, T, H]. Each new token attends to its row's tokens up to
   /// itself: queries [1, N, T, H] to [1, N, T, H].
   fileprivate func attend(
-    layer: Int, lengths: [Int], _ queries: Tensor, _ newKeys: Tensor, _ newValues: Tensor
+    layer: Int, lengths: [Int], _ queries: Tensor, _ newKeys: Tensor, _ newValues: Tensor,
+    _ rule: AttentionRule
   ) -> Tensor {
     precondition(lengths.count == counts.count, "new tokens of other rows than the cache's")
     var parts: [Tensor] = []
@@ -45,7 +46,7 @@ package final class KeyValueCache {
       parts.append(
         Layers.attend(
           own(queries), extended(keys[layer], by: newKeys),
-          extended(values[layer], by: newValues), .causal))
+          extended(values[layer], by: newValues), .causal, rule))
       start += length
     }
     return parts.count == 1 ? parts[0] : .cat(parts, along: 2)
@@ -70,7 +71,9 @@ package struct CachedLayer {
     self.lengths = lengths
   }
 
-  func attend(_ queries: Tensor, _ keys: Tensor, _ values: Tensor) -> Tensor {
-    cache.attend(layer: layer, lengths: lengths, queries, keys, values)
+  func attend(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ rule: AttentionRule
+  ) -> Tensor {
+    cache.attend(layer: layer, lengths: lengths, queries, keys, values, rule)
   }
 }

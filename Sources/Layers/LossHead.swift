@@ -10,9 +10,20 @@ package struct LossHead: Sendable {
   package var chunkCount: Int
   /// A product of few rows is slow, and their logits take no memory to speak of.
   package var leastRows: Int
+  /// What becomes of the head's product before the loss; nil for nothing.
+  private var bound: (@Sendable (Tensor) -> Tensor)?
+
   package init(chunkCount: Int = 8, leastRows: Int = 512) {
     self.chunkCount = max(1, chunkCount)
     self.leastRows = leastRows
+  }
+
+  /// The head of a decoder that may divide or bound its logits.
+  package func forLogits(of configuration: DecoderConfiguration) -> LossHead {
+    guard configuration.boundsLogits else { return self }
+    var head = self
+    head.bound = { configuration.bound($0) }
+    return head
   }
 
   /// The slopes of the loss at the head's input and at the output weight.
@@ -31,7 +42,8 @@ package struct LossHead: Sendable {
     let weight = HeadWeight(output, dtype: normalized.dtype)
     var total = Tensor.zeros([], .float32, on: normalized.device)
     forChunks(rows.shape[0], vocabulary: weight.shape[0]) { start, count in
-      let logits = weight.logits(weight.input(rows.narrow(0, from: start, count: count)))
+      let product = weight.logits(weight.input(rows.narrow(0, from: start, count: count)))
+      let logits = bound?(product) ?? product
       total = total + logits.crossEntropySum(targets.narrow(0, from: start, count: count))
     }
     return total
@@ -52,10 +64,8 @@ package struct LossHead: Sendable {
     let rowSlopes = atInput ? Tensor.empty(rows.shape, rows.dtype, on: rows.device) : nil
     forChunks(rows.shape[0], vocabulary: weight.shape[0]) { start, count in
       let input = weight.input(rows.narrow(0, from: start, count: count))
-      // Logits, then their slope in the same memory.
-      let slope = weight.logits(input)
-      let loss = slope.crossEntropySumIntoSlopes(
-        targets.narrow(0, from: start, count: count), seed: seed)
+      let (loss, slope) = lossAndSlope(
+        weight.logits(input), targets.narrow(0, from: start, count: count), seed: seed)
       rowSlopes?.narrow(0, from: start, count: count).copy(from: weight.slopeAtInput(slope))
       if atWeight { weightSlope = weight.slopeAtWeight(slope, input, addingTo: weightSlope) }
       total = total + loss
@@ -69,6 +79,23 @@ package struct LossHead: Sendable {
       return slopes
     }
     return Slopes(lossSum: total, input: input, weight: weightSlope)
+  }
+
+  /// The loss of the head's product and the slope at it, in the product's memory where nothing bounds it.
+  private func lossAndSlope(_ product: Tensor, _ targets: Tensor, seed: Double) -> (
+    loss: Tensor, slope: Tensor
+  ) {
+    guard let bound else {
+      return (product.crossEntropySumIntoSlopes(targets, seed: seed), product)
+    }
+    let leaf = product.leaf()
+    let logits = withGraph(true) { bound(leaf) }
+    let slope = logits.detach().clone()
+    let loss = slope.crossEntropySumIntoSlopes(targets, seed: seed)
+    guard let found = gradients(of: logits, seed: slope, withRespectTo: [leaf])[0] else {
+      preconditionFailure("the logits lost their graph")
+    }
+    return (loss, found)
   }
 
   private func labelled(_ normalized: Tensor, _ labels: Tensor) -> (

@@ -1,26 +1,72 @@
-// Rotary position embedding on interleaved pairs, in fp32 (RoFormer; Llama 3.1's rescaling).
-// `B` batch, `T` tokens, `N` heads, `H` head width.
+// Rotary position embedding on interleaved pairs, in fp32 (RoFormer).
+// `B` batch, `T` tokens, `N` heads, `H` head width, `R` rotated width.
 import Tensors
 
-/// Cosines and sines for every position a model may use.
+/// The rotary embeddings of a decoder: of its layers, and of those in a window where these have their own.
 package struct Rotary: Sendable {
-  /// [positions, H/2] fp32 each
-  let cosines, sines: Tensor
+  private let global: RotaryTables
+  private let local: RotaryTables?
 
   package init(_ c: DecoderConfiguration, positions: Int, on device: Device = .cpu) {
-    let exponents = (Tensor.arange(c.headWidth / 2) * 2) / Double(c.headWidth)
-    var frequencies = exponents.exponents(ofBase: c.rotaryBase).reciprocal()
-    if let scaling = c.rotaryScaling {
-      frequencies = Tensor(frequencies.floats.map { scaling.rescale($0) })
-    }
-    let angles = Tensor.arange(positions).unsqueeze(1) * frequencies.unsqueeze(0)
-    cosines = angles.cos().to(device)
-    sines = angles.sin().to(device)
+    global = RotaryTables(c.rotary, positions: positions, on: device)
+    local = c.choices.localRotary.map { RotaryTables($0, positions: positions, on: device) }
   }
 
-  /// The rows for these positions, shaped to broadcast over x [B, T, N, H/2].
+  /// The angles of a batch's tokens.
   /// - Parameter positions: [B, T] int64, nil for `offset`, `offset` + 1, ...
   package func angles(_ positions: Tensor?, offset: Int = 0, tokens: Int) -> RotaryAngles {
+    RotaryAngles(
+      global: global.pairs(positions, offset: offset, tokens: tokens),
+      local: local?.pairs(positions, offset: offset, tokens: tokens))
+  }
+}
+
+/// Cosines and sines for every position that a model may use.
+private struct RotaryTables: Sendable {
+  private struct Table: Sendable {
+    /// [positions, R / 2] fp32 each
+    let cosines, sines: Tensor
+
+    init(_ embedding: RotaryEmbedding, length: Int, positions: Int, on device: Device) {
+      let angles =
+        Tensor.arange(positions).unsqueeze(1) * embedding.frequencies(length: length).unsqueeze(0)
+      func table(_ values: Tensor) -> Tensor {
+        (embedding.amplitude == 1 ? values : values * embedding.amplitude).to(device)
+      }
+      cosines = table(angles.cos())
+      sines = table(angles.sin())
+    }
+  }
+  private let embedding: RotaryEmbedding
+  private let device: Device
+  private let positions: Int
+  /// Of short sequences, and of the longest one.
+  private let short, long: Table
+
+  init(_ embedding: RotaryEmbedding, positions: Int, on device: Device) {
+    self.embedding = embedding
+    self.device = device
+    self.positions = positions
+    let table = Table(embedding, length: 1, positions: positions, on: device)
+    short = table
+    long =
+      embedding.regime(length: positions) == embedding.regime(length: 1)
+      ? table : Table(embedding, length: positions, positions: positions, on: device)
+  }
+
+  private func table(length: Int) -> Table {
+    let regime = embedding.regime(length: length)
+    if regime == embedding.regime(length: 1) { return short }
+    if regime == embedding.regime(length: positions) { return long }
+    return Table(embedding, length: length, positions: length, on: device)
+  }
+
+  /// The rows for these positions, shaped to broadcast over x [B, T, N, R / 2].
+  func pairs(_ positions: Tensor?, offset: Int, tokens: Int) -> RotaryAngles.Pairs {
+    // Frequencies of all rows follow the longest one, as in transformers.
+    let length =
+      embedding.dependsOnLength ? positions.map { $0.amax().itemInt + 1 } : nil
+    let table = table(length: length ?? offset + tokens)
     func pick(_ table: Tensor) -> Tensor {
       guard let positions else {
         return table.narrow(0, from: offset, count: tokens).unsqueeze(0).unsqueeze(2)
@@ -28,31 +74,36 @@ package struct Rotary: Sendable {
       let shape = positions.shape
       return table.rows(positions.reshape(-1)).reshape(shape[0], shape[1], 1, table.shape[1])
     }
-    return RotaryAngles(cosines: pick(cosines), sines: pick(sines))
+    return RotaryAngles.Pairs(cosines: pick(table.cosines), sines: pick(table.sines))
   }
 }
 
-/// Cosines and sines of one batch, [B or 1, T, 1, H/2].
+/// Cosines and sines of one batch.
 package struct RotaryAngles: Sendable {
-  let cosines, sines: Tensor
-
-  /// x [B, T, N, H]: each pair (a, b) turned by its position's angle.
-  func turn(_ x: Tensor) -> Tensor {
-    x.turnedPairs(cosines: cosines, sines: sines)
+  struct Pairs: Sendable {
+    /// [B or 1, T, 1, R / 2]
+    let cosines, sines: Tensor
   }
-}
+  let global: Pairs
+  let local: Pairs?
 
-extension RotaryScaling {
-  /// Low frequencies divided by `factor`, high ones kept, a smooth passage between.
-  func rescale(_ frequency: Float) -> Float {
-    let wavelength = 2 * Float.pi / frequency
-    let longest = Float(originalSequenceLength) / Float(lowFrequencyFactor)
-    let shortest = Float(originalSequenceLength) / Float(highFrequencyFactor)
-    if wavelength < shortest { return frequency }
-    if wavelength > longest { return frequency / Float(factor) }
-    let smooth =
-      (Float(originalSequenceLength) / wavelength - Float(lowFrequencyFactor))
-      / Float(highFrequencyFactor - lowFrequencyFactor)
-    return (1 - smooth) * frequency / Float(factor) + smooth * frequency
+  /// x [B, T, N, H]: each pair (a, b) among a head's first R numbers rotated by its position's angle.
+  func rotate(_ x: Tensor, _ rotation: ArchitectureChoices.LayerAttention.Rotation) -> Tensor {
+    let pairs: Pairs
+    switch rotation {
+    case .none: return x
+    case .global: pairs = global
+    case .local: pairs = local ?? global
+    }
+    let (rotated, width) = (pairs.cosines.shape[3] * 2, x.shape[3])
+    func turned(_ x: Tensor) -> Tensor {
+      x.turnedPairs(cosines: pairs.cosines, sines: pairs.sines)
+    }
+    guard rotated < width else { return turned(x) }
+    return .cat(
+      [
+        turned(x.narrow(3, from: 0, count: rotated)),
+        x.narrow(3, from: rotated, count: width - rotated),
+      ], along: 3)
   }
 }

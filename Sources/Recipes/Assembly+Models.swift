@@ -5,14 +5,30 @@ import Essentials
 import Layers
 import RunConfiguration
 
-/// A `model` section as sizes and constants of the one decoder.
-package func decoderConfiguration(from model: Section) -> DecoderConfiguration {
+/// The `model` section as sizes and constants of the one decoder; those of config.json where it leaves them to
+/// the checkpoint.
+/// - Throws: `TuneError` for a config.json that is missing, malformed, or of a model that is not supported.
+package func decoderConfiguration(from root: Section) throws -> DecoderConfiguration {
+  let model = root[Keys.model]
+  guard model.isCheckpointModel else { return decoderConfiguration(ofBuilder: model) }
+  let checkpointer = root[Keys.checkpointer]
+  var configuration = try locatingErrors(in: checkpointer, at: Keys.Checkpointer.folder) {
+    try ModelConfigurationFile(inFolder: checkpointer[Keys.Checkpointer.folder]).decoder
+  }
+  if let limit = model[Keys.Model.longestSequenceHere] {
+    configuration.maximumSequenceLength = limit
+  }
+  return configuration
+}
+
+private func decoderConfiguration(ofBuilder model: Section) -> DecoderConfiguration {
   guard let family = model.modelFamily else {
     preconditionFailure("the schema lets through the model \(model.component ?? "none")")
   }
   typealias Model = Keys.Model
   let width = model[Model.width]
   return DecoderConfiguration(
+    family.architecture,
     vocabularySize: model[Model.vocabularySize], layerCount: model[Model.layerCount],
     headCount: model[Model.headCount], keyValueHeadCount: model[Model.keyValueHeadCount],
     width: width,
@@ -21,9 +37,13 @@ package func decoderConfiguration(from model: Section) -> DecoderConfiguration {
     maximumSequenceLength: model[Model.longestSequence], normEpsilon: model[Model.normEpsilon],
     rotaryBase: model[Model.rotaryBase],
     rotaryScaling: family.rescalesFrequencies
-      ? RotaryScaling(factor: Double(model[Model.scaleFactor])) : nil,
-    tiesEmbeddings: family.mayTieEmbeddings && model[Model.tiesEmbeddings],
-    hasAttentionBiases: family == .qwen2, normalizesHeads: family == .qwen3)
+      ? rotaryScaling(factor: model[Model.scaleFactor]) : nil,
+    tiesEmbeddings: family.mayTieEmbeddings && model[Model.tiesEmbeddings])
+}
+
+/// Llama 3.1's; a factor of 1 rescales nothing.
+private func rotaryScaling(factor: Int) -> RotaryScaling? {
+  factor == 1 ? nil : .llama3(.init(factor: Double(factor)))
 }
 
 /// torchtune's rule where `intermediate_dim` is null: two thirds of 4 D, up to a multiple of 256.
@@ -47,7 +67,8 @@ package func modelFolder(
     throw checkpointer.error(
       at: Keys.Checkpointer.folder,
       "the checkpoint's config.json and the model section differ: \(difference)",
-      remedy: "Choose the model that the checkpoint was made for.")
+      remedy: "Choose the model that the checkpoint was made for, or let config.json say what it is: "
+        + "model=\(CheckpointModel.path)")
   }
   try folder.check(against: configuration)
   try folder.refuseUnexpectedTensors(for: configuration)
@@ -58,43 +79,4 @@ package func modelFolder(
         + ModelFolder.listed(unused))
   }
   return folder
-}
-
-extension DecoderConfiguration {
-  /// The first constant that changes what the same weights compute, which no tensor's shape shows.
-  /// The longest sequence may differ: it is how the model is used.
-  fileprivate func difference(from stored: DecoderConfiguration) -> String? {
-    func differ<V: Equatable>(_ name: String, _ path: KeyPath<DecoderConfiguration, V>) -> String? {
-      let (mine, theirs) = (self[keyPath: path], stored[keyPath: path])
-      return mine == theirs ? nil : "\(name) is \(mine) here and \(theirs) there"
-    }
-    if (hasAttentionBiases, normalizesHeads) != (stored.hasAttentionBiases, stored.normalizesHeads)
-    {
-      return "they are of other families (\(familyName) here, \(stored.familyName) there)"
-    }
-    if (rotaryScaling == nil) != (stored.rotaryScaling == nil) {
-      let (with, without) =
-        rotaryScaling == nil
-        ? ("config.json", "the model section") : ("the model section", "config.json")
-      return "\(with) rescales rotary frequencies (Llama 3.1 and later) and \(without) does not"
-    }
-    typealias Model = Keys.Model
-    let differences = [
-      differ(Model.layerCount.name, \.layerCount), differ(Model.headCount.name, \.headCount),
-      differ(Model.keyValueHeadCount.name, \.keyValueHeadCount), differ(Model.width.name, \.width),
-      differ(Model.headWidth.name, \.headWidth),
-      differ(Model.vocabularySize.name, \.vocabularySize),
-      differ(Model.hiddenWidth.name, \.hiddenWidth), differ(Model.rotaryBase.name, \.rotaryBase),
-      differ(Model.normEpsilon.name, \.normEpsilon),
-      differ(Model.tiesEmbeddings.name, \.tiesEmbeddings),
-      differ(Model.scaleFactor.name, \.rotaryScaling?.factor),
-    ]
-    return differences.compactMap { $0 }.first
-  }
-}
-
-extension DecoderConfiguration {
-  fileprivate var familyName: String {
-    normalizesHeads ? "Qwen 3" : hasAttentionBiases ? "Qwen 2" : "Llama"
-  }
 }

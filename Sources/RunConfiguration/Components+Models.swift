@@ -1,6 +1,8 @@
 // Decoders by the names of torchtune's builders. A preset such as `llama3_8b` is its family with fixed
 // arguments, so that recipes read the same keys whichever way the model was named.
 
+import Essentials
+
 /// A builder that takes every size, by its dot path.
 package enum ModelFamily: String, Sendable, CaseIterable {
   case llama2 = "torchtune.models.llama2.llama2"
@@ -23,6 +25,14 @@ package enum ModelFamily: String, Sendable, CaseIterable {
   /// All that `model_type` may say: torchtune's files for Qwen 3 of 4B say QWEN2, and the names of
   /// the weights are the same.
   package var modelTypes: [String] { self == .qwen3 ? [modelType, "QWEN2"] : [modelType] }
+  /// The architecture of transformers that its models have.
+  package var architecture: ModelArchitecture {
+    switch self {
+    case .llama2, .llama3, .llama31, .llama32: .llama
+    case .qwen2: .qwen2
+    case .qwen3: .qwen3
+    }
+  }
   package var rescalesFrequencies: Bool { self == .llama31 || self == .llama32 }
   /// Whether `tie_word_embeddings` is one of its arguments; without it the head is never tied.
   package var mayTieEmbeddings: Bool { [.llama32, .qwen2, .qwen3].contains(self) }
@@ -113,7 +123,8 @@ private func projections(biases: Bool, norms: Bool, otherwise other: ModelFamily
 }
 
 extension Components {
-  static let models: [ComponentDeclaration] = families + llamas + qwens
+  static let models: [ComponentDeclaration] =
+    [CheckpointModel.declaration] + families + llamas + qwens
 
   static let families = [
     (ModelFamily.llama2, "A Llama 2 decoder of any size"),

@@ -43,7 +43,10 @@ extension Components {
       summary
     ) {
       Keys.Checkpointer.folder
-      Keys.Checkpointer.files
+      choice == .huggingFace
+        ? Keys.Checkpointer.files.declaration
+        : Keys.Checkpointer.files.required(
+          "The files of the weights: a list, or filename_format and max_filename")
       Keys.Checkpointer.modelType
       Keys.Checkpointer.outputFolder
       Keys.Checkpointer.savedRun

@@ -75,8 +75,13 @@ extension Exclusions {
 
   static let sequenceLength = Exclusion("tokenizer.max_seq_len is at most the model's") { root in
     let tokenizer = root[Keys.tokenizer]
-    let limit = root[Keys.model][Keys.Model.longestSequence]
-    guard let length = tokenizer[Keys.Tokenizer.longestSequence], length > limit else { return nil }
+    let model = root[Keys.model]
+    let limit =
+      model.isCheckpointModel
+      ? model[Keys.Model.longestSequenceHere] : model[Keys.Model.longestSequence]
+    guard let limit, let length = tokenizer[Keys.Tokenizer.longestSequence], length > limit else {
+      return nil
+    }
     return tokenizer.error(
       at: Keys.Tokenizer.longestSequence,
       "is \(length), but the model supports at most \(limit) tokens"

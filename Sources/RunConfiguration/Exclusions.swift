@@ -4,7 +4,7 @@ import Essentials
 
 enum Exclusions {
   static func all(for recipe: RecipeName) -> [Exclusion] {
-    var rules = [dtype, device(recipe), checkpointFiles, modelType, modelShape]
+    var rules = [dtype, device(recipe), checkpointFiles, modelType, modelShape, checkpointModel]
     rules += recipe.trainsAdapters ? [adaptersNeeded, headAdapter] : [noAdapters]
     if recipe != .quantize { rules.append(promptTemplate) }
     if recipe.isTraining {
@@ -58,7 +58,7 @@ enum Exclusions {
   ) { root in
     let section = root[Keys.checkpointer]
     guard let family = root[Keys.model].modelFamily,
-      !family.modelTypes.contains(section[Keys.Checkpointer.modelType])
+      let type = section[Keys.Checkpointer.modelType], !family.modelTypes.contains(type)
     else { return nil }
     return section.error(
       at: Keys.Checkpointer.modelType,
@@ -66,10 +66,23 @@ enum Exclusions {
       remedy: "Set it to \(family.modelType), or change the model.")
   }
 
+  private static let checkpointModel = Exclusion(
+    "the checkpoint's own model needs the Hugging Face checkpointer"
+  ) { root in
+    let checkpointer = root[Keys.checkpointer]
+    guard root[Keys.model].isCheckpointModel, checkpointer.checkpointNaming != .huggingFace else {
+      return nil
+    }
+    return checkpointer.errorAtComponent(
+      "reads checkpoints whose config.json does not describe the model",
+      remedy: "Use \(CheckpointerChoice.huggingFace.rawValue), or name the model's builder.")
+  }
+
   private static let checkpointFiles = Exclusion("checkpoint_files names at least one file") {
     let section = $0[Keys.checkpointer]
     let names: Section
     switch section[Keys.Checkpointer.files] {
+    case nil: return nil
     case .named(let files):
       return files.isEmpty
         ? section.error(at: Keys.Checkpointer.files, "is empty: name at least one file") : nil
@@ -93,6 +106,7 @@ enum Exclusions {
     "num_heads divides embed_dim and num_kv_heads divides num_heads"
   ) {
     let model = $0[Keys.model]
+    if model.isCheckpointModel { return nil }
     let (heads, pairs) = (model[Keys.Model.headCount], model[Keys.Model.keyValueHeadCount])
     let width = model[Keys.Model.width]
     if width % heads != 0 || width / heads % 2 != 0 {
@@ -209,6 +223,7 @@ enum Exclusions {
   private static let groupSize = Exclusion("the group size divides some layer") { root in
     guard let quantizer = root[ifDeclared: Keys.quantizer] else { return nil }
     let (group, model) = (quantizer.int("groupsize"), root[Keys.model])
+    if model.isCheckpointModel { return nil }
     let widths =
       [model[Keys.Model.width]] + (model[Keys.Model.hiddenWidth].map { [$0] } ?? [])
     if widths.contains(where: { $0 % group == 0 }) { return nil }

@@ -4,7 +4,7 @@ extension Keys {
   package enum Checkpointer {
     package static let folder = Key.required(
       "checkpoint_dir", .string, "The folder to read from")
-    package static let files = Key.required(
+    package static let files = Key.nullable(
       "checkpoint_files",
       .either(
         KeyType.list(.string).read { Files.named($0) },
@@ -12,10 +12,10 @@ extension Keys {
           FileNames.format
           FileNames.count
         }.read { Files.numbered($0) }),
-      "The files of the weights: a list, or filename_format and max_filename")
-    package static let modelType = Key.required(
+      "The files of the weights: a list, or filename_format and max_filename; null finds them")
+    package static let modelType = Key.nullable(
       "model_type", .choice(["LLAMA2", "LLAMA3", "LLAMA3_2", "QWEN2", "QWEN3"]),
-      "The model family of the checkpoint")
+      "The model family of the checkpoint; null takes the model's")
     package static let outputFolder = Key.required(
       "output_dir", .string, "The folder to write to")
     package static let savedRun = Key.nullable(

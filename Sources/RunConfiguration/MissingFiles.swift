@@ -16,7 +16,7 @@ extension ValidatedConfiguration {
     let folder = checkpointer[Keys.Checkpointer.folder]
     check(folder, checkpointer, Keys.Checkpointer.folder.name)
     if problems.isEmpty {
-      for file in checkpointer.checkpointFiles() {
+      for file in checkpointer.checkpointFiles() ?? [] {
         check(
           (folder as NSString).appendingPathComponent(file), checkpointer,
           Keys.Checkpointer.files.name)

@@ -12,10 +12,12 @@ extension Section {
     return self[Keys.Checkpointer.writesSafetensors] ? .safetensors : .torch
   }
 
-  /// The files of a checkpointer section, in the order of their names, as shards are numbered.
-  package func checkpointFiles() -> [String] {
+  /// The files of a checkpointer section, in the order of their names, as shards are numbered; nil where they
+  /// are left to be found.
+  package func checkpointFiles() -> [String]? {
     let names: Section
     switch self[Keys.Checkpointer.files] {
+    case nil: return nil
     case .named(let files): return files.sorted()
     case .numbered(let section): names = section
     }

@@ -28,6 +28,7 @@ extension Tensor {
   package func sin() -> Tensor { made(ct_sin(raw)) }
   package func cos() -> Tensor { made(ct_cos(raw)) }
   package func silu() -> Tensor { made(ct_silu(raw)) }
+  package func tanh() -> Tensor { made(ct_tanh(raw)) }
   package func round() -> Tensor { made(ct_round(raw)) }
 
   // Comparisons give bool tensors.

@@ -39,6 +39,8 @@ extension Tensor {
   package func swiGLU(_ up: Tensor, file: StaticString = #fileID, line: UInt = #line) -> Tensor {
     made(ct_swiglu(raw, up.raw), file, line)
   }
+  /// gelu(self) * up of a gate `self`, GELU by its tanh formula.
+  package func tanhGELU(times up: Tensor) -> Tensor { made(ct_tanh_gelu(raw)) * up }
   /// Neighbours (a, b) of self [B, T, N, H] turned by the angles [B or 1, T, 1, H/2], in fp32.
   package func turnedPairs(
     cosines: Tensor, sines: Tensor, file: StaticString = #fileID, line: UInt = #line
@@ -61,22 +63,22 @@ extension Tensor {
   ) -> Tensor {
     made(ct_cross_entropy_into_slopes(raw, target.raw, Int64(ignored), seed), file, line)
   }
-  /// Scaled dot-product attention of queries `self` [B, N, T, H] to keys and values [B, M, S, H];
-  /// query head n uses head n M / N. `causal`: the queries belong to the last T of the S tokens, and see
-  /// none after their own.
+  /// Causal scaled dot-product attention of queries `self` [B, N, T, H] to keys and values [B, M, S, H];
+  /// query head n uses head n M / N. The queries belong to the last T of the S tokens.
   package func attention(
-    _ keys: Tensor, _ values: Tensor, causal: Bool,
+    _ keys: Tensor, _ values: Tensor, _ rule: AttentionRule = AttentionRule(),
     file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {
-    made(ct_grouped_attention(raw, keys.raw, values.raw, causal), file, line)
+    made(ct_grouped_attention(raw, keys.raw, values.raw, rule.bridged), file, line)
   }
   /// Causal attention in each sample of packed rows: the samples' lengths, row by row.
   package func packedAttention(
-    _ keys: Tensor, _ values: Tensor, lengths: [Int],
+    _ keys: Tensor, _ values: Tensor, _ rule: AttentionRule = AttentionRule(), lengths: [Int],
     file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {
     made(
-      ct_packed_attention(raw, keys.raw, values.raw, sizes(lengths), Int32(lengths.count)),
+      ct_packed_attention(
+        raw, keys.raw, values.raw, rule.bridged, sizes(lengths), Int32(lengths.count)),
       file, line)
   }
   /// e^self in fp32 as the layers' kernels compute it.
@@ -92,4 +94,23 @@ package func fusedAdamWInPlace(
     ct_fused_adamw_(
       parameter.raw, gradient.raw, mean.raw, variance.raw, learningRate, betas.0, betas.1, epsilon,
       weightDecay, Int64(step)), #fileID, #line)
+}
+
+/// What attention does besides being causal.
+package struct AttentionRule: Sendable, Equatable {
+  /// Factor of queries times keys; nil for 1 / sqrt(H).
+  package var scale: Double?
+  /// c tanh(score / c) bounds the scores.
+  package var cap: Double?
+  /// A token attends to itself and the `window` - 1 tokens before it; nil for all before it.
+  package var window: Int?
+
+  package init(scale: Double? = nil, cap: Double? = nil, window: Int? = nil) {
+    self.scale = scale
+    self.cap = cap
+    self.window = window
+  }
+  fileprivate var bridged: ct_attention_rule {
+    ct_attention_rule(scale: scale ?? 0, cap: cap ?? 0, window: Int64(window ?? 0))
+  }
 }

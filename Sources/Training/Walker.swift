@@ -49,7 +49,7 @@ package final class Walker {
     self.decoder = decoder
     self.timeline = timeline
     self.policy = policy
-    self.lossHead = lossHead
+    self.lossHead = lossHead.forLogits(of: decoder.configuration)
     self.device = device
   }
 
@@ -90,8 +90,7 @@ package final class Walker {
         }
       }
       if let slope {
-        let rows = decoder.configuration.vocabularySize
-        let embedding = slope.embeddingGradient(input.tokens, rows: rows)
+        let embedding = decoder.embeddingGradient(slope, input.tokens)
         if let tiedSlope = head.tiedSlope { embedding.addInPlace(tiedSlope) }
         try reducer.reduce(DecoderUnits.embedding, [embedding])
       }
@@ -134,7 +133,7 @@ package final class Walker {
       let visit = try pager.take(units.block(layer), thenFetch: units.block(layer) + 1)
       let weights = units.blockWeights(visit.weights)
       let probe = reporting.map { nonFiniteProbe(layer: layer, report: $0) }
-      x = decoder.block(x, weights, input.context, probe: probe)
+      x = decoder.block(layer, x, weights, input.context, probe: probe)
     }
     return x
   }
@@ -163,14 +162,14 @@ extension Walker {
     let keeps = policy == .keep || (policy == .recompute && layer == units.blockCount - 1)
     guard keeps, unit >= units.lowestTrained else {
       let visit = try pager.take(unit, thenFetch: unit + 1)
-      let output = decoder.block(x, units.blockWeights(visit.weights), input.context)
+      let output = decoder.block(layer, x, units.blockWeights(visit.weights), input.context)
       guard unit >= units.lowestTrained else { return (output, .none) }
       return (output, .input(policy == .offload ? x.to(.cpu, nonBlocking: true) : x))
     }
     let visit = try pager.takeKept(unit, thenFetch: unit + 1)
     let leaf = unit > units.lowestTrained ? x.leaf() : x
     let output = withGraph(true) {
-      decoder.block(leaf, units.blockWeights(visit.weights), input.context)
+      decoder.block(layer, leaf, units.blockWeights(visit.weights), input.context)
     }
     pager.release(unit)
     return (output.detach(), .graph(input: leaf, weights: visit.leaves, output: output))
@@ -197,7 +196,7 @@ extension Walker {
       weights = visit.leaves
       output = withGraph(true) {
         decoder.block(
-          leaf, units.blockWeights(visit.weights), input.context, valueIsRead: false)
+          layer, leaf, units.blockWeights(visit.weights), input.context, valueIsRead: false)
       }
     case .none: preconditionFailure("a backward visit below all that is trained")
     }

@@ -47,19 +47,19 @@ import Testing
       object["rope_theta"] = theta
       return .object(object)
     }
-    let expected = RotaryScaling(factor: 32)
+    let expected = RotaryScaling.llama3(.init(factor: 32))
     #expect(
-      try Self.read(["rope_scaling": with("rope_type", "llama3")]).decoder.rotaryScaling == expected
+      try Self.read(["rope_scaling": with("rope_type", "llama3")]).decoder.rotary.scaling == expected
     )
     #expect(
-      try Self.read(["rope_scaling": with("type", "llama3")]).decoder.rotaryScaling == expected)
+      try Self.read(["rope_scaling": with("type", "llama3")]).decoder.rotary.scaling == expected)
     let new = try Self.read(
       ["rope_parameters": with("rope_type", "llama3", 7000)],
       without: ["rope_theta", "rope_scaling"]
     ).decoder
-    #expect(new.rotaryScaling == expected && new.rotaryBase == 7000)
+    #expect(new.rotary.scaling == expected && new.rotary.base == 7000)
     let plain = try Self.read(["rope_parameters": ["rope_type": "default", "rope_theta": 1e6]])
-    #expect(plain.decoder.rotaryScaling == nil && plain.decoder.rotaryBase == 1e6)
+    #expect(plain.decoder.rotary.scaling == nil && plain.decoder.rotary.base == 1e6)
   }
 
   @Test func takesTheDefaultsOfTransformers() throws {
@@ -71,14 +71,15 @@ import Testing
       ])
     #expect(file.dtype == nil)
     #expect(file.decoder.keyValueHeadCount == 32 && file.decoder.normEpsilon == 1e-6)
-    #expect(file.decoder.rotaryBase == 10_000 && file.decoder.maximumSequenceLength == 2048)
+    #expect(file.decoder.rotary.base == 10_000 && file.decoder.maximumSequenceLength == 2048)
     #expect(!file.decoder.tiesEmbeddings)
   }
 
   static let notBuilt: [(key: String, value: JSON)] = [
-    ("model_type", "mistral"), ("model_type", .null), ("attention_bias", true),
-    ("mlp_bias", true), ("hidden_act", "gelu"), ("partial_rotary_factor", 0.5),
-    ("rope_scaling", ["rope_type": "yarn", "factor": 4.0]),
+    ("model_type", "mixtral"), ("model_type", .null), ("use_sliding_window", true),
+    ("hidden_act", "gelu"), ("partial_rotary_factor", 0.5),
+    ("layer_types", .array(Array(repeating: "linear_attention", count: 32))),
+    ("rope_scaling", ["rope_type": "proportional", "factor": 4.0]),
   ]
   @Test(arguments: notBuilt) func refusesWhatIsNotBuilt(key: String, value: JSON) throws {
     let error = try #require(thrown { _ = try Self.read([key: value]) })
@@ -112,8 +113,8 @@ import Testing
       vocabularySize: 99, layerCount: 3, headCount: 6, keyValueHeadCount: 3, width: 48,
       headWidth: 12, hiddenWidth: 77, maximumSequenceLength: 1000, normEpsilon: 1e-5,
       rotaryBase: 12345.5, tiesEmbeddings: true)
-    for scaling in [nil, RotaryScaling(factor: 32, lowFrequencyFactor: 2)] {
-      decoder.rotaryScaling = scaling
+    for scaling in [nil, RotaryScaling.llama3(.init(factor: 32, lowFrequencyFactor: 2))] {
+      decoder.rotary.scaling = scaling
       let file = ModelConfigurationFile(decoder, dtype: .bfloat16, path: "c")
       let text = JSON.object(file.json).text(indented: true)
       let again = try ModelConfigurationFile(try #require(JSON.parse(text).object), path: "c")

@@ -36,7 +36,7 @@ import Testing
 
   /// Both orders, against the definition: view as (heads, 2, half, ..), swap, flatten.
   @Test(arguments: [1, 2, 5], [2, 4, 16]) func rowOrdersUndoEachOther(heads: Int, width: Int) {
-    let order = ParameterSpecification.RowOrder.rotaryHalves(heads: heads)
+    let order = ParameterSpecification.RowOrder.rotaryHalves(heads: heads, width: width)
     let rowCount = heads * width
     let checkpoint = Tensor.arange(rowCount * 3).reshape(rowCount, 3)
     let ours = checkpoint.reshape(heads, 2, width / 2, 3).transpose(1, 2).reshape(rowCount, 3)
@@ -191,7 +191,7 @@ import Testing
     let scratch = try Scratch()
     let configuration = DecoderConfiguration(
       vocabularySize: 40, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 32,
-      hiddenWidth: 48, maximumSequenceLength: 64, rotaryScaling: RotaryScaling(factor: 8),
+      hiddenWidth: 48, maximumSequenceLength: 64, rotaryScaling: .llama3(.init(factor: 8)),
       tiesEmbeddings: true)
     let folders = try [1, 4, 100].map { shards in
       try initializeModelFolder(

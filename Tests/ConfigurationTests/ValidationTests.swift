@@ -83,7 +83,7 @@ struct ValidationTests {
     #expect(
       data[Keys.Dataset.source] == "yahma/alpaca-cleaned"
         && data[Keys.Dataset.split] == "train[:95%]")
-    #expect(root[Keys.checkpointer].checkpointFiles().count == 4)
+    #expect(root[Keys.checkpointer].checkpointFiles()?.count == 4)
     #expect(
       root[Keys.metricLogger][Keys.DiskLogger.folder]
         == "/tmp/torchtune/llama3_8B/qat_full/logs")

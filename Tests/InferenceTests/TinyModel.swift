@@ -32,7 +32,7 @@ final class TinyModel {
     configuration = DecoderConfiguration(
       vocabularySize: trained.vocabularySize, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
       width: 64, hiddenWidth: hiddenWidth, maximumSequenceLength: positions,
-      rotaryScaling: tied ? RotaryScaling(factor: 32) : nil, tiesEmbeddings: tied)
+      rotaryScaling: tied ? .llama3(.init(factor: 32)) : nil, tiesEmbeddings: tied)
     tokenizer = try Llama3Tokenizer(path: folder + "/tokenizer.json")
     // The layers of a random model are drawn too small to round in an interesting way.
     let plain = folder + "/initial"

@@ -33,15 +33,22 @@ enum Truth {
     return -picked.sum()
   }
   /// Head by head, with a mask of T x S.
-  static func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, causal: Bool) -> Tensor {
+  static func attention(
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, causal: Bool, _ rule: AttentionRule = AttentionRule()
+  ) -> Tensor {
     let (heads, groups) = (q.shape[1], k.shape[1])
-    let scale = 1 / Double(q.shape[3]).squareRoot()
+    let scale = rule.scale ?? 1 / Double(q.shape[3]).squareRoot()
     let each = (0..<heads).map { head in
       let group = head * groups / heads
       var scores = q.select(1, head).matmul(k.select(1, group).transpose(1, 2)) * scale
+      if let cap = rule.cap { scores = (scores / cap).tanh() * cap }
       if causal {
-        let visible = Tensor.ones([q.shape[2], k.shape[2]])
-          .lowerTriangle(diagonal: k.shape[2] - q.shape[2])
+        let before = k.shape[2] - q.shape[2]
+        let all = Tensor.ones([q.shape[2], k.shape[2]])
+        var visible = all.lowerTriangle(diagonal: before)
+        if let window = rule.window {
+          visible = visible - all.lowerTriangle(diagonal: before - window)
+        }
         scores = scores.masked(by: visible.equals(0), with: -.infinity)
       }
       return scores.softmax(along: -1).matmul(v.select(1, group))

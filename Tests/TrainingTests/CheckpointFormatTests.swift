@@ -62,11 +62,11 @@ import Training
   @Test(arguments: ["llama2.llama2", "qwen2.qwen2", "qwen3.qwen3"])
   func everyFamilyTrainsAndIsQuantized(builder: String) throws {
     let configuration = DecoderConfiguration(
+      builder == "qwen2.qwen2" ? .qwen2 : builder == "qwen3.qwen3" ? .qwen3 : .llama,
       vocabularySize: 1056, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 128,
       headWidth: builder == "qwen3.qwen3" ? 64 : nil, hiddenWidth: 256,
       maximumSequenceLength: 512, normEpsilon: 1e-5, rotaryBase: 500_000,
-      tiesEmbeddings: builder == "qwen3.qwen3", hasAttentionBiases: builder == "qwen2.qwen2",
-      normalizesHeads: builder == "qwen3.qwen3")
+      tiesEmbeddings: builder == "qwen3.qwen3")
     var overrides = [
       "model._component_=torchtune.models.\(builder)",
       "checkpointer.model_type=\(builder.prefix { $0 != "." }.uppercased())",

@@ -43,7 +43,7 @@ struct FamilyFlow {
         embed_dim: \(decoder.width)
         intermediate_dim: \(decoder.hiddenWidth)
         max_seq_len: \(decoder.maximumSequenceLength)
-        rope_base: \(decoder.rotaryBase)
+        rope_base: \(decoder.rotary.base)
         \(family.headWidth.map { "head_dim: \($0)" } ?? "")
       checkpointer:
         _component_: torchtune.training.FullModel\(form.checkpointer)Checkpointer

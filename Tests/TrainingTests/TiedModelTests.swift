@@ -10,7 +10,7 @@ import Testing
   private static let configuration = DecoderConfiguration(
     vocabularySize: 1056, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 64,
     hiddenWidth: 96, maximumSequenceLength: 512, normEpsilon: 1e-5, rotaryBase: 500_000,
-    rotaryScaling: RotaryScaling(factor: 32), tiesEmbeddings: true)
+    rotaryScaling: .llama3(.init(factor: 32)), tiesEmbeddings: true)
 
   private let run = [
     "model._component_=torchtune.models.llama3_2.llama3_2", "checkpointer.model_type=LLAMA3_2",

@@ -79,9 +79,9 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
 
   var decoder: DecoderConfiguration {
     DecoderConfiguration(
+      modelType == "QWEN2" ? .qwen2 : modelType == "QWEN3" ? .qwen3 : .llama,
       vocabularySize: vocabulary, layerCount: 2, headCount: 4, keyValueHeadCount: pairs, width: 32,
-      headWidth: headWidth, hiddenWidth: 64, maximumSequenceLength: 128, rotaryBase: base,
-      hasAttentionBiases: modelType == "QWEN2", normalizesHeads: modelType == "QWEN3")
+      headWidth: headWidth, hiddenWidth: 64, maximumSequenceLength: 128, rotaryBase: base)
   }
 
   /// The model's folder in one form. Weights are the same in all, and no norm is 1 and no bias 0,

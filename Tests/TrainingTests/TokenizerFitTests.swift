@@ -15,7 +15,7 @@ import Tokenizers
         recipe: .qatDistributed, config: folder.path + "/train.yaml",
         overrides: ["model.vocab_size=\(rows)"])
       try Recipes.check(
-        tokenizer, fits: decoderConfiguration(from: configuration.root[Keys.model]),
+        tokenizer, fits: decoderConfiguration(from: configuration.root),
         configuration.root[Keys.tokenizer])
     }
   }

@@ -154,7 +154,7 @@ private func changed(
     let configuration = DecoderConfiguration(
       vocabularySize: 1056, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 64,
       hiddenWidth: 96, maximumSequenceLength: 512, normEpsilon: 1e-5, rotaryBase: 500_000,
-      rotaryScaling: RotaryScaling(factor: 32), tiesEmbeddings: true)
+      rotaryScaling: .llama3(.init(factor: 32)), tiesEmbeddings: true)
     try TrainingFolder.with { folder in
       try initializeModelFolder(folder.path + "/model", configuration, dtype: .float32, seed: 5)
       let before = try folder.model("model")

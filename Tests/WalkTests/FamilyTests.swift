@@ -14,9 +14,12 @@ extension Toy {
   /// As the toy Llama, with what the Qwen families add.
   init(biases: Bool, norms: Bool, tied: Bool) {
     var c = Toy(tied: tied).configuration
-    c.hasAttentionBiases = biases
-    c.normalizesHeads = norms
-    if norms { c.headWidth = 32 }
+    if biases { c.choices.biases = .attentionInputs }
+    if norms {
+      c.choices.headNorms = .eachHead
+      c.headWidth = 32
+      c.rotary.width = 32
+    }
     configuration = c
     let generator = RandomGenerator(seed: 3)
     weights = c.specification.map { specification in

@@ -87,7 +87,7 @@ struct Nano {
     #expect(try nano.difference(x, from: "\(tag).hidden.emb") == 0)
     for layer in 0..<nano.configuration.layerCount {
       let weights = nano.units.blockWeights(visits[layer].weights)
-      x = decoder.block(x, weights, input.context)
+      x = decoder.block(layer, x, weights, input.context)
       #expect(try nano.difference(x, from: "\(tag).hidden.layer\(layer)") < bound)
     }
     let head = visits[nano.configuration.layerCount].weights

@@ -70,7 +70,9 @@ struct Toy {
     let leaves = weights.map { $0.leaf() }
     return withGraph(true) {
       var x = decoder.embed(input.tokens, leaves.embedding)
-      for block in leaves.blocks { x = decoder.block(x, block.map(numerics.view), input.context) }
+      for (layer, block) in leaves.blocks.enumerated() {
+        x = decoder.block(layer, x, block.map(numerics.view), input.context)
+      }
       let normalized = decoder.norm(x, .exact(leaves.head.norm))
       let places = input.labels.reshape(-1).differs(from: -100).nonzero().reshape(-1)
       let rows = normalized.reshape(-1, configuration.width).rows(places)

@@ -43,6 +43,7 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/tanh.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/sub.h>
@@ -140,6 +141,7 @@ UNARY(reciprocal, at::reciprocal(a))
 UNARY(sin, at::sin(a))
 UNARY(cos, at::cos(a))
 UNARY(silu, at::silu(a))
+UNARY(tanh, at::tanh(a))
 UNARY(round, at::round(a))
 UNARY(isfinite, at::isfinite(a))
 UNARY(logical_not, at::logical_not(a))

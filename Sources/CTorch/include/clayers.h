@@ -33,13 +33,28 @@ ct_tensor ct_cross_entropy_into_slopes(
 /// e^x of an fp32 tensor as the kernels above compute it, within an ulp.
 ct_tensor ct_kernel_exponential(ct_tensor x);
 
-/// Attention of queries [B, N, T, H] to keys and values [B, M, S, H], to [B, N, T, H]: query head n
-/// uses head n * M / N. `causal` needs T = S. Keeps its inputs, its output and a number a row.
-ct_tensor ct_grouped_attention(ct_tensor q, ct_tensor k, ct_tensor v, bool causal);
-/// Causal attention in each sample of packed rows: `lengths` are the samples' lengths, row by row;
+/// What attention does besides being causal; 0 where it does not.
+typedef struct {
+  /// Factor of queries times keys; 0 for 1 / sqrt(H).
+  double scale;
+  /// c tanh(score / c) bounds the scores.
+  double cap;
+  /// A token attends to itself and the window - 1 tokens before it.
+  int64_t window;
+} ct_attention_rule;
+
+/// Causal attention of queries [B, N, T, H], those of the last T tokens, to keys and values [B, M, S, H], to
+/// [B, N, T, H]: query head n uses head n * M / N. Without cap and window, it keeps its inputs, its output and
+/// a number a row; else a number for each query and key.
+ct_tensor ct_grouped_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_attention_rule rule);
+/// The same in each sample of packed rows: `lengths` are the samples' lengths, row by row;
 /// those of each row sum to T.
 ct_tensor ct_packed_attention(
-    ct_tensor q, ct_tensor k, ct_tensor v, const int64_t *lengths, int32_t count);
+    ct_tensor q, ct_tensor k, ct_tensor v, ct_attention_rule rule, const int64_t *lengths,
+    int32_t count);
+
+/// GELU by its tanh formula.
+ct_tensor ct_tanh_gelu(ct_tensor x);
 
 #ifdef __cplusplus
 }

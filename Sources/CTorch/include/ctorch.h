@@ -130,6 +130,7 @@ ct_tensor ct_reciprocal(ct_tensor a);
 ct_tensor ct_sin(ct_tensor a);
 ct_tensor ct_cos(ct_tensor a);
 ct_tensor ct_silu(ct_tensor a);
+ct_tensor ct_tanh(ct_tensor a);
 ct_tensor ct_round(ct_tensor a);
 ct_tensor ct_isfinite(ct_tensor a);
 ct_tensor ct_logical_not(ct_tensor a);

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/stack.h>
@@ -107,6 +108,13 @@ ct_tensor ct_swiglu(ct_tensor hgate, ct_tensor hup) {
     bool fused = has_kernel(gate) && up.device() == gate.device() &&
                  up.scalar_type() == gate.scalar_type() && up.sizes() == gate.sizes();
     return fused ? fused_swiglu(gate, up) : at::silu(gate) * up;
+  });
+}
+
+ct_tensor ct_tanh_gelu(ct_tensor hx) {
+  return tensor_or_null([&] {
+    Borrowed x(hx);
+    return at::gelu(x.tensor, "tanh");
   });
 }
 

@@ -47,7 +47,7 @@ package struct EvaluationRun {
         uniqueKeysWithValues: root.evaluationTasks().map { ($0, try TaskData(of: $0, root)) })
     }
     tokenizer = try Recipes.tokenizer(from: root.section("tokenizer"))
-    let decoder = decoderConfiguration(from: root.section("model"))
+    let decoder = try decoderConfiguration(from: root)
     try check(tokenizer, fits: decoder, root.section("tokenizer"))
     let length = windowLength(root, decoder.maximumSequenceLength, log)
     let (tokenizer, data) = (tokenizer, data)

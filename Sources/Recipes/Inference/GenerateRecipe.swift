@@ -30,7 +30,7 @@ package func generate(
   let root = configuration.root
   let log = RecipeLog(root)
   let tokenizer = try tokenizer(from: root.section("tokenizer"))
-  let decoder = decoderConfiguration(from: root.section("model"))
+  let decoder = try decoderConfiguration(from: root)
   try check(tokenizer, fits: decoder, root.section("tokenizer"))
   let words = root.section("prompt")
   let prompt = try locatingErrors(in: words) {

@@ -22,7 +22,7 @@ package func refuseSeveralProcesses(_ recipe: RecipeName, _ environment: WorkerE
 /// The checkpoint as a model for inference, with a bar while it is read.
 package func inferenceModel(from root: Section, log: RecipeLog) throws -> InferenceModel {
   let device = try device(from: root)
-  let configuration = decoderConfiguration(from: root.section("model"))
+  let configuration = try decoderConfiguration(from: root)
   let folder = try modelFolder(
     from: root.section("checkpointer"), for: configuration, log: log)
   let scheme = root.optionalSection("quantizer").map(quantizationScheme)

@@ -17,7 +17,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   Devices.configureProcess()
   let root = configuration.root
   let log = RecipeLog(root)
-  let decoder = decoderConfiguration(from: root.section("model"))
+  let decoder = try decoderConfiguration(from: root)
   let checkpointer = root.section("checkpointer")
   let dtype = dtype(from: root)
   let work = FolderQuantization(

@@ -24,7 +24,7 @@ struct PreparedTraining {
   let saver: CheckpointSaver
 
   init(_ root: Section, _ group: ProcessGroup, _ hooks: TrainingHooks, _ log: RecipeLog) throws {
-    configuration = decoderConfiguration(from: root[Keys.model])
+    configuration = try decoderConfiguration(from: root)
     let tokenizer = try tokenizer(from: root[Keys.tokenizer])
     try check(tokenizer, fits: configuration, root[Keys.tokenizer])
     let checkpointer = root[Keys.checkpointer]

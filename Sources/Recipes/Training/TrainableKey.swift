@@ -17,10 +17,11 @@ func trainableParameters(
   if let pattern = chosen.unmatched.first {
     let specification = configuration.specification
     let block = specification.blocks[0]
-    let names = [
-      specification.embedding, block.attentionNorm, block.attentionOutput.weight, block.down.weight,
+    let norm = block.attentionNorm ?? block.attentionOutputNorm
+    let names = ([
+      specification.embedding, norm, block.attentionOutput.weight, block.down.weight,
       specification.head.norm,
-    ].map { "'\(naming.name(of: $0.name))'" }
+    ] as [ParameterSpecification?]).compactMap(\.self).map { "'\(naming.name(of: $0.name))'" }
     throw root.error(
       at: Keys.trainable, "the pattern '\(pattern)' matches no parameter of the model",
       remedy: "Parameters have names such as \(names.joined(separator: ", ")). "
