@@ -68,10 +68,18 @@ struct ChatRule: ConversationRule {
   let systemPrompt: String?
   /// The key that names the column.
   var columnSetting = "conversation_column"
+  /// OpenAI's fine-tuning format: an answer of `weight` 0 is not trained on. torchtune does not know it.
+  var readsWeights = false
 
   func messages(from record: Record) throws -> [Message] {
     if style == .sharegpt { try record.refuseImage(in: "image") }
-    var messages = systemPrompt.map { [Message(.system, $0, masked: true)] } ?? []
+    let system = systemPrompt.map { [Message(.system, $0, masked: true)] } ?? []
+    return system + (try turns(from: record))
+  }
+
+  /// The column's own messages, without the configuration's system prompt.
+  func turns(from record: Record) throws -> [Message] {
+    var messages: [Message] = []
     let turns = try record.list(column, for: "conversation", setting: columnSetting)
     for (position, turn) in turns.enumerated() {
       func fail(_ what: String, _ remedy: String? = nil) -> TuneError {
@@ -82,19 +90,40 @@ struct ChatRule: ConversationRule {
       guard let role = role(name) else {
         throw fail("has the unknown role '\(name)' (known: \(roleNames.joined(separator: ", ")))")
       }
+      try refuseUnsupported(in: turn, fail)
       // The prompt given in the configuration replaces the record's own.
       if role == .system, systemPrompt != nil { continue }
       guard let parts = try parts(of: turn[contentKey] ?? .null, fail) else {
         throw fail("has no text '\(contentKey)'")
       }
+      let isLeftOut = try readsWeights && hasNoWeight(turn, fail)
       messages.append(
-        Message(role, parts: parts, masked: role != .assistant && !trainOnInput))
+        Message(role, parts: parts, masked: isLeftOut || role != .assistant && !trainOnInput))
     }
     return messages
   }
 
+  /// - Throws: for what belongs to the message and would be left out.
+  private func refuseUnsupported(
+    in turn: JSON, _ fail: (String, String?) -> TuneError
+  ) throws {
+    let unsupported = ["tool_calls", "function_call", "reasoning_content", "thinking"]
+    guard let key = unsupported.first(where: { turn[$0]?.saysSomething ?? false }) else { return }
+    throw fail("has '\(key)', which is not supported yet", "Remove the record or the key.")
+  }
+
+  private func hasNoWeight(
+    _ turn: JSON, _ fail: (String, String?) -> TuneError
+  ) throws -> Bool {
+    guard let weight = turn["weight"], !weight.isNull else { return false }
+    guard let number = weight.double, number == 0 || number == 1 else {
+      throw fail("has a 'weight' other than 0 and 1", nil)
+    }
+    return number == 0
+  }
+
   private static let shareGPTRoles: [String: Message.Role] = [
-    "system": .system, "human": .user, "gpt": .assistant,
+    "system": .system, "human": .user, "gpt": .assistant, "user": .user, "assistant": .assistant,
   ]
   private var roleNames: [String] {
     style == .sharegpt

@@ -172,26 +172,42 @@ package enum Datasets {
     _ source: DataSource, _ rule: any SampleRule, _ tokenizer: any Tokenizer, packed: Bool,
     splitsSamples: Bool
   ) throws -> any TextDataset {
-    guard packed else {
-      return source.isStreamed
-        ? RecordStream(records: try source.streamedRecords(), rule: rule)
-        : try RecordDataset(source.records(), rule: rule)
+    try checkPacking(source, tokenizer, packed: packed)
+    return try samples(
+      OpenedRecords(source), rule, tokenizer, packed: packed, splitsSamples: splitsSamples)
+  }
+
+  static func samples(
+    _ records: OpenedRecords, _ rule: any SampleRule, _ tokenizer: any Tokenizer, packed: Bool,
+    splitsSamples: Bool
+  ) throws -> any TextDataset {
+    switch records {
+    case .streamed(let records): return RecordStream(records: records, rule: rule)
+    case .indexed(let records):
+      let dataset = try RecordDataset(records, rule: rule)
+      guard packed, let length = tokenizer.maxSeqLen else { return dataset }
+      return try PackedDataset(
+        dataset, length: length, padID: tokenizer.padID, splitsSamples: splitsSamples)
     }
+  }
+
+  /// - Throws: where packs cannot be made, before any record is read.
+  static func checkPacking(
+    _ source: DataSource, _ tokenizer: any Tokenizer, packed: Bool
+  ) throws {
+    guard packed else { return }
     if source.isStreamed {
       throw TuneError(
         .configuration, "a packed dataset cannot be streamed",
         remedy: "Remove streaming: packs larger than memory are kept on disk.",
         at: .init(key: "streaming"))
     }
-    guard let length = tokenizer.maxSeqLen else {
+    guard tokenizer.maxSeqLen != nil else {
       throw TuneError(
         .configuration, "a packed dataset needs tokenizer.max_seq_len, the length of a pack",
         remedy: "Set tokenizer.max_seq_len, for example to 2048, or packed: False.",
         at: .init(key: "tokenizer.max_seq_len"))
     }
-    return try PackedDataset(
-      RecordDataset(source.records(), rule: rule), length: length, padID: tokenizer.padID,
-      splitsSamples: splitsSamples)
   }
 }
 

@@ -41,12 +41,13 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
 }
 
 /// One dataset, or the several of a list: after one another, or mixed by their weights.
+/// - Parameter log: is told the format that a dataset recognized.
 package func dataset(
-  from sections: [Section], tokenizer: any Tokenizer
+  from sections: [Section], tokenizer: any Tokenizer, log: RecipeLog
 ) throws -> any TextDataset {
   let datasets = try sections.map { section in
     try locatingErrors(in: section) {
-      try dataset(from: section, try source(from: section), tokenizer)
+      try dataset(from: section, try source(from: section), tokenizer, log)
     }
   }
   guard let first = sections.first, datasets.count > 1 else {
@@ -60,7 +61,7 @@ package func dataset(
 }
 
 private func dataset(
-  from section: Section, _ source: DataSource, _ tokenizer: any Tokenizer
+  from section: Section, _ source: DataSource, _ tokenizer: any Tokenizer, _ log: RecipeLog
 ) throws -> any TextDataset {
   typealias Key = Keys.Dataset
   let packed = section.packs
@@ -103,6 +104,12 @@ private func dataset(
     return try Datasets.wikitext(source, tokenizer: tokenizer, maxSeqLen: longest(), packed: packed)
   case .cnnDailyMailArticles:
     return try Datasets.cnnDailyMailArticles(source, tokenizer: tokenizer, maxSeqLen: longest())
+  case .auto:
+    let (dataset, format) = try Datasets.auto(
+      source, tokenizer: tokenizer, columnMap: section[Key.formatColumns] ?? [:],
+      trainOnInput: trainsOnInput(), newSystemPrompt: systemPrompt(), packed: packed)
+    log.info("\(source.dataFiles.values.joined().min() ?? source.source) holds \(format)")
+    return dataset
   }
 }
 

@@ -12,6 +12,7 @@ package enum DatasetChoice: String, ComponentChoice {
   case textCompletion = "torchtune.datasets.text_completion_dataset"
   case wikitext = "torchtune.datasets.wikitext_dataset"
   case cnnDailyMailArticles = "torchtune.datasets.cnn_dailymail_articles_dataset"
+  case auto = "swift_tune.datasets.auto_dataset"
   package static let role = ComponentRole.dataset
 }
 
@@ -71,6 +72,13 @@ extension Components {
     dataset(.cnnDailyMailArticles, "News articles") {
       Keys.Dataset.source.defaulting(to: "ccdv/cnn_dailymail")
       Keys.Dataset.longestText
+    },
+    dataset(
+      .auto, "Chats, prompts and completions, instructions, questions or text, by their columns"
+    ) {
+      Keys.Dataset.source
+      Keys.Dataset.formatColumns
+      prompted
     },
   ]
 

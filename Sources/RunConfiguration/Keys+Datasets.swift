@@ -8,6 +8,12 @@ extension Keys {
         + "parquet or text")
     package static let columns = Key.nullable(
       "column_map", .mapOf(.string), "Map from expected column names to those of the data")
+    /// Of the dataset that recognizes its format.
+    package static let formatColumns = Key.nullable(
+      "column_map", .mapOf(.string),
+      "Chooses the format and names its columns: {messages: COLUMN}, {prompt: COLUMN, completion: "
+        + "COLUMN}, {instruction: COLUMN, output: COLUMN}, {question: COLUMN, answer: COLUMN} or "
+        + "{text: COLUMN}")
     package static let trainsOnInput = Key.required(
       "train_on_input", .bool, "Compute the loss on the prompt too")
     package static let packed = Key.optional(

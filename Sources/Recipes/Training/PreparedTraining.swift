@@ -33,7 +33,7 @@ struct PreparedTraining {
     let source = try trainableFolder(checkpointer, configuration, log)
     let quantization = try fakeQuantization(root, configuration, log)
     let stream: BatchStream
-    (stream, validation) = try batches(root, tokenizer, group)
+    (stream, validation) = try batches(root, tokenizer, group, log)
     weights = try saved.map { try $0.weights() } ?? source
     try weights.check(against: configuration)
 
@@ -110,11 +110,11 @@ private func fakeQuantization(
   return FakeQuantizationPlan(scheme: scheme, delay: delay)
 }
 
-private func batches(_ root: Section, _ tokenizer: any Tokenizer, _ group: ProcessGroup) throws -> (
-  training: BatchStream, validation: BatchStream?
-) {
+private func batches(
+  _ root: Section, _ tokenizer: any Tokenizer, _ group: ProcessGroup, _ log: RecipeLog
+) throws -> (training: BatchStream, validation: BatchStream?) {
   func stream(_ sections: [Section], batchSize: Int, shuffle: Bool) throws -> BatchStream {
-    let data = try dataset(from: sections, tokenizer: tokenizer)
+    let data = try dataset(from: sections, tokenizer: tokenizer, log: log)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
     return try locatingErrors(in: root) {
