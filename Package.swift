@@ -36,11 +36,20 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// One target a floor; a floor depends on lower floors only (scripts/check proves it).
-func floor(
-  _ name: String, _ below: [Target.Dependency] = [], exclude: [String] = []
-) -> Target {
-  .target(name: name, dependencies: below, exclude: exclude, swiftSettings: swift)
+/// One target a room, one folder a wing. A room depends on rooms below it in its own wing and on the wings
+/// below (scripts/check proves it).
+func room(_ name: String, in wing: String, _ below: [Target.Dependency] = []) -> Target {
+  .target(
+    name: name, dependencies: below, path: "Sources/\(wing)/\(name)", swiftSettings: swift)
+}
+func program(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: below, path: "Sources/Commands/\(name)", swiftSettings: swift)
+}
+/// A library of the system: a module map.
+func library(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/Libraries/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
   .testTarget(
@@ -63,72 +72,77 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    floor("Essentials"),
+    room("Essentials", in: "Foundations"),
+
+    library("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+    library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    library("CSnappy", apt: "libsnappy-dev"),
+    library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+
     .target(
-      name: "CTorch", exclude: ["gloo-stubs"], cxxSettings: cxx, linkerSettings: link),
-    floor("Tensors", ["CTorch", "Essentials"]),
-    floor("Quantization", ["Tensors"]),
-    floor("Layers", ["Quantization", "Tensors", "Essentials"]),
-    floor("Sharding", ["CTorch", "Tensors", "Essentials"]),
-    .systemLibrary(
-      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
-    floor("Archives", ["CZlib", "CZstd", "Essentials"]),
-    floor("Parquet", ["CSnappy", "Archives", "Essentials"]),
-    floor("Templates", ["Essentials"]),
-    floor("Tokenizers", ["CPCRE2", "Templates", "Essentials"]),
-    floor("Records", ["Archives", "Parquet", "Essentials", yams]),
-    floor("Datasets", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
-    .systemLibrary(
-      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    floor("Hub", ["Archives", "CCurl", "CCrypto", "Essentials"]),
-    // No floor above libtorch's: the launcher checks the names of tasks.
-    floor("EvaluationTasks", ["Essentials"]),
-    floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
-    floor(
-      "Training",
+      name: "CTorch", path: "Sources/Engine/CTorch", exclude: ["gloo-stubs"], cxxSettings: cxx,
+      linkerSettings: link),
+
+    room("Tensors", in: "Tensors", ["CTorch", "Essentials"]),
+    room("Quantization", in: "Tensors", ["Tensors"]),
+    room("Layers", in: "Tensors", ["Quantization", "Tensors", "Essentials"]),
+    room("Sharding", in: "Tensors", ["CTorch", "Tensors", "Essentials"]),
+
+    room("Archives", in: "Data", ["CZlib", "CZstd", "Essentials"]),
+    room("Parquet", in: "Data", ["CSnappy", "Archives", "Essentials"]),
+    room("Templates", in: "Data", ["Essentials"]),
+    room("Tokenizers", in: "Data", ["CPCRE2", "Templates", "Essentials"]),
+    room("Records", in: "Data", ["Archives", "Parquet", "Essentials", yams]),
+    room(
+      "Datasets", in: "Data", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
+    room("Hub", in: "Data", ["Archives", "CCurl", "CCrypto", "Essentials"]),
+
+    room("Checkpoints", in: "Models", ["Layers", "Quantization", "Tensors", "Essentials"]),
+
+    room("EvaluationTasks", in: "Runs", ["Essentials"]),
+    room(
+      "Training", in: "Runs",
       [
         "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
         "Records", "Templates", "Tokenizers",
         "Essentials",
       ]),
-    floor(
-      "Inference",
+    room(
+      "Inference", in: "Runs",
       [
         "Checkpoints", "EvaluationTasks", "Layers", "Quantization", "Tensors", "Datasets",
         "Records", "Templates", "Tokenizers", "Essentials",
       ]),
-    // No floor above libtorch's: `tune` starts without loading it.
-    floor("RunConfiguration", ["EvaluationTasks", "Templates", "Essentials", yams]),
-    floor(
-      "Recipes",
+
+    // No room above libtorch's: `tune` starts without loading it.
+    room(
+      "RunConfiguration", in: "Commands", ["EvaluationTasks", "Templates", "Essentials", yams]),
+    room(
+      "Recipes", in: "Commands",
       [
         "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
         "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
         "Hub", "Essentials", yams,
       ]),
-    floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
-    .executableTarget(
-      name: "tune-worker", dependencies: ["Recipes", "RunConfiguration", "Essentials"],
-      swiftSettings: swift),
-    .executableTarget(
-      name: "tune", dependencies: ["RunConfiguration", "Hub", "Essentials", arguments],
-      swiftSettings: swift),
-    .executableTarget(
-      name: "benchmarks",
-      dependencies: [
+    room(
+      "SwiftTune", in: "Commands", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
+    program("tune-worker", ["Recipes", "RunConfiguration", "Essentials"]),
+    program("tune", ["RunConfiguration", "Hub", "Essentials", arguments]),
+    program(
+      "benchmarks",
+      [
         "Training", "Inference", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors",
         "CTorch", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
-      ], swiftSettings: swift),
-    .executableTarget(
-      name: "demonstrate",
-      dependencies: [
+      ]),
+    program(
+      "demonstrate",
+      [
         "Recipes", "RunConfiguration", "Training", "EvaluationTasks", "Checkpoints", "Layers",
         "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
-      ], swiftSettings: swift),
+      ]),
+
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     .testTarget(
       name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),

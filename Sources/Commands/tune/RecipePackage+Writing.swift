@@ -32,7 +32,7 @@ extension RecipePackage {
   private static var checkout: String? {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().path
-    let isThere = FileManager.default.fileExists(atPath: root + "/Sources/SwiftTune")
+    let isThere = FileManager.default.fileExists(atPath: root + "/Sources/Commands/SwiftTune")
     return isThere ? root : nil
   }
 
