@@ -88,7 +88,7 @@ let package = Package(
     room("Tensors", in: "Tensors", ["CTorch", "Essentials"]),
     room("Quantization", in: "Tensors", ["Tensors"]),
     room("Layers", in: "Tensors", ["Quantization", "Tensors", "Essentials"]),
-    room("Sharding", in: "Tensors", ["CTorch", "Tensors", "Essentials"]),
+    room("Sharding", in: "Tensors", ["Tensors", "Essentials"]),
 
     room("Archives", in: "Data", ["CZlib", "CZstd", "Essentials"]),
     room("Parquet", in: "Data", ["CSnappy", "Archives", "Essentials"]),
@@ -105,9 +105,8 @@ let package = Package(
     room(
       "Training", in: "Runs",
       [
-        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
-        "Records", "Templates", "Tokenizers",
-        "Essentials",
+        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
+        "Templates", "Tokenizers", "Essentials",
       ]),
     room(
       "Inference", in: "Runs",
@@ -117,19 +116,23 @@ let package = Package(
       ]),
 
     // No room above libtorch's: `tune` starts without loading it.
+    room("Configuration", in: "Commands", ["Essentials", yams]),
     room(
-      "RunConfiguration", in: "Commands", ["EvaluationTasks", "Templates", "Essentials", yams]),
+      "Catalog", in: "Commands",
+      ["Configuration", "EvaluationTasks", "Templates", "Essentials"]),
+    room("Launching", in: "Commands", ["Configuration", "Essentials"]),
     room(
       "Recipes", in: "Commands",
       [
-        "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
-        "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
-        "Hub", "Essentials", yams,
+        "Configuration", "Catalog", "Launching", "Training", "Inference", "EvaluationTasks",
+        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
+        "Templates", "Tokenizers", "Hub", "Essentials", yams,
       ]),
     room(
-      "SwiftTune", in: "Commands", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
-    program("tune-worker", ["Recipes", "RunConfiguration", "Essentials"]),
-    program("tune", ["RunConfiguration", "Hub", "Essentials", arguments]),
+      "SwiftTune", in: "Commands",
+      ["Recipes", "Configuration", "Catalog", "Launching", "Training", "Essentials"]),
+    program("tune-worker", ["Recipes", "Configuration", "Catalog", "Launching", "Essentials"]),
+    program("tune", ["Configuration", "Catalog", "Launching", "Hub", "Essentials", arguments]),
     program(
       "benchmarks",
       [
@@ -139,7 +142,8 @@ let package = Package(
     program(
       "demonstrate",
       [
-        "Recipes", "RunConfiguration", "Training", "EvaluationTasks", "Checkpoints", "Layers",
+        "Recipes", "Configuration", "Catalog", "Launching", "Training", "EvaluationTasks",
+        "Checkpoints", "Layers",
         "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ]),
 
@@ -171,21 +175,27 @@ let package = Package(
     tests(
       "InferenceTests",
       [
-        "Recipes", "RunConfiguration", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
+        "Recipes", "Configuration", "Catalog", "Launching", "Inference", "EvaluationTasks",
+        "Checkpoints", "Layers",
         "Quantization", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
         "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
-        "Recipes", "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints",
+        "Recipes", "Configuration", "Catalog", "Launching", "Training", "Inference",
+        "EvaluationTasks", "Checkpoints",
         "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates",
         "Tokenizers", "TestSupport", "Essentials",
       ]),
-    tests("ConfigurationTests", ["RunConfiguration", "TestSupport", "Essentials"]),
+    tests(
+      "ConfigurationTests", ["Configuration", "Catalog", "Launching", "TestSupport", "Essentials"]),
     tests(
       "TuneTests",
-      ["tune", "tune-worker", "RunConfiguration", "TestHub", "TestSupport", "Essentials"]),
+      [
+        "tune", "tune-worker", "Configuration", "Catalog", "Launching", "TestHub", "TestSupport",
+        "Essentials",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Configuration
 
 struct CompositionTests {
   @Test func composesAsTorchtuneDoes() throws {

@@ -3,7 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
 
 @Suite struct ModelSizeTests {
   @Test func presetsAreTorchtunes() throws {

@@ -2,7 +2,8 @@
 // component stands in exactly one row that names it.
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct ReferenceTests {
   @Test(arguments: RecipeName.allCases) func everyKeyOfARecipeHasOneRow(_ recipe: RecipeName) {

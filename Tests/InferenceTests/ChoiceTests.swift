@@ -1,13 +1,14 @@
 // Multiple-choice tasks against lm-evaluation-harness: what it asks about a record, its scores of given
 // likelihoods and its table; the windows by hand; and whole recipes.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import EvaluationTasks
 import Foundation
 import Inference
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

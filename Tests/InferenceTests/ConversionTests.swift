@@ -1,13 +1,15 @@
 // Prepared model == converted model: what a fake-quantized decoder computes is, bit for bit, what the
 // same weights compute after they were quantized, packed, written, read and unpacked.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Synchronization
 import Tensors
 import Testing

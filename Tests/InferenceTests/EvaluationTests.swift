@@ -1,5 +1,6 @@
 // Log likelihoods against a hand computation and lm-evaluation-harness's own windows, clean-up and
 // counts.
+import Catalog
 import Essentials
 import EvaluationTasks
 import Foundation
@@ -7,7 +8,6 @@ import Inference
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Tensors
 import Testing
 import Tokenizers

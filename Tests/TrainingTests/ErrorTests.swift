@@ -1,12 +1,12 @@
 // Bad input, each found before any training (Fixtures/errors.txt holds the texts). With
 // RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
+import Catalog
 import Checkpoints
 import Essentials
 import Foundation
 import Inference
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

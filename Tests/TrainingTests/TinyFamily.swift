@@ -1,10 +1,10 @@
 // A tiny model of each family as its users have it: random weights in every format that the family
 // comes in, the tokenizer's files beside them, and the recipes' configurations on it.
+import Catalog
 import Essentials
 import Foundation
 import Layers
 import Recipes
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

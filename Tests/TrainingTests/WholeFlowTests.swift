@@ -6,7 +6,6 @@ import Foundation
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Tensors
 import Testing
 

@@ -3,7 +3,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Configuration
+@testable import Launching
 
 @Suite(.serialized) struct WorkerGroupTests {
   @discardableResult

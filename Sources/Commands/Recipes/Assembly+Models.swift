@@ -1,9 +1,10 @@
 // A `model` section as the one decoder's configuration, and the folder of a `checkpointer` section
 // checked against it.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Layers
-import RunConfiguration
 
 /// A `model` section as sizes and constants of the one decoder.
 package func decoderConfiguration(from model: Section) -> DecoderConfiguration {

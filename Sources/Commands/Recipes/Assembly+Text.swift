@@ -1,11 +1,12 @@
 // `tokenizer`, `dataset` and `dataset_val` sections as tokenizers and datasets; datasets of the Hub are
 // fetched on the way.
+import Catalog
+import Configuration
 import Datasets
 import Essentials
 import Foundation
 import Hub
 import Records
-import RunConfiguration
 import Tokenizers
 
 package func tokenizer(from section: Section) throws -> any Tokenizer {

@@ -1,10 +1,11 @@
 // From sections of a checked configuration to the values that recipes work with: quantization scheme,
 // dtype, device here, and models, tokenizers and datasets in the files beside this one. Every recipe
 // builds these here, so that a key means the same in all of them.
+import Catalog
+import Configuration
 import Essentials
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 import Tokenizers
 

@@ -1,7 +1,8 @@
 // What a recipe says while it runs, on standard error as `LEVEL: message`; results go to standard
 // output. The configuration's `log_level` is the least severe level that is shown.
+import Catalog
+import Configuration
 import Essentials
-import RunConfiguration
 
 package struct RecipeLog: Sendable {
   package enum Level: String, Sendable, CaseIterable, Comparable {

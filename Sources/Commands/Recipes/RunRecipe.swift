@@ -1,7 +1,8 @@
 // From a checked configuration to the recipe that it is for. A worker of a distributed run and a
 // single process come through here alike.
+import Catalog
 import Essentials
-import RunConfiguration
+import Launching
 
 package func runRecipe(
   _ recipe: RecipeName, configuration: ValidatedConfiguration, environment: WorkerEnvironment,

@@ -1,7 +1,8 @@
 // One process of a run: alone, or one of the workers that torchrun's variables describe.
+import Catalog
 import Essentials
 import Foundation
-import RunConfiguration
+import Launching
 import Tensors
 
 /// Runs a recipe as the worker that the environment describes.

@@ -1,9 +1,9 @@
 // The library that recipes of one's own are made of: a built-in recipe, and what to do differently.
 // `tune cp qat_distributed my_recipe` writes a package that starts from here.
+import Catalog
 import Essentials
 import Foundation
 import Recipes
-import RunConfiguration
 import Training
 
 /// A recipe with changes of your own.

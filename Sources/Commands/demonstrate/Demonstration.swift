@@ -1,12 +1,12 @@
 // The demonstration: from text found on this machine to a table that says what quantization-aware
 // training bought. Every training and quantization is the `tune` command, as a user would type it.
+import Catalog
 import Checkpoints
 import Essentials
 import EvaluationTasks
 import Foundation
 import Layers
 import Recipes
-import RunConfiguration
 import Tensors
 import Tokenizers
 import Training

@@ -1,8 +1,9 @@
 // `tune cat`: a configuration in plain form, to see which keys can be changed.
 import ArgumentParser
+import Catalog
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 
 struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,9 +1,9 @@
 // What a shell offers after `tune ...`: names of recipes and of built-in configurations, and files.
 // The scripts come from `tune --generate-completion-script bash|zsh|fish`.
 import ArgumentParser
+import Catalog
 import Essentials
 import Foundation
-import RunConfiguration
 
 extension CompletionKind {
   /// Built-in configurations, and the folders and YAML files of the path that is being typed.

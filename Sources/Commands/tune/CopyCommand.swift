@@ -1,8 +1,8 @@
 // `tune cp`: a built-in configuration as a file of one's own, or a recipe as a package.
 import ArgumentParser
+import Catalog
 import Essentials
 import Foundation
-import RunConfiguration
 
 struct CopyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 // `tune ls`: the recipes and their built-in configurations.
 import ArgumentParser
+import Catalog
 import Essentials
-import RunConfiguration
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

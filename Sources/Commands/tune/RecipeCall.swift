@@ -1,7 +1,7 @@
 // The words after `tune run`'s options: a recipe, built-in or a package of one's own, and what it is
 // called with.
+import Catalog
 import Essentials
-import RunConfiguration
 
 struct RecipeCall: Equatable {
   enum Recipe: Equatable {

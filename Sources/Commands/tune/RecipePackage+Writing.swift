@@ -1,7 +1,8 @@
 // What `tune cp <recipe> <folder>` writes: a package with the recipe's story in one short file.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 
 extension RecipePackage {
   /// - Throws: `TuneError` for a recipe that cannot run yet and a folder that cannot be written.

@@ -1,6 +1,6 @@
 // `tune reference`: the configuration reference of the documentation (scripts/reference).
 import ArgumentParser
-import RunConfiguration
+import Catalog
 
 struct ReferenceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

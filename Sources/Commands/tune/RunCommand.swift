@@ -1,9 +1,11 @@
 // `tune run`: either becomes the one worker of a run, or composes and checks the configuration and starts
 // and watches several workers, which get the composed configuration and torchrun's variables.
 import ArgumentParser
+import Catalog
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
+import Launching
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

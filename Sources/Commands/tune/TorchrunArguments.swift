@@ -1,6 +1,6 @@
 // torchrun's options under both of their spellings, `--nproc-per-node` and `--nproc_per_node`.
 import ArgumentParser
-import RunConfiguration
+import Launching
 
 struct TorchrunArguments: ParsableArguments {
   @Option(

@@ -1,7 +1,7 @@
 // `tune validate`: everything that can be known to be wrong before a run, with file, line and key.
 import ArgumentParser
+import Catalog
 import Essentials
-import RunConfiguration
 
 struct ValidateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

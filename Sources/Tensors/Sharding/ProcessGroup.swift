@@ -1,12 +1,11 @@
 // Process groups over c10d: ranks that run the same program and exchange tensors. A group of one
 // rank takes the same path and moves nothing.
-import CTorch
 import Essentials
 import Tensors
 
 /// A collective in flight: a value that must be waited for, once.
 package struct Work: ~Copyable {
-  private let raw: ct_work?
+  private let raw: CollectiveWork?
   private let what: String
   private let rank: Int
   /// What the collective reads and writes, alive until it is done.
@@ -15,24 +14,24 @@ package struct Work: ~Copyable {
   private let record: CollectiveRecord?
 
   init(
-    _ raw: ct_work?, what: String, rank: Int, staged: [Staged], record: CollectiveRecord? = nil
+    _ raw: CollectiveWork?, what: String, rank: Int, staged: [Staged],
+    record: CollectiveRecord? = nil
   ) {
     self.raw = raw
     self.what = what
     self.rank = rank
     self.staged = staged
     self.record = record
-    if let raw, record != nil { ct_work_note_end(raw) }
+    if record != nil { raw?.noteEnd() }
   }
   /// - Throws: `TuneError` `.worker`: a peer died or did not answer in time.
   package consuming func wait() throws {
     guard let raw else { return }
     let asked = record == nil ? 0 : Timeline.now
-    if !ct_work_wait(raw) { throw failure(what, rank) }
-    record?.landed(asked: asked, ended: ct_work_end(raw))
+    if !raw.wait() { throw failure(what, rank) }
+    record?.landed(asked: asked, ended: raw.end)
     for tensor in staged { tensor.putBack() }
   }
-  deinit { if let raw { ct_work_free(raw) } }
 }
 
 /// A collective that a timeline shows: from its start to its end on a track of its own, and among the
@@ -80,25 +79,19 @@ package final class ProcessGroup: @unchecked Sendable {
   package let worldSize: Int
   /// Where collectives are recorded.
   private let timeline: Timeline?
-  private let group: ct_group?
-  private let store: ct_store?
+  private let group: CollectiveGroup?
 
   private init(
-    rank: Int, worldSize: Int, group: ct_group?, store: ct_store?, timeline: Timeline? = nil
+    rank: Int, worldSize: Int, group: CollectiveGroup?, timeline: Timeline? = nil
   ) {
     self.rank = rank
     self.timeline = timeline
     self.worldSize = worldSize
     self.group = group
-    self.store = store
-  }
-  deinit {
-    if let group { ct_group_free(group) }
-    if let store { ct_store_free(store) }
   }
 
   /// One rank, no communication.
-  package static let single = ProcessGroup(rank: 0, worldSize: 1, group: nil, store: nil)
+  package static let single = ProcessGroup(rank: 0, worldSize: 1, group: nil)
 
   /// Meets the other ranks at `host`:`port`, where rank 0 serves the store, and connects by Gloo.
   /// - Parameters:
@@ -113,7 +106,8 @@ package final class ProcessGroup: @unchecked Sendable {
       throw TuneError(.usage, "the rendezvous port \(port) is not between 1 and 65535")
     }
     guard
-      let store = ct_store_tcp(host, number, rank == 0, Int32(worldSize), Int32(min(timeout, 300)))
+      let store = CollectiveStore(
+        host: host, port: number, serves: rank == 0, world: worldSize, timeout: min(timeout, 300))
     else {
       throw TuneError(
         .worker, "cannot meet the other workers at \(host):\(port): \(lastTorchError())",
@@ -130,34 +124,31 @@ package final class ProcessGroup: @unchecked Sendable {
   }
 
   private static func connect(
-    _ store: ct_store, _ rank: Int, _ worldSize: Int, _ interface: String?, _ timeout: Int,
+    _ store: CollectiveStore, _ rank: Int, _ worldSize: Int, _ interface: String?, _ timeout: Int,
     _ timeline: Timeline?
   ) throws -> ProcessGroup {
     guard
-      let group = ct_group_gloo(
-        store, Int32(rank), Int32(worldSize), "tune", interface ?? "", Int32(timeout))
+      let group = CollectiveGroup(
+        gloo: store, rank: rank, world: worldSize, name: "tune", interface: interface ?? "",
+        timeout: timeout)
     else { throw failure("connecting the process group", rank) }
-    return ProcessGroup(
-      rank: rank, worldSize: worldSize, group: group, store: store, timeline: timeline)
+    return ProcessGroup(rank: rank, worldSize: worldSize, group: group, timeline: timeline)
   }
 
   /// Runs `body` as each rank of a group of threads in this process; for tests.
   package static func inProcess(
     worldSize: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Void
   ) throws {
-    guard let store = ct_store_in_process() else { throw failure("making a store", 0) }
-    defer { ct_store_free(store) }
-    let shared = SharedStore(raw: store)
+    guard let store = CollectiveStore.inProcess() else { throw failure("making a store", 0) }
     try runThreads(worldSize) { rank in
       guard
-        let group = ct_group_gloo(shared.raw, Int32(rank), Int32(worldSize), "threads", "lo", 60)
+        let group = CollectiveGroup(
+          gloo: store, rank: rank, world: worldSize, name: "threads", interface: "lo", timeout: 60)
       else { throw failure("connecting the process group", rank) }
-      try body(ProcessGroup(rank: rank, worldSize: worldSize, group: group, store: nil))
+      try body(ProcessGroup(rank: rank, worldSize: worldSize, group: group))
     }
   }
 }
-
-private struct SharedStore: @unchecked Sendable { let raw: ct_store }
 
 extension ProcessGroup {
   // Tensors must be contiguous and stay as they are until the work is waited for. `label` tells
@@ -165,18 +156,15 @@ extension ProcessGroup {
 
   /// Sum over the ranks, in place.
   package func allReduce(_ tensor: Tensor) throws -> Work {
-    try start("all-reduce", writing: tensor) { group, tensor, _ in ct_all_reduce(group, tensor.raw)
-    }
+    try start("all-reduce", writing: tensor) { group, tensor, _ in group.allReduce(tensor) }
   }
   /// `into` [world * n] becomes the ranks' `shard` [n] one after the other.
   package func allGather(
     into: Tensor, from shard: Tensor, label: @autoclosure () -> String = ""
   ) throws -> Work {
     if worldSize == 1 { into.copy(from: shard) }
-    return try start(
-      "all-gather", label, .allGather, writing: into, reading: shard
-    ) { group, into, shard in
-      ct_all_gather(group, into.raw, shard?.raw)
+    return try start("all-gather", label, .allGather, writing: into, reading: shard) {
+      group, into, shard in shard.flatMap { group.allGather(into: into, from: $0) }
     }
   }
   /// `into` [n] becomes this rank's stretch of the sum of the ranks' `whole` [world * n].
@@ -184,20 +172,18 @@ extension ProcessGroup {
     into: Tensor, from whole: Tensor, label: @autoclosure () -> String = ""
   ) throws -> Work {
     if worldSize == 1 { into.copy(from: whole) }
-    return try start(
-      "reduce-scatter", label, .reduceScatter, writing: into, reading: whole
-    ) { group, into, whole in
-      ct_reduce_scatter(group, into.raw, whole?.raw)
+    return try start("reduce-scatter", label, .reduceScatter, writing: into, reading: whole) {
+      group, into, whole in whole.flatMap { group.reduceScatter(into: into, from: $0) }
     }
   }
   package func broadcast(_ tensor: Tensor, from root: Int) throws -> Work {
     try start("broadcast", writing: tensor) { group, tensor, _ in
-      ct_broadcast(group, tensor.raw, Int32(root))
+      group.broadcast(tensor, from: root)
     }
   }
   package func barrier() throws {
     guard let group else { return }
-    guard let work = ct_barrier(group) else { throw failure("starting barrier", rank) }
+    guard let work = group.barrier() else { throw failure("starting barrier", rank) }
     try Work(work, what: "barrier", rank: rank, staged: []).wait()
   }
   /// Sums over the ranks of a few numbers, in fp64.
@@ -213,7 +199,7 @@ extension ProcessGroup {
     _ what: String, _ label: () -> String = { "" },
     _ track: Timeline.Track = .otherCollectives,
     writing target: Tensor, reading source: Tensor? = nil,
-    _ body: (ct_group, _ target: Tensor, _ source: Tensor?) -> ct_work?
+    _ body: (CollectiveGroup, _ target: Tensor, _ source: Tensor?) -> CollectiveWork?
   ) throws -> Work {
     guard let group else { return Work(nil, what: what, rank: rank, staged: []) }
     let staged =

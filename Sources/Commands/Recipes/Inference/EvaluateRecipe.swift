@@ -5,11 +5,13 @@
 // (`wiki.test.raw`, recognized by its first heading and cleaned as the harness does), a record of a
 // JSON lines file, or the whole of any other file. As in torchtune text is encoded without BOS,
 // and the first token of a document is predicted from BOS.
+import Catalog
+import Configuration
 import Essentials
 import EvaluationTasks
 import Inference
+import Launching
 import Layers
-import RunConfiguration
 import Tensors
 import Tokenizers
 

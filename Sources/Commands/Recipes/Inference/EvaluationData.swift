@@ -1,9 +1,9 @@
 // What the tasks of an evaluation measure on: their datasets of the Hub, what `task_data` names
 // instead, or local text.
+import Configuration
 import Essentials
 import EvaluationTasks
 import Records
-import RunConfiguration
 
 enum TaskData: Sendable {
   case documents([EvaluationDocument], [LikelihoodMetric])

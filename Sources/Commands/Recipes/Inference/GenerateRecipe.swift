@@ -1,9 +1,11 @@
 // `tune run generate`: an answer to a prompt, from a float or quantized model, on standard output as
 // it comes; how fast it came and what memory it took, on standard error.
+import Catalog
+import Configuration
 import Essentials
 import Inference
+import Launching
 import Layers
-import RunConfiguration
 import Tensors
 import Tokenizers
 

@@ -1,12 +1,14 @@
 // What quantization, evaluation and generation begin with: one process, the device, the checkpoint
 // and a model of it.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 
 /// - Throws: when this is one of several processes: the recipe would do everything in each.

@@ -1,13 +1,15 @@
 // `tune run quantize`: a checkpoint, plain or out of quantization-aware training, becomes a folder of
 // codes and scales in the layout that every other recipe reads. A QAT quantizer stands for its
 // scheme: what was trained for is what is written.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 
 package func runQuantize(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)

@@ -1,10 +1,11 @@
 // Saving a run: the model as a folder in the layout that it was read in, then, while the run is not
 // over, the state to go on from. Each is complete under its name or not there; a state names the folder it
 // belongs to.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 import Sharding
 import Tensors
 import Training

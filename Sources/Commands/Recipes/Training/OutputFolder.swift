@@ -1,7 +1,7 @@
 // A folder that a run will write to is tried before the weights are read, not at the first save.
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 
 /// Makes the folder that `key` names and writes a file in it for a moment.
 /// - Throws: `TuneError` `.disk`.

@@ -1,11 +1,12 @@
 // What a training run is made of, each part checked. Making it reads configuration, tokenizer, data, and
 // the headers of checkpoint and saved state: all that can refuse the run, and no weight.
+import Catalog
 import Checkpoints
+import Configuration
 import Datasets
 import Essentials
 import Layers
 import Quantization
-import RunConfiguration
 import Sharding
 import Tensors
 import Tokenizers

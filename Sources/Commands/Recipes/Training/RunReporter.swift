@@ -1,8 +1,9 @@
 // What a training run shows: a progress bar with the loss, metrics to the logger, a summary at the
 // end. Metric names are torchtune's.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 import Sharding
 import Tensors
 import Training

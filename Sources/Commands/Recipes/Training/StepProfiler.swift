@@ -2,9 +2,10 @@
 // it, a cycle is steps that wait, steps that warm up and steps that are recorded; after the last of
 // them, or at the end of the run, each rank writes `iteration_N/rankR_trace.json`, N being the steps
 // done. Warming up is waiting here: recording needs no warmth.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 import Sharding
 
 struct ProfilerSchedule: Equatable {

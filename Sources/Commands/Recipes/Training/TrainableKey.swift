@@ -1,8 +1,9 @@
 // The `trainable` key: which parameters the run trains, found before any weight is read.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Layers
-import RunConfiguration
 import Training
 
 /// - Throws: for a pattern that matches nothing, and where a saved run trained other parameters.

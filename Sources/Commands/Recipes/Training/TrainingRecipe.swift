@@ -1,12 +1,14 @@
 // The training recipes: qat_distributed, qat_single_device and their plain siblings. All four are one
 // story; the configuration's values are the difference.
+import Catalog
 import Checkpoints
+import Configuration
 import Datasets
 import Essentials
 import Foundation
+import Launching
 import Layers
 import Quantization
-import RunConfiguration
 import Sharding
 import Tensors
 import Tokenizers

@@ -1,6 +1,7 @@
 // From a training recipe's sections to the values of the loop: plan, optimizer, schedule.
+import Catalog
+import Configuration
 import Essentials
-import RunConfiguration
 import Tensors
 import Training
 

@@ -116,7 +116,9 @@ enum AdamMoments {
         let p = parameter.narrow(0, from: place.offset, count: place.count)
         let g = gradient.narrow(0, from: place.offset, count: place.count)
         switch moments {
-        case .elements(let pair): stepAdamWInFloat32(p, gradient: g, pair, step)
+        case .elements(let pair):
+          stepAdamWInFloat32(
+            p, gradient: g, mean: pair.mean, square: pair.square, step.constants)
         case .blocks(let mean, let square):
           stepAdamW8bit(
             p, gradient: g, mean: mean, square: square, step.options,

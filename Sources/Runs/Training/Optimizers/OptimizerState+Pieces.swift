@@ -59,8 +59,9 @@ extension QuantizedBlocks.Format: CustomStringConvertible {
 extension QuantizedBlocks {
   /// `numbers` rounded to 8 bits, each block by its largest magnitude.
   package init(_ numbers: Tensor, _ format: Format) {
-    let (codes, scales) = numbers.to(.float32).quantizedInBlocks(format)
-    self.init(format, codes: codes, scales: scales)
+    let blocks = ByteBlocks(
+      quantizing: numbers.to(.float32), blockSize: format.blockSize, isSigned: format.isSigned)
+    self.init(format, codes: blocks.codes, scales: blocks.scales)
   }
   /// `count` zeros.
   package init(zeros count: Int, _ format: Format, on device: Device) {
@@ -68,8 +69,6 @@ extension QuantizedBlocks {
       format, codes: .zeros([count], .uint8, on: device),
       scales: .zeros([format.blocks(count)], .float32, on: device))
   }
-  /// [n] fp32
-  package func dequantized() -> Tensor { codes.dequantizedInBlocks(scales, format) }
   package var isConsistent: Bool {
     codes.dtype == .uint8 && scales.dtype == .float32 && format.blockSize > 0
       && scales.count == format.blocks(codes.count)

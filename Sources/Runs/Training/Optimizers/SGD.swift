@@ -49,8 +49,9 @@ package final class SGD: Optimizer {
     // sees fp32. Of an fp32 tensor this is the tensor itself.
     let exact = (parameter.to(.float32), buffers[unit]?.to(.float32))
     stepFusedSGD(
-      exact.0, gradient: gradient.to(.float32), buffer: exact.1, options,
-      learningRate: learningRate, isFirst: isFirst)
+      exact.0, gradient: gradient.to(.float32), buffer: exact.1, learningRate: learningRate,
+      momentum: options.momentum, dampening: options.dampening,
+      weightDecay: options.weightDecay, nesterov: options.nesterov, isFirst: isFirst)
     guard parameter.dtype != .float32 else { return }
     parameter.copy(from: exact.0)
     if let buffer = exact.1 { buffers[unit]?.copy(from: buffer) }
