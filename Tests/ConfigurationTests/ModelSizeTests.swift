@@ -4,6 +4,7 @@ import Foundation
 import Testing
 
 @testable import Catalog
+@testable import Configuration
 
 @Suite struct ModelSizeTests {
   @Test func presetsAreTorchtunes() throws {

@@ -11,7 +11,7 @@ struct ReferenceTests {
     expectOneRow(for: keys, of: recipe.rawValue, in: ConfigurationReference.recipeRows)
   }
 
-  @Test(arguments: ComponentRole.allCases) func everyArgumentHasOneRow(_ role: ComponentRole) {
+  @Test(arguments: ComponentRole.all) func everyArgumentHasOneRow(_ role: ComponentRole) {
     let rows = ConfigurationReference.argumentRows(of: role)
     let declared = role == .model ? Components.families : Components.all.filter { $0.role == role }
     for component in declared {

@@ -131,7 +131,7 @@ struct ValidationTests {
   @Test func choicesAreTheComponentsOfTheirRole() {
     func expect<Choice: ComponentChoice>(_: Choice.Type) {
       #expect(
-        Set(Choice.allCases.map(\.rawValue)) == Set(Components.paths(for: Choice.role)),
+        Set(Choice.allCases.map(\.rawValue)) == Set(Components.table.paths(for: Choice.role)),
         "\(Choice.role)")
     }
     expect(TokenizerChoice.self)

@@ -7,6 +7,7 @@ import Essentials
 import EvaluationTasks
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
 import Tensors

@@ -1,5 +1,6 @@
 // Generation: the cache changes nothing, a seed decides everything, text comes out whole.
 import Catalog
+import Configuration
 import Essentials
 import Foundation
 import Inference

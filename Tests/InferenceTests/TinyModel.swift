@@ -2,6 +2,7 @@
 // test; and configurations of recipes on it.
 import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Layers

@@ -2,6 +2,7 @@
 // RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
 import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Inference

@@ -2,6 +2,7 @@
 // keys that only show there: validation, packing, steps an epoch.
 import Catalog
 import Checkpoints
+import Configuration
 import Foundation
 import Recipes
 import Tensors

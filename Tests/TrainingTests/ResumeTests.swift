@@ -3,6 +3,7 @@
 // with everything after its last saved state taken away, which is what a crash leaves.
 import Catalog
 import Checkpoints
+import Configuration
 import Foundation
 import Tensors
 import Testing

@@ -1,6 +1,7 @@
 // A tiny model of each family as its users have it: random weights in every format that the family
 // comes in, the tokenizer's files beside them, and the recipes' configurations on it.
 import Catalog
+import Configuration
 import Essentials
 import Foundation
 import Layers

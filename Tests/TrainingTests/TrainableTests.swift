@@ -2,6 +2,7 @@
 // optimizer state; what is trained takes the steps that it takes in a full run.
 import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Layers

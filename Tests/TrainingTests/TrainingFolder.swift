@@ -2,6 +2,7 @@
 // `tune run` trains it: from YAML through the recipe.
 import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Launching

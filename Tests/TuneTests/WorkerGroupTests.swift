@@ -3,6 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
+@testable import Catalog
 @testable import Configuration
 @testable import Launching
 

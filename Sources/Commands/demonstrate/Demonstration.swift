@@ -5,6 +5,7 @@ import Checkpoints
 import Essentials
 import EvaluationTasks
 import Foundation
+import Launching
 import Layers
 import Recipes
 import Tensors

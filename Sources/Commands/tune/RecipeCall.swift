@@ -1,6 +1,7 @@
 // The words after `tune run`'s options: a recipe, built-in or a package of one's own, and what it is
 // called with.
 import Catalog
+import Configuration
 import Essentials
 
 struct RecipeCall: Equatable {
@@ -27,7 +28,7 @@ struct RecipeCall: Equatable {
     arguments = try RecipeArguments(words.dropFirst())
     // Between a launcher and its workers only.
     if arguments.composedFile != nil {
-      throw RecipeArguments.misplaced(RecipeArguments.composedOption)
+      throw RecipeArguments.misplaced(ComposedConfiguration.handedOverOption)
     }
   }
 }

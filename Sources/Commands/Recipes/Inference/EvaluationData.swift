@@ -1,5 +1,6 @@
 // What the tasks of an evaluation measure on: their datasets of the Hub, what `task_data` names
 // instead, or local text.
+import Catalog
 import Configuration
 import Essentials
 import EvaluationTasks
