@@ -31,10 +31,12 @@ extension RecipePackage {
 
   /// The sources that this program was built from, where they are still there.
   private static var checkout: String? {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().path
-    let isThere = FileManager.default.fileExists(atPath: root + "/Sources/Commands/SwiftTune")
-    return isThere ? root : nil
+    // From Sources/Commands/tune.
+    var root = URL(fileURLWithPath: #filePath)
+    for _ in 0..<4 { root.deleteLastPathComponent() }
+    let isThere = FileManager.default.fileExists(
+      atPath: root.path + "/Sources/Commands/SwiftTune")
+    return isThere ? root.path : nil
   }
 
   private static func manifest(_ name: String) -> String {
