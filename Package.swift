@@ -51,9 +51,16 @@ func library(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
   .systemLibrary(
     name: name, path: "Sources/Libraries/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
-func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
+/// Tests with fixtures; where they are read from the sources, they are not copied.
+func tests(
+  _ name: String, _ below: [Target.Dependency], copiesFixtures: Bool = true
+) -> Target {
   .testTarget(
-    name: name, dependencies: below, resources: [.copy("Fixtures")], swiftSettings: swift)
+    name: name, dependencies: below, exclude: copiesFixtures ? [] : ["Fixtures"],
+    resources: copiesFixtures ? [.copy("Fixtures")] : [], swiftSettings: swift)
+}
+func plainTests(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: below, swiftSettings: swift)
 }
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(
@@ -148,20 +155,26 @@ let package = Package(
       ]),
 
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
-    .testTarget(
-      name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
-    tests(
-      "TextTests",
-      [
-        "Archives", "Parquet", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
-        "Essentials",
-      ]),
+    plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
       swiftSettings: swift),
     .target(
-      name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Tokenizers", "Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
+    plainTests("EssentialsTests", ["Essentials"]),
+    plainTests("ArchivesTests", ["Archives", "TestSupport", "Essentials"]),
+    tests(
+      "ParquetTests", ["Parquet", "Archives", "Records", "TestSupport", "Essentials"],
+      copiesFixtures: false),
+    tests(
+      "TokenizersTests", ["Tokenizers", "Templates", "TestSupport", "Essentials"],
+      copiesFixtures: false),
+    tests(
+      "RecordsTests", ["Records", "Archives", "TestSupport", "Essentials"], copiesFixtures: false),
+    tests(
+      "DatasetsTests", ["Datasets", "Records", "Tokenizers", "TestSupport", "Essentials"],
+      copiesFixtures: false),
     tests("HubTests", ["Hub", "TestHub", "TestSupport", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),

@@ -168,7 +168,7 @@ import Tokenizers
   func likelihoodsOfTorchtune(length: Int) throws {
     let tiny = try TinyModel()
     let tokenizer = try Llama3Tokenizer(
-      path: fixturePath("TextTests/Fixtures/tokenizer_tiny/tokenizer.model"))
+      path: fixturePath("TokenizersTests/Fixtures/tokenizer_tiny/tokenizer.model"))
     let folder = try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
     let configuration = DecoderConfiguration(
       vocabularySize: 1056, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 128,

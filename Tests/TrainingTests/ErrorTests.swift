@@ -143,7 +143,7 @@ private let records: [Case] = [
   Case(
     name: "the tokenizer is another model's",
     overrides: [
-      "tokenizer.path=\(fixturePath("TextTests/Fixtures/tokenizer_small/tokenizer.model"))",
+      "tokenizer.path=\(fixturePath("TokenizersTests/Fixtures/tokenizer_small/tokenizer.model"))",
       "tokenizer.special_tokens_path=null",
     ]),
 ]

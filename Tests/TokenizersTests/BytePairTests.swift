@@ -1,5 +1,6 @@
 // The merge itself: against the plain definition, on long runs, and the cutting of text before it.
 import Essentials
+import TestSupport
 import Testing
 
 @testable import Tokenizers
@@ -24,7 +25,7 @@ import Testing
   }
 
   @Test func theHeapGivesWhatTheDefinitionGives() throws {
-    let vocabulary = try Vocabulary.load(path: try Fixtures.path(Fixtures.Name.tinyModel.rawValue))
+    let vocabulary = try Vocabulary.load(path: Fixtures.Name.tinyModel.path)
     var random = MersenneTwister(seed: 3)
     let alphabet = Array("aabcdeeilnorst \n".utf8)
     var cache = PieceCache()

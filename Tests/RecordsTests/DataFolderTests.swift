@@ -2,6 +2,7 @@
 // a dataset of the hub needs.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Records
@@ -22,7 +23,8 @@ import Testing
   }
 
   @Test func splitsAreTheReferences() throws {
-    let rows = try #require(try Fixtures.json("builders/layouts.json").array)
+    let rows = try #require(
+      try JSON.load(path: fixturePath("RecordsTests/Fixtures/layouts/layouts.json")).array)
     #expect(rows.count == 18)
     for row in rows {
       let names = (row["files"]?.array ?? []).compactMap(\.string)

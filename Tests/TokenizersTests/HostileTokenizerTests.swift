@@ -2,13 +2,17 @@
 // the file, or a tokenizer that works; never a crash.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tokenizers
 
 @Suite struct HostileTokenizerTests {
   private func bytes(_ name: String) throws -> [UInt8] {
-    Array(try Data(contentsOf: URL(fileURLWithPath: try Fixtures.path("tokenizers/" + name))))
+    Array(
+      try Data(
+        contentsOf: URL(fileURLWithPath: fixturePath("TokenizersTests/Fixtures/tokenizers/" + name))
+      ))
   }
 
   /// A model as SentencePiece writes it: pieces with their kinds, and the two specifications.
@@ -180,7 +184,8 @@ import Testing
         "pretokenizers": [split, ["type": "ByteLevel", "use_regex": false]],
       ],
       "model": [
-        "type": "BPE", "vocab": try Fixtures.json("tokenizers/vocab.json"),
+        "type": "BPE",
+        "vocab": try JSON.load(path: fixturePath("TokenizersTests/Fixtures/tokenizers/vocab.json")),
         "merges": .array(merges.dropFirst().map { .string(String($0)) }),
       ],
     ]
@@ -208,8 +213,8 @@ import Testing
     #expect(missing.code == .malformedFile && missing.message.contains("</tool_call>"))
     #expect(try refusal(try added { $0["id"] = 5_000 }).message.contains("<|endoftext|>"))
     #expect(try refusal(try added { $0["id"] = 5 }).message.contains("ordinary"))
-    let vocabulary = try Fixtures.path("tokenizers/vocab.json")
-    let merges = try Fixtures.path("tokenizers/merges.txt")
+    let vocabulary = fixturePath("TokenizersTests/Fixtures/tokenizers/vocab.json")
+    let merges = fixturePath("TokenizersTests/Fixtures/tokenizers/merges.txt")
     #expect(try refusal(good, merges: merges).code == .configuration)
     #expect(try refusal(vocabulary).code == .malformedFile)
     #expect(try refusal(try write("[]", "vocab.json"), merges: merges).code == .malformedFile)

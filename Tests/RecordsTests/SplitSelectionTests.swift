@@ -1,5 +1,6 @@
 // Splits select the records that Hugging Face datasets would.
 import Essentials
+import TestSupport
 import Testing
 
 @testable import Records

@@ -1,5 +1,6 @@
 // Ids, decoded text and conversations equal what torchtune and tiktoken make, id for id.
 import Essentials
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -7,7 +8,9 @@ import Tokenizers
 
 @Suite struct TokenizerGoldenTests {
   let goldens: JSON
-  init() throws { goldens = try Fixtures.json("goldens.json") }
+  init() throws {
+    goldens = try JSON.load(path: fixturePath("TokenizersTests/Fixtures/goldens.json"))
+  }
 
   @Test(arguments: Fixtures.Name.allCases)
   func everyStringHasTheReferencesIDs(_ name: Fixtures.Name) throws {

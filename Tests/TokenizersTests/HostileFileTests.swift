@@ -1,9 +1,9 @@
 // Broken and lying tokenizer files, and mutations of good ones: an error, never a crash.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
-@testable import Records
 @testable import Tokenizers
 
 @Suite struct HostileFileTests {
@@ -111,27 +111,5 @@ import Testing
       }
     }
     #expect(refused > 300)
-  }
-
-  @Test func everyMutationOfRecordsLoadsOrIsAnError() throws {
-    let text =
-      #"[{"instruction": "a\n\u00e9", "input": "", "output": "b"}, {"x": [1, 2.5e3, null]}]"#
-    let lines =
-      "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\": \"c\", \"output\": \"d\"}\n"
-    var random = MersenneTwister(seed: 12)
-    let folder = try Fixtures.folder()
-    let file = folder.appendingPathComponent("r.json")
-    var refused = 0
-    for round in 0..<400 {
-      let mutated = mutate(Array((round % 2 == 0 ? text : lines).utf8), &random)
-      try Data(mutated).write(to: file)
-      do {
-        let records = try DataSource(source: file.path).records()
-        for index in 0..<records.count { _ = try records.record(at: index) }
-      } catch is TuneError {
-        refused += 1
-      }
-    }
-    #expect(refused > 100)
   }
 }

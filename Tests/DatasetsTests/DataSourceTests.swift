@@ -1,6 +1,7 @@
 // What can be wrong with a dataset is said before training, with file, line, record and column.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -154,5 +155,19 @@ import Testing
       _ = try PackedDataset(long, length: 16, padID: 0, splitsSamples: false)
     }
     #expect(error.code == .data && error.remedy?.contains("split_across_pack") == true)
+  }
+
+  @Test func largeDatasetsAreCheckedWhenTheyAreRead() throws {
+    let tokenizer = try Fixtures.tokenizer(.tinyJSON)
+    let lines = "{\"text\": \"a\"}\n{\"text\": 1}\n{\"text\"\n"
+    let records = try DataSource(source: try Fixtures.write(lines, "a.jsonl")).records()
+    let rule = CompletionSamples(column: "text", addEOS: true, limit: nil, tokenizer: tokenizer)
+    #expect(
+      try tuneError { _ = try RecordDataset(records, rule: rule) }.location.line == 2)
+    let large = try RecordDataset(records, rule: rule, checkLimit: 10)
+    #expect(try large.sample(at: 0).tokens.count > 1)
+    #expect(try tuneError { _ = try large.sample(at: 1) }.message.hasPrefix("record 2: "))
+    let broken = try tuneError { _ = try large.sample(at: 2) }
+    #expect(broken.location.line == 3 && broken.location.file?.hasSuffix("a.jsonl") == true)
   }
 }

@@ -5,7 +5,6 @@ import TestSupport
 import Testing
 
 @testable import Archives
-@testable import Datasets
 @testable import Records
 
 @Suite struct DataFileTests {
@@ -97,7 +96,9 @@ import Testing
   }
 
   private func packed(_ name: String) throws -> [UInt8] {
-    Array(try Data(contentsOf: URL(fileURLWithPath: try Fixtures.path("builders/" + name))))
+    Array(
+      try Data(
+        contentsOf: URL(fileURLWithPath: fixturePath("DatasetsTests/Fixtures/builders/" + name))))
   }
   private func source(_ bytes: [UInt8], _ name: String, in folder: URL) throws -> DataSource {
     let url = folder.appendingPathComponent(name)
@@ -144,7 +145,7 @@ import Testing
   }
 
   @Test func aBombIsRefused() throws {
-    let path = try Fixtures.path("builders/samsum.jsonl.gz")
+    let path = fixturePath("DatasetsTests/Fixtures/builders/samsum.jsonl.gz")
     let limit = UnpackingLimit(ratio: 1, floor: 50)
     let file = try UnpackedFile(path: path, limit: limit)
     let error = try tuneError {
@@ -186,7 +187,7 @@ import Testing
   @Test func filesOfPythonsWritersAreReadAsTheyMeanThem() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Program.python([try Fixtures.path("interop/write_texts.py"), folder.path])
+    try Program.python([fixturePath("RecordsTests/Fixtures/interop/write_texts.py"), folder.path])
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
       .filter { !$0.hasSuffix(".expected") }
     #expect(files.count == 85)
@@ -270,42 +271,6 @@ import Testing
     }
   }
 
-  @Test func whatIsUnpackedGoesToDiskWhenItIsMuch() throws {
-    for limit in [10, 1000, 1 << 20] {
-      var spill = ByteSpill(of: "x", memoryLimit: limit)
-      var expected: [UInt8] = []
-      for index in 0..<500 {
-        let piece = [UInt8](repeating: UInt8(index % 251), count: index % 13)
-        expected += piece
-        try piece.withUnsafeBytes { try spill.append($0) }
-      }
-      let stored = try spill.finish()
-      #expect(stored.count == expected.count)
-      #expect(stored.isInMemory == (limit > expected.count))
-      for start in stride(from: 0, to: expected.count, by: 97) {
-        let count = min(60, expected.count - start)
-        #expect(try stored.bytes(at: start, count: count) == Array(expected[start..<start + count]))
-      }
-      for (offset, count) in [(-1, 1), (expected.count, 1), (0, expected.count + 1), (0, -1)] {
-        #expect(try tuneError { _ = try stored.bytes(at: offset, count: count) }.code == .data)
-      }
-    }
-  }
-
-  @Test func largeDatasetsAreCheckedWhenTheyAreRead() throws {
-    let tokenizer = try Fixtures.tokenizer(.tinyJSON)
-    let lines = "{\"text\": \"a\"}\n{\"text\": 1}\n{\"text\"\n"
-    let records = try DataSource(source: try Fixtures.write(lines, "a.jsonl")).records()
-    let rule = CompletionSamples(column: "text", addEOS: true, limit: nil, tokenizer: tokenizer)
-    #expect(
-      try tuneError { _ = try RecordDataset(records, rule: rule) }.location.line == 2)
-    let large = try RecordDataset(records, rule: rule, checkLimit: 10)
-    #expect(try large.sample(at: 0).tokens.count > 1)
-    #expect(try tuneError { _ = try large.sample(at: 1) }.message.hasPrefix("record 2: "))
-    let broken = try tuneError { _ = try large.sample(at: 2) }
-    #expect(broken.location.line == 3 && broken.location.file?.hasSuffix("a.jsonl") == true)
-  }
-
   @Test func everyMutationOfACSVLoadsOrIsAnError() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -318,6 +283,28 @@ import Testing
         let records = try source(bytes, "a.csv", in: folder).records()
         for index in 0..<records.count { _ = try records.record(at: index) }
       } catch is TuneError { refused += 1 }
+    }
+    #expect(refused > 100)
+  }
+
+  @Test func everyMutationOfRecordsLoadsOrIsAnError() throws {
+    let text =
+      #"[{"instruction": "a\n\u00e9", "input": "", "output": "b"}, {"x": [1, 2.5e3, null]}]"#
+    let lines =
+      "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\": \"c\", \"output\": \"d\"}\n"
+    var random = MersenneTwister(seed: 12)
+    let folder = try Fixtures.folder()
+    let file = folder.appendingPathComponent("r.json")
+    var refused = 0
+    for round in 0..<400 {
+      let mutated = mutate(Array((round % 2 == 0 ? text : lines).utf8), &random)
+      try Data(mutated).write(to: file)
+      do {
+        let records = try DataSource(source: file.path).records()
+        for index in 0..<records.count { _ = try records.record(at: index) }
+      } catch is TuneError {
+        refused += 1
+      }
     }
     #expect(refused > 100)
   }

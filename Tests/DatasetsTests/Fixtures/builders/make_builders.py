@@ -17,7 +17,7 @@ from torchtune.datasets import (
 )
 from torchtune.models.llama3 import llama3_tokenizer
 
-TINY = "../tokenizer_tiny/"
+TINY = "../../../TokenizersTests/Fixtures/tokenizer_tiny/"
 
 
 def tokenizer(limit=None):

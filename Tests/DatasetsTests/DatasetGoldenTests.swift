@@ -1,6 +1,7 @@
 // Samples, packs and batches equal what torchtune's dataset builders make of the same files.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -9,7 +10,9 @@ import Testing
 
 @Suite struct DatasetGoldenTests {
   let goldens: JSON
-  init() throws { goldens = try Fixtures.json("datasets.json") }
+  init() throws {
+    goldens = try JSON.load(path: fixturePath("DatasetsTests/Fixtures/datasets.json"))
+  }
 
   @Test func everySampleIsTheReferences() throws {
     let rows = try #require(goldens["datasets"]?.array)
@@ -53,7 +56,7 @@ import Testing
     let trainOnInput = args["train_on_input"]?.bool ?? false
     func source(_ kind: String, _ file: String) throws -> DataSource {
       DataSource(
-        source: kind, dataFiles: [try Fixtures.path("data/" + file)],
+        source: kind, dataFiles: [fixturePath("DatasetsTests/Fixtures/data/" + file)],
         split: args["split"]?.string ?? "train")
     }
     switch row["builder"]?.string {
@@ -83,7 +86,7 @@ import Testing
   }
 
   @Test func alpacaSamplesAreTheReferences() throws {
-    let all = try Fixtures.json("goldens.json")
+    let all = try JSON.load(path: fixturePath("TokenizersTests/Fixtures/goldens.json"))
     let records = try #require(all["alpaca_records"]?.array)
     let file = try Fixtures.write(records.map { $0.text() }.joined(separator: "\n"), "a.jsonl")
     let rows = try #require(all["alpaca"]?.array)
@@ -107,7 +110,8 @@ import Testing
 
   @Test func batchesArePaddedAsTheReferencePadsThem() throws {
     let tokenizer = try Fixtures.tokenizer(.tinyJSON)
-    let source = DataSource(source: "json", dataFiles: [try Fixtures.path("data/alpaca.json")])
+    let source = DataSource(
+      source: "json", dataFiles: [fixturePath("DatasetsTests/Fixtures/data/alpaca.json")])
     let dataset = try Datasets.alpaca(source, tokenizer: tokenizer)
     let batch = Batch(try (0..<4).map { try dataset.sample(at: $0) }, padID: tokenizer.padID)
     let collated = try #require(goldens["collated"])
@@ -120,7 +124,7 @@ import Testing
 
   @Test func packsCanBeConcatenated() throws {
     let tokenizer = try Fixtures.tokenizer(.tinyJSON, maxSeqLen: 64)
-    let text = DataSource(source: try Fixtures.path("data/text.txt"))
+    let text = DataSource(source: fixturePath("DatasetsTests/Fixtures/data/text.txt"))
     let packed = try Datasets.textCompletion(text, tokenizer: tokenizer, packed: true)
     let both = try Datasets.concatenated([packed, packed])
     #expect(both.isPacked && both.count == 2 * packed.count)

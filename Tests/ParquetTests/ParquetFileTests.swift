@@ -8,7 +8,7 @@ import Testing
 @testable import Parquet
 @testable import Records
 
-@Suite struct ParquetTests {
+@Suite struct ParquetFileTests {
   /// All records of a file beside the JSON lines that say what they are.
   private func expectRecords(of parquet: String, _ name: String) throws {
     let lines = (parquet as NSString).deletingPathExtension + ".jsonl"
@@ -42,7 +42,7 @@ import Testing
   @Test func filesOfPyarrowAreReadAsItMeansThem() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Program.python([try Fixtures.path("parquet/write_cases.py"), folder.path])
+    try Program.python([fixturePath("ParquetTests/Fixtures/parquet/write_cases.py"), folder.path])
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
       .filter { $0.hasSuffix(".parquet") }
     #expect(files.count == 25)
@@ -51,11 +51,11 @@ import Testing
 
   @Test(arguments: ["chat", "nested", "delta"])
   func committedFilesAreReadAsPyarrowMeansThem(_ name: String) throws {
-    try expectRecords(of: try Fixtures.path("parquet/\(name).parquet"), name)
+    try expectRecords(of: fixturePath("ParquetTests/Fixtures/parquet/\(name).parquet"), name)
   }
 
   @Test func rowsArePassedWithoutReadingThem() throws {
-    let path = try Fixtures.path("parquet/chat.parquet")
+    let path = fixturePath("ParquetTests/Fixtures/parquet/chat.parquet")
     let source = DataSource(source: "parquet")
     let all = try Records([path], kind: .parquet, source: source)
     #expect(all.count == 12)
@@ -91,7 +91,9 @@ import Testing
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let whole = Array(
-      try Data(contentsOf: URL(fileURLWithPath: try Fixtures.path("parquet/delta.parquet"))))
+      try Data(
+        contentsOf: URL(fileURLWithPath: fixturePath("ParquetTests/Fixtures/parquet/delta.parquet"))
+      ))
     for count in stride(from: 0, to: whole.count, by: 7) {
       let error = try tuneError { _ = try read(Array(whole.prefix(count)), in: folder) }
       #expect(error.code == .malformedFile && error.location.file?.hasSuffix("x.parquet") == true)
@@ -103,7 +105,9 @@ import Testing
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let whole = Array(
-      try Data(contentsOf: URL(fileURLWithPath: try Fixtures.path("parquet/\(name).parquet"))))
+      try Data(
+        contentsOf: URL(
+          fileURLWithPath: fixturePath("ParquetTests/Fixtures/parquet/\(name).parquet"))))
     var random = MersenneTwister(seed: 21)
     var refused = 0
     for round in 0..<1200 {
@@ -149,7 +153,9 @@ import Testing
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let whole = Array(
-      try Data(contentsOf: URL(fileURLWithPath: try Fixtures.path("parquet/chat.parquet"))))
+      try Data(
+        contentsOf: URL(fileURLWithPath: fixturePath("ParquetTests/Fixtures/parquet/chat.parquet")))
+    )
     let error = try tuneError { _ = try read(whole, in: folder, recordLimit: 100) }
     #expect(error.message.contains("more than 100 bytes"))
   }

@@ -15,7 +15,7 @@ import Testing
     let folder = try Fixtures.folder()
     try rows(strings.map { Array($0.utf8) }).write(to: folder.appendingPathComponent("strings"))
     try rows(bytes).write(to: folder.appendingPathComponent("bytes"))
-    try Program.python([try Fixtures.path("tokenizers/encode.py"), folder.path])
+    try Program.python([fixturePath("TokenizersTests/Fixtures/tokenizers/encode.py"), folder.path])
     return folder.path
   }
 

@@ -1,5 +1,6 @@
 // The order of data: torch's random numbers and sampler, batches, and going on where a run stopped.
 import Essentials
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -28,7 +29,9 @@ private struct Counting: TextDataset {
   }
 
   @Test func theSamplerIsTorchs() throws {
-    let cases = try #require(try Fixtures.json("distributed_sampler.json")["cases"]?.array)
+    let cases = try #require(
+      try JSON.load(path: fixturePath("DatasetsTests/Fixtures/distributed_sampler.json"))["cases"]?
+        .array)
     #expect(cases.count == 36)
     for row in cases {
       let count = try #require(row["n"]?.integer)

@@ -2,7 +2,7 @@
 import Essentials
 
 /// A few bytes changed, doubled, cut out or cut off.
-func mutate(_ bytes: [UInt8], _ random: inout MersenneTwister) -> [UInt8] {
+package func mutate(_ bytes: [UInt8], _ random: inout MersenneTwister) -> [UInt8] {
   var bytes = bytes
   for _ in 0...random.next32() % 3 {
     guard !bytes.isEmpty else { break }

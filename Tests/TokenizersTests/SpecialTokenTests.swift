@@ -1,6 +1,7 @@
 // Where the special tokens of Llama 3 come from, and what is refused.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tokenizers
@@ -55,8 +56,8 @@ import Testing
   }
 
   @Test func aTokenizerJSONCanNameThem() throws {
-    let json = try Fixtures.path("tokenizer_tiny/tokenizer.json")
-    let model = try Fixtures.path("tokenizer_tiny/tokenizer.model")
+    let json = fixturePath("TokenizersTests/Fixtures/tokenizer_tiny/tokenizer.json")
+    let model = fixturePath("TokenizersTests/Fixtures/tokenizer_tiny/tokenizer.model")
     let named = try Llama3Tokenizer(path: model, specialTokensPath: json)
     #expect(named.specialTokens.count == 32 && named.bosID == 1_024)
     // The folder above counts too: that is where Meta's `original/` lies.
@@ -69,7 +70,7 @@ import Testing
     try FileManager.default.copyItem(atPath: json, toPath: folder.path + "/tokenizer.json")
     let above = try Llama3Tokenizer(path: original.path + "/tokenizer.model")
     #expect(above.specialTokens == named.specialTokens)
-    let small = try Fixtures.path("tokenizer_small/tokenizer.model")
+    let small = fixturePath("TokenizersTests/Fixtures/tokenizer_small/tokenizer.model")
     let mismatch = try tuneError { _ = try Llama3Tokenizer(path: small, specialTokensPath: json) }
     #expect(mismatch.code == .malformedFile)
     #expect(

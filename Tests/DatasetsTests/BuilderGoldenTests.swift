@@ -1,6 +1,7 @@
 // Each dataset builder makes what torchtune's makes of the same records, from every kind of file.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -13,14 +14,15 @@ import Testing
 
   @Test(arguments: [false, true])
   func everySampleIsTheReferences(streamed: Bool) throws {
-    let rows = try #require(try Fixtures.json("builders/builders.json").array)
+    let rows = try #require(
+      try JSON.load(path: fixturePath("DatasetsTests/Fixtures/builders/builders.json")).array)
     #expect(rows.count == 28)
     for row in rows {
       let tokenizer = try Fixtures.tokenizer(.tinyJSON, maxSeqLen: row["max_seq_len"]?.integer)
       let file = try #require(row["file"]?.string)
       var source = DataSource(
         source: try #require(row["source"]?.string),
-        dataFiles: [try Fixtures.path("builders/" + file)])
+        dataFiles: [fixturePath("DatasetsTests/Fixtures/builders/" + file)])
       let name = "\(row["builder"]?.string ?? "") \(row["args"]?.text() ?? "")"
       let expected = try #require(row["samples"]?.array)
       source.isStreamed = streamed
@@ -69,7 +71,7 @@ import Testing
 
   @Test func aTextCanBeCutShorterThanTheTokenizerCuts() throws {
     let source = DataSource(
-      source: "csv", dataFiles: [try Fixtures.path("builders/pages.tsv")])
+      source: "csv", dataFiles: [fixturePath("DatasetsTests/Fixtures/builders/pages.tsv")])
     let whole = try Datasets.wikitext(source, tokenizer: tokenizer).sample(at: 0)
     for limit in 2..<6 {
       let cut = try Datasets.wikitext(source, tokenizer: tokenizer, maxSeqLen: limit).sample(at: 0)
@@ -127,7 +129,7 @@ import Testing
 
   @Test func columnMapsAreChecked() throws {
     let source = DataSource(
-      source: "parquet", dataFiles: [try Fixtures.path("builders/orca.parquet")])
+      source: "parquet", dataFiles: [fixturePath("DatasetsTests/Fixtures/builders/orca.parquet")])
     for map in [["conversation": "a"], ["conversations": "a", "image": "b"]] {
       let error = try tuneError {
         _ = try Datasets.slimOrca(source, tokenizer: tokenizer, columnMap: map)

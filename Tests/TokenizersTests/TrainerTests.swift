@@ -1,6 +1,7 @@
 // A learned vocabulary: both of its files give equal ids, and it is the same every time.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tokenizers

@@ -1,6 +1,7 @@
 // Streamed datasets: their order, going on where a run stopped, mixing, and what they keep.
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Datasets

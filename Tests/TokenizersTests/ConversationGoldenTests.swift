@@ -2,6 +2,7 @@
 // those of torchtune 0.6.1 (Fixtures/tokenizers/make_chats.py).
 import Essentials
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Templates
@@ -9,19 +10,24 @@ import Testing
 
 @Suite struct ConversationGoldenTests {
   let goldens: JSON
-  init() throws { goldens = try Fixtures.json("tokenizers/chats.json") }
+  init() throws {
+    goldens = try JSON.load(path: fixturePath("TokenizersTests/Fixtures/tokenizers/chats.json"))
+  }
 
   static func tokenizer(
     _ family: String, maxSeqLen: Int? = nil, template: PromptTemplate? = nil
   ) throws -> any Tokenizer {
     if family == "llama2" {
       return try Llama2Tokenizer(
-        path: try Fixtures.path("tokenizers/tokenizer.model"), maxSeqLen: maxSeqLen,
+        path: fixturePath("TokenizersTests/Fixtures/tokenizers/tokenizer.model"),
+        maxSeqLen: maxSeqLen,
         promptTemplate: template)
     }
     return try QwenTokenizer(
-      try #require(QwenFamily(rawValue: family)), path: try Fixtures.path("tokenizers/vocab.json"),
-      mergesPath: try Fixtures.path("tokenizers/merges.txt"), maxSeqLen: maxSeqLen,
+      try #require(QwenFamily(rawValue: family)),
+      path: fixturePath("TokenizersTests/Fixtures/tokenizers/vocab.json"),
+      mergesPath: fixturePath("TokenizersTests/Fixtures/tokenizers/merges.txt"),
+      maxSeqLen: maxSeqLen,
       promptTemplate: template)
   }
 
@@ -139,7 +145,7 @@ import Testing
   }
 
   @Test func llama3TakesATemplateToo() throws {
-    let path = try Fixtures.path(Fixtures.Name.tinyJSON.rawValue)
+    let path = Fixtures.Name.tinyJSON.path
     let plain = try Llama3Tokenizer(path: path)
     let templated = try Llama3Tokenizer(path: path, promptTemplate: .questionAnswer)
     let asked = Message(.user, parts: ["Question: ", "why?", "\n\nAnswer: "])
