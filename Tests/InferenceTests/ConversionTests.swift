@@ -137,7 +137,7 @@ import Testing
       .quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"), checkpoint: tiny.folder + "/more"
     ).root
     _ = try Recipes.modelFolder(
-      from: root.section("checkpointer"), for: tiny.configuration,
+      from: root[Keys.checkpointer], for: tiny.configuration,
       log: RecipeLog(level: .warning) { said.add($0) })
     let names = tensors.suffix(4).map(\.0).sorted()
     #expect(

@@ -10,8 +10,8 @@ extension RecipeName {
     func has(_ names: String...) -> Bool { !keys.isDisjoint(with: names) }
     if has(Keys.optimizer.name, Keys.dataset.name, Keys.epochs.name, Keys.loss.name) {
       let isQAT = has(Keys.quantizer.name, Keys.fakeQuantizationDelay.name)
-      let model = map[Keys.model.name]?.value.component?.split(separator: ".").last ?? ""
-      let hasAdapters = model.contains("lora_")
+      let model = map[Keys.model.name]?.value.component
+      let hasAdapters = model.flatMap(AdapterForm.init(builder:)) != nil
       switch (isQAT, hasAdapters, isSingle) {
       case (true, true, _): self = .qatLoraFinetuneDistributed
       case (true, false, true): self = .qatSingleDevice

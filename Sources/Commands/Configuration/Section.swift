@@ -78,25 +78,3 @@ package struct Section: Sendable {
     return node
   }
 }
-
-// By name, for recipes that do not read by constants yet.
-extension Section {
-  package func bool(_ key: String) -> Bool { value(of: key, as: .bool) }
-  package func int(_ key: String) -> Int { value(of: key, as: .int()) }
-  package func double(_ key: String) -> Double { value(of: key, as: .double()) }
-  package func string(_ key: String) -> String { value(of: key, as: .string) }
-  package func strings(_ key: String) -> [String] { value(of: key, as: .list(.string)) }
-  package func optionalInt(_ key: String) -> Int? { isNull(key) ? nil : int(key) }
-  package func optionalString(_ key: String) -> String? { isNull(key) ? nil : string(key) }
-  package func stringMap(_ key: String) -> [String: String]? {
-    isNull(key) ? nil : value(of: key, as: .mapOf(.string))
-  }
-  package func isGiven(_ key: String) -> Bool { node(key).origin != .schema }
-  package func optionalSection(_ key: String) -> Section? { isNull(key) ? nil : section(key) }
-  package func section(_ key: String) -> Section {
-    guard let section = sections[key] else {
-      preconditionFailure("the key '\(key)' of '\(path)' is no section")
-    }
-    return section
-  }
-}

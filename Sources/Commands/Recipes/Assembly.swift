@@ -29,13 +29,13 @@ package func check(
 
 package func quantizationScheme(from section: Section) -> QuantizationScheme {
   let scales: DType =
-    switch section.string("scales_precision") {
+    switch section[Keys.Quantizer.scalesPrecision] {
     case "bf16": .bfloat16
     case "fp16": .float16
     default: .float32
     }
-  let (bits, groupSize) = (section.int("weight_bits"), section.int("groupsize"))
-  return section.bool("quantizes_activations")
+  let (bits, groupSize) = (section[Keys.Quantizer.weightBits], section[Keys.Quantizer.groupSize])
+  return section[Keys.Quantizer.quantizesActivations]
     ? QuantizationScheme(weightBits: bits, groupSize: groupSize, scaleDType: scales)
     : .weightOnly(weightBits: bits, groupSize: groupSize, scaleDType: scales)
 }

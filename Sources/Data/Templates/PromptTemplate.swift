@@ -53,19 +53,6 @@ public struct PromptTemplate: Sendable, Equatable {
     self.init(.plain, known)
   }
 
-  /// A template of torchtune's by its dotted path, such as `torchtune.data.ChatMLTemplate`.
-  /// - Throws: `TuneError` `.configuration` for a template that does not exist.
-  public init(component: String) throws {
-    guard let template = Self.components[component] else {
-      let near = nearestName(to: component, among: Self.components.keys.sorted())
-      throw Self.mistake(
-        "'\(component)' is not known",
-        near.map { "Did you mean '\($0)'?" }
-          ?? "Known templates: \(Self.components.keys.sorted().joined(separator: ", ")).")
-    }
-    self = template
-  }
-
   /// OpenAI's chat markup language, for tokenizers without special tokens for it.
   public static let chatML = PromptTemplate(
     .chatML,
@@ -88,15 +75,6 @@ public struct PromptTemplate: Sendable, Equatable {
     tags: [.user: Tags(prefix: "Summarize this dialogue:\n", suffix: "\n---\nSummary:\n")])
   public static let questionAnswer = PromptTemplate(
     tags: [.user: Tags(prefix: "Question: ", suffix: "\n\nAnswer: ")])
-
-  /// The dotted paths that `init(component:)` knows.
-  package static let components: [String: PromptTemplate] = [
-    "torchtune.data.ChatMLTemplate": chatML,
-    "torchtune.data.GrammarErrorCorrectionTemplate": grammarErrorCorrection,
-    "torchtune.data.SummarizeTemplate": summarize,
-    "torchtune.data.QuestionAnswerTemplate": questionAnswer,
-    "torchtune.models.llama2.Llama2ChatTemplate": llama2Chat,
-  ]
 
   /// The messages with the template's text as pieces of their own before and after them.
   /// - Throws: `TuneError` `.data` for a role that the template cannot express.

@@ -2,28 +2,42 @@
 // adapters are. Their configurations are checked in full; adapters are not trained yet.
 import Configuration
 
+/// How a builder's name says that its decoder has adapters.
+package enum AdapterForm: String, CaseIterable {
+  case lora = "lora_"
+  /// On frozen weights of 4 bits.
+  case qlora = "qlora_"
+
+  /// Nil for a builder without adapters.
+  init?(builder path: String) {
+    let name = path.split(separator: ".").last ?? ""
+    guard let form = Self.allCases.first(where: { name.hasPrefix($0.rawValue) }) else { return nil }
+    self = form
+  }
+
+  fileprivate func adapted(_ path: String) -> String {
+    var names = path.split(separator: ".").map(String.init)
+    let name = names.removeLast()
+    names.append(rawValue + name)
+    return names.joined(separator: ".")
+  }
+}
+
 extension Components {
   /// `lora_` builders of every decoder, and their `qlora_` forms where torchtune has one.
   static let adapterModels: [ComponentDeclaration] = (families + llamas + qwens).flatMap { base in
     let isFamily = base.family == base.path
     let plain = ComponentDeclaration(
-      .model, adapted("lora_", base.path), base.summary + ", with LoRA adapters",
+      .model, AdapterForm.lora.adapted(base.path), base.summary + ", with LoRA adapters",
       arguments: base.arguments + adapters(hasSizes: !isFamily)
         + [Keys.Model.quantizesBase.declaration], preset: base.preset, family: base.family)
     let quantized = ComponentDeclaration(
-      .model, adapted("qlora_", base.path),
+      .model, AdapterForm.qlora.adapted(base.path),
       base.summary + ", with LoRA adapters on frozen weights of 4 bits",
       arguments: base.arguments + adapters(hasSizes: true),
       preset: base.preset + [(Keys.Model.quantizesBase.name, true)], family: base.family)
     // torchtune has no such builders for families and for Qwen.
     return isFamily || base.path.contains("qwen") ? [plain] : [plain, quantized]
-  }
-
-  private static func adapted(_ prefix: String, _ path: String) -> String {
-    var names = path.split(separator: ".").map(String.init)
-    let name = names.removeLast()
-    names.append(prefix + name)
-    return names.joined(separator: ".")
   }
 
   @KeyList private static func adapters(hasSizes: Bool) -> [KeyDeclaration] {
@@ -59,8 +73,5 @@ extension Keys.Model {
 
 extension Section {
   /// Whether a `model` section is a decoder with adapters.
-  package var hasAdapters: Bool {
-    let builder = component?.split(separator: ".").last ?? ""
-    return builder.hasPrefix("lora_") || builder.hasPrefix("qlora_")
-  }
+  package var hasAdapters: Bool { component.flatMap(AdapterForm.init(builder:)) != nil }
 }

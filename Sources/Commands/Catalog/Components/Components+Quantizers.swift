@@ -3,10 +3,44 @@
 // of int8 and 4 bits.
 import Configuration
 
+package enum QuantizerChoice: String, ComponentChoice {
+  case int8DynActInt4QAT = "torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer"
+  case int8DynActInt4 = "torchtune.training.quantization.Int8DynActInt4WeightQuantizer"
+  case int8DynActIntxQAT = "swift_tune.quantization.Int8DynActIntxWeightQATQuantizer"
+  case int8DynActIntx = "swift_tune.quantization.Int8DynActIntxWeightQuantizer"
+  case intxWeightOnlyQAT = "swift_tune.quantization.IntxWeightOnlyQATQuantizer"
+  case intxWeightOnly = "swift_tune.quantization.IntxWeightOnlyQuantizer"
+  package static let role = ComponentRole.quantizer
+
+  /// Whether it trains for its scheme rather than converts to it.
+  package var isQAT: Bool {
+    switch self {
+    case .int8DynActInt4QAT, .int8DynActIntxQAT, .intxWeightOnlyQAT: true
+    case .int8DynActInt4, .int8DynActIntx, .intxWeightOnly: false
+    }
+  }
+}
+
+extension Keys {
+  package enum Quantizer {
+    package static let weightBits = Key.optional(
+      "weight_bits", .int(2...8), default: 4, "Bits per weight")
+    package static let groupSize = Key.optional(
+      "groupsize", .int(1...(1 << 24)), default: 256,
+      "Number of weights per scale, along the input dimension")
+    package static let scalesPrecision = Key.optional(
+      "scales_precision", .choice(["fp32", "bf16", "fp16"]), default: "fp32",
+      "The dtype of the scales, in training and in the checkpoint")
+    /// What the component's name says; nobody can set it.
+    package static let quantizesActivations = Key.required(
+      "quantizes_activations", .bool, "Whether activations are quantized")
+  }
+}
+
 extension Components {
   static let quantizers: [ComponentDeclaration] = [
     ComponentDeclaration(
-      .quantizer, "torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer",
+      .quantizer, QuantizerChoice.int8DynActInt4QAT.rawValue,
       aliases: spellings(
         "Int8DynActInt4WeightQATQuantizer",
         in: [
@@ -14,28 +48,28 @@ extension Components {
           "torchao.quantization.prototype.qat",
         ]),
       "QAT for int8 activations and int4 weights (8da4w-qat)",
-      arguments: int4, preset: [("weight_bits", 4)] + roundingActivations),
+      arguments: int4, preset: [(Keys.Quantizer.weightBits.name, 4)] + roundingActivations),
     ComponentDeclaration(
-      .quantizer, "torchtune.training.quantization.Int8DynActInt4WeightQuantizer",
+      .quantizer, QuantizerChoice.int8DynActInt4.rawValue,
       aliases: spellings(
         "Int8DynActInt4WeightQuantizer",
         in: ["torchtune.utils.quantization", "torchtune.training", "torchao.quantization"]),
       "int8 activations and int4 weights (8da4w)",
-      arguments: int4, preset: [("weight_bits", 4)] + roundingActivations),
+      arguments: int4, preset: [(Keys.Quantizer.weightBits.name, 4)] + roundingActivations),
     ComponentDeclaration(
-      .quantizer, "swift_tune.quantization.Int8DynActIntxWeightQATQuantizer",
+      .quantizer, QuantizerChoice.int8DynActIntxQAT.rawValue,
       "QAT for int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth,
       preset: roundingActivations),
     ComponentDeclaration(
-      .quantizer, "swift_tune.quantization.Int8DynActIntxWeightQuantizer",
+      .quantizer, QuantizerChoice.int8DynActIntx.rawValue,
       "int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth,
       preset: roundingActivations),
     ComponentDeclaration(
-      .quantizer, "swift_tune.quantization.IntxWeightOnlyQATQuantizer",
+      .quantizer, QuantizerChoice.intxWeightOnlyQAT.rawValue,
       "QAT for weights of 2 to 8 bits and float activations", arguments: [bits] + anyWidth,
       preset: exactActivations),
     ComponentDeclaration(
-      .quantizer, "swift_tune.quantization.IntxWeightOnlyQuantizer",
+      .quantizer, QuantizerChoice.intxWeightOnly.rawValue,
       "weights of 2 to 8 bits and float activations", arguments: [bits] + anyWidth,
       preset: exactActivations),
   ]
@@ -62,22 +96,16 @@ extension Components {
   ]
 
   private static let roundingActivations: [(key: String, value: ConfigurationValue)] = [
-    ("quantizes_activations", true)
+    (Keys.Quantizer.quantizesActivations.name, true)
   ]
   private static let exactActivations: [(key: String, value: ConfigurationValue)] = [
-    ("quantizes_activations", false)
+    (Keys.Quantizer.quantizesActivations.name, false)
   ]
 
-  private static let bits = KeyDeclaration.optional(
-    "weight_bits", .int(2...8), default: 4, "Bits per weight")
+  private static let bits = Keys.Quantizer.weightBits.declaration
 
   private static let anyWidth: [KeyDeclaration] = [
-    .optional(
-      "groupsize", .int(1...(1 << 24)), default: 256,
-      "Number of weights per scale, along the input dimension"),
-    .optional(
-      "scales_precision", .choice(["fp32", "bf16", "fp16"]), default: "fp32",
-      "The dtype of the scales, in training and in the checkpoint"),
+    Keys.Quantizer.groupSize.declaration, Keys.Quantizer.scalesPrecision.declaration,
   ]
 
   private static let int4: [KeyDeclaration] =

@@ -13,6 +13,25 @@ package enum TokenizerChoice: String, ComponentChoice {
   package static let role = ComponentRole.tokenizer
 }
 
+/// torchtune's prompt templates by their dot paths.
+package enum PromptTemplateChoice: String, CaseIterable, Sendable {
+  case chatML = "torchtune.data.ChatMLTemplate"
+  case grammarErrorCorrection = "torchtune.data.GrammarErrorCorrectionTemplate"
+  case questionAnswer = "torchtune.data.QuestionAnswerTemplate"
+  case summarize = "torchtune.data.SummarizeTemplate"
+  case llama2Chat = "torchtune.models.llama2.Llama2ChatTemplate"
+
+  var template: PromptTemplate {
+    switch self {
+    case .chatML: .chatML
+    case .grammarErrorCorrection: .grammarErrorCorrection
+    case .questionAnswer: .questionAnswer
+    case .summarize: .summarize
+    case .llama2Chat: .llama2Chat
+    }
+  }
+}
+
 extension Keys {
   package enum Tokenizer {
     package static let path = Key.required("path", .string, "The tokenizer.model file")
@@ -45,7 +64,7 @@ extension Components {
       Keys.Tokenizer.path
       Keys.Tokenizer.longestSequence
       truncation
-      Keys.Tokenizer.template.defaulting(to: "torchtune.models.llama2.Llama2ChatTemplate")
+      Keys.Tokenizer.template.defaulting(to: .string(PromptTemplateChoice.llama2Chat.rawValue))
     },
     ComponentDeclaration(
       TokenizerChoice.llama3, "The Llama 3 tokenizer from a tiktoken tokenizer.model"
@@ -91,10 +110,20 @@ extension Section {
   /// - Throws: for one that does not exist, or a role that does not.
   package func promptTemplate() throws -> PromptTemplate? {
     switch self[Keys.Tokenizer.template] {
-    case .texts(let texts): try PromptTemplate(tags: texts)
-    case .component(let path): try PromptTemplate(component: path)
-    case nil: nil
+    case .texts(let texts): return try PromptTemplate(tags: texts)
+    case .component(let path):
+      guard let choice = PromptTemplateChoice(rawValue: path) else { throw unknownTemplate(path) }
+      return choice.template
+    case nil: return nil
     }
+  }
+
+  private func unknownTemplate(_ path: String) -> TuneError {
+    let known = PromptTemplateChoice.allCases.map(\.rawValue)
+    return error(
+      at: Keys.Tokenizer.template, "the prompt template '\(path)' is not known",
+      remedy: nearestName(to: path, among: known).map { "Did you mean '\($0)'?" }
+        ?? "Known templates: \(known.joined(separator: ", ")).")
   }
 
   /// The files of a tokenizer that are named, each under its key.

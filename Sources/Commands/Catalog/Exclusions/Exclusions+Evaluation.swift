@@ -48,6 +48,6 @@ extension Exclusions {
 extension Section {
   /// The tasks of an evaluation, each once, in the order of their names, as their results are shown.
   package func evaluationTasks() -> [EvaluationTask] {
-    Set(strings("tasks")).sorted().compactMap(EvaluationTask.init(named:))
+    Set(self[Keys.tasks]).sorted().compactMap(EvaluationTask.init(named:))
   }
 }

@@ -189,7 +189,7 @@ enum Exclusions {
 
   private static let qatNeedsItsQuantizer = Exclusion("QAT needs a QAT quantizer") { root in
     guard let quantizer = root[Keys.quantizer] else { return nil }
-    return quantizer.isQATQuantizer
+    return quantizer.choice(QuantizerChoice.self).isQAT
       ? nil
       : quantizer.errorAtComponent(
         "'\(quantizer.component ?? "")' is for quantization after training",
@@ -199,7 +199,7 @@ enum Exclusions {
   private static let noQATQuantizer = Exclusion(
     "evaluation and generation take post-training quantizers"
   ) { root in
-    guard let quantizer = root[Keys.quantizer], quantizer.isQATQuantizer else {
+    guard let quantizer = root[Keys.quantizer], quantizer.choice(QuantizerChoice.self).isQAT else {
       return nil
     }
     return quantizer.errorAtComponent(
@@ -209,19 +209,14 @@ enum Exclusions {
 
   private static let groupSize = Exclusion("the group size divides some layer") { root in
     guard let quantizer = root[ifDeclared: Keys.quantizer] else { return nil }
-    let (group, model) = (quantizer.int("groupsize"), root[Keys.model])
+    let (group, model) = (quantizer[Keys.Quantizer.groupSize], root[Keys.model])
     let widths =
       [model[Keys.Model.width]] + (model[Keys.Model.hiddenWidth].map { [$0] } ?? [])
     if widths.contains(where: { $0 % group == 0 }) { return nil }
     return quantizer.error(
-      at: "groupsize",
+      at: Keys.Quantizer.groupSize,
       "\(group) divides none of the model's layer widths, "
         + widths.map(String.init).joined(separator: " and "),
       remedy: "Use a divisor of these widths, such as 32.")
   }
-}
-
-extension Section {
-  /// Whether a quantizer section trains for its scheme rather than converts to it.
-  package var isQATQuantizer: Bool { component?.hasSuffix("QATQuantizer") ?? false }
 }

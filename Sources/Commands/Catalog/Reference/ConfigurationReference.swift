@@ -20,10 +20,8 @@ extension RecipeDeclaration {
   package func components(of role: ComponentRole) -> [ComponentDeclaration] {
     switch role {
     case .model: name.trainsAdapters ? Components.adapterModels : Components.models
-    case .quantizer where name.isQAT:
-      Components.quantizers.filter { $0.path.hasSuffix("QATQuantizer") }
     case .quantizer where name != .quantize:
-      Components.quantizers.filter { !$0.path.hasSuffix("QATQuantizer") }
+      Components.quantizers.filter { QuantizerChoice(rawValue: $0.path)?.isQAT == name.isQAT }
     default: Components.all.filter { $0.role == role }
     }
   }

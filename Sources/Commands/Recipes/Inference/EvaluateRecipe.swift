@@ -36,6 +36,8 @@ package struct EvaluationRun {
   private let evaluation: Evaluation
   /// The answers of each question in tokens.
   private let windows: [EvaluationTask: [[RollingWindow]]]
+  /// Each document in tokens.
+  private let tokens: [EvaluationTask: [[Int32]]]
 
   /// Reads the data of all tasks, then the model.
   package init(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment) throws {
@@ -48,9 +50,9 @@ package struct EvaluationRun {
       try Dictionary(
         uniqueKeysWithValues: root.evaluationTasks().map { ($0, try TaskData(of: $0, root)) })
     }
-    tokenizer = try Recipes.tokenizer(from: root.section("tokenizer"))
-    let decoder = decoderConfiguration(from: root.section("model"))
-    try check(tokenizer, fits: decoder, root.section("tokenizer"))
+    tokenizer = try Recipes.tokenizer(from: root[Keys.tokenizer])
+    let decoder = decoderConfiguration(from: root[Keys.model])
+    try check(tokenizer, fits: decoder, root[Keys.tokenizer])
     let length = windowLength(root, decoder.maximumSequenceLength, log)
     let (tokenizer, data) = (tokenizer, data)
     windows = try locatingErrors(in: root) {
@@ -60,9 +62,13 @@ package struct EvaluationRun {
         return try questions.map { try $0.windows(tokenizer, length: length) }
       }
     }
+    tokens = try data.compactMapValues { data in
+      guard case .documents(let documents, _) = data else { return nil }
+      return try documents.map { try tokenizer.encode($0.text) }
+    }
     let model = try inferenceModel(from: root, log: log)
     evaluation = try Evaluation(
-      model, windowLength: length, batchSize: root.int("batch_size"))
+      model, windowLength: length, batchSize: root[Keys.batchSize])
   }
 
   /// One a task, in the order of their names.
@@ -70,7 +76,7 @@ package struct EvaluationRun {
     try data.sorted { $0.key.name < $1.key.name }.map { task, data in
       switch data {
       case .documents(let documents, let metrics):
-        let likelihood = try likelihood(of: documents)
+        let likelihood = try likelihood(of: documents, tokens[task] ?? [])
         log.info(
           "\(likelihood.documents) documents of \(likelihood.words) words, \(likelihood.bytes) "
             + "bytes and \(likelihood.tokens) tokens; log likelihood "
@@ -90,11 +96,12 @@ package struct EvaluationRun {
     guard case .documents(let documents, _)? = data[.wikitext] else {
       preconditionFailure("wikitext is none of the tasks")
     }
-    return try likelihood(of: documents)
+    return try likelihood(of: documents, tokens[.wikitext] ?? [])
   }
 
-  private func likelihood(of documents: [EvaluationDocument]) throws -> Likelihood {
-    let tokens = try documents.map { try tokenizer.encode($0.text) }
+  private func likelihood(of documents: [EvaluationDocument], _ tokens: [[Int32]]) throws
+    -> Likelihood
+  {
     let total = tokens.reduce(0) { $0 + $1.count }
     let bar = ProgressBar(label: "evaluating", total: total, unit: "tokens")
     defer { bar.finish() }
@@ -139,8 +146,8 @@ package struct EvaluationRun {
 
 /// `max_seq_length`; where it is only the default, no more than the model sees.
 private func windowLength(_ root: Section, _ positions: Int, _ log: RecipeLog) -> Int {
-  let wanted = root.int("max_seq_length")
-  guard !root.isGiven("max_seq_length"), wanted > positions else { return wanted }
+  let wanted = root[Keys.windowLength]
+  guard !root.isGiven(Keys.windowLength), wanted > positions else { return wanted }
   log.info("windows of \(positions) tokens, the most that the model sees")
   return positions
 }

@@ -13,7 +13,7 @@ enum TaskData: Sendable {
   /// At most `limit` documents or questions.
   /// - Throws: `TuneError` for data that cannot be had, or is not that of the task.
   init(of task: EvaluationTask, _ root: Section) throws {
-    let limit = root.optionalInt("limit")
+    let limit = root[Keys.limit]
     if case .documents(let metrics, _) = task.kind, !root.textFiles().isEmpty {
       self = .documents(try EvaluationDocument.load(root.textFiles(), limit: limit), metrics)
       return
@@ -29,7 +29,7 @@ enum TaskData: Sendable {
 }
 
 private func source(of task: EvaluationTask, _ root: Section) throws -> DataSource {
-  let given = root.stringMap("task_data")?[task.name]
+  let given = root[Keys.taskData]?[task.name]
   var source = DataSource(source: given ?? task.dataset.repository, split: task.dataset.split)
   source.name = task.dataset.configuration
   // A single file has neither splits nor configurations.
@@ -46,9 +46,9 @@ private func naming<R>(_ task: EvaluationTask, _ root: Section, _ body: () throw
   do {
     return try body()
   } catch var error as TuneError {
-    let isGiven = root.stringMap("task_data")?[task.name] != nil
+    let isGiven = root[Keys.taskData]?[task.name] != nil
     if error.location.file == nil {
-      error.location = root.location(of: isGiven ? "task_data" : "tasks")
+      error.location = isGiven ? root.location(of: Keys.taskData) : root.location(of: Keys.tasks)
     }
     error.remedy =
       isGiven

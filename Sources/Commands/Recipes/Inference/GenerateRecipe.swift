@@ -31,12 +31,12 @@ package func generate(
   Devices.configureProcess()
   let root = configuration.root
   let log = RecipeLog(root)
-  let tokenizer = try tokenizer(from: root.section("tokenizer"))
-  let decoder = decoderConfiguration(from: root.section("model"))
-  try check(tokenizer, fits: decoder, root.section("tokenizer"))
-  let words = root.section("prompt")
+  let tokenizer = try tokenizer(from: root[Keys.tokenizer])
+  let decoder = decoderConfiguration(from: root[Keys.model])
+  try check(tokenizer, fits: decoder, root[Keys.tokenizer])
+  let words = root[Keys.prompt]
   let prompt = try locatingErrors(in: words) {
-    let prompt = ChatPrompt(system: words.optionalString("system"), user: words.string("user"))
+    let prompt = ChatPrompt(system: words[Keys.Prompt.system], user: words[Keys.Prompt.user])
     let tokens = try prompt.tokens(tokenizer)
     // Before the weights are read, which may take minutes.
     try Generation.check(
@@ -44,15 +44,15 @@ package func generate(
     return tokens
   }
   let model = try inferenceModel(from: root, log: log)
-  let seed = root.optionalInt("seed").map(UInt64.init) ?? UInt64.random(in: 0..<(1 << 32))
+  let seed = root[Keys.seed].map(UInt64.init) ?? UInt64.random(in: 0..<(1 << 32))
   log.debug("the seed is \(seed); the prompt has \(prompt.count) tokens")
 
   let generation = Generation(
-    model, stopTokens: tokenizer.stopTokens, usesCache: root.bool("enable_kv_cache"))
+    model, stopTokens: tokenizer.stopTokens, usesCache: root[Keys.usesCache])
   let sampler = Sampler(
-    temperature: root.double("temperature"), topK: root.optionalInt("top_k"), seed: seed)
+    temperature: root[Keys.temperature], topK: root[Keys.topK], seed: seed)
   let result = try withGraph(false) {
-    try generation.run(prompt, maxNewTokens: root.int("max_new_tokens"), sampler: sampler) {
+    try generation.run(prompt, maxNewTokens: root[Keys.maximumNewTokens], sampler: sampler) {
       emit(tokenizer, $0)
     }
   }

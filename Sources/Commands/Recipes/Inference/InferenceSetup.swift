@@ -24,10 +24,10 @@ package func refuseSeveralProcesses(_ recipe: RecipeName, _ environment: WorkerE
 /// The checkpoint as a model for inference, with a bar while it is read.
 package func inferenceModel(from root: Section, log: RecipeLog) throws -> InferenceModel {
   let device = try device(from: root)
-  let configuration = decoderConfiguration(from: root.section("model"))
+  let configuration = decoderConfiguration(from: root[Keys.model])
   let folder = try modelFolder(
-    from: root.section("checkpointer"), for: configuration, log: log)
-  let scheme = root.optionalSection("quantizer").map(quantizationScheme)
+    from: root[Keys.checkpointer], for: configuration, log: log)
+  let scheme = root[Keys.quantizer].map(quantizationScheme)
   let dtype = dtype(from: root)
   let total = configuration.specification.all.count
   let bar = ProgressBar(label: "loading", total: total, unit: "tensors")
@@ -47,7 +47,7 @@ package func inferenceModel(from root: Section, log: RecipeLog) throws -> Infere
       "not quantized"
     }
   log.info(
-    "loaded \(folder.path) in \(root.string("dtype")) on \(device): \(numerics), "
+    "loaded \(folder.path) in \(root[Keys.dtype]) on \(device): \(numerics), "
       + byteText(model.byteCount))
   return model
 }

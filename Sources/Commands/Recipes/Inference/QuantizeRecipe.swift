@@ -19,21 +19,25 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   Devices.configureProcess()
   let root = configuration.root
   let log = RecipeLog(root)
-  let decoder = decoderConfiguration(from: root.section("model"))
-  let checkpointer = root.section("checkpointer")
+  let decoder = decoderConfiguration(from: root[Keys.model])
+  let checkpointer = root[Keys.checkpointer]
+  guard let quantizer = root[Keys.quantizer] else {
+    preconditionFailure("the schema lets through no quantizer")
+  }
   let dtype = dtype(from: root)
   let work = FolderQuantization(
     try modelFolder(from: checkpointer, for: decoder, log: log), decoder,
-    scheme: quantizationScheme(from: root.section("quantizer")), dtype: dtype,
+    scheme: quantizationScheme(from: quantizer), dtype: dtype,
     on: try device(from: root))
-  let output = checkpointer.string("output_dir")
+  let output = checkpointer[Keys.Checkpointer.outputFolder]
 
   if work.source.dtype != dtype {
     log.warning(
       "the checkpoint is stored in \(work.source.dtype), and is quantized in \(dtype): codes are "
         + "those of training only where both agree")
   }
-  try locatingErrors(in: root.section("quantizer")) { try work.check() }
+  try locatingErrors(in: quantizer) { try work.check() }
+  try refuseFile(at: output, checkpointer, Keys.Checkpointer.outputFolder)
   if !work.skippedLayers.isEmpty {
     log.warning(
       "\(work.skippedLayers.count) layers stay as they are, because groups of "
