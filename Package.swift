@@ -36,15 +36,31 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// One target a floor; a floor depends on lower floors only (scripts/check proves it).
-func floor(
-  _ name: String, _ below: [Target.Dependency] = [], exclude: [String] = []
-) -> Target {
-  .target(name: name, dependencies: below, exclude: exclude, swiftSettings: swift)
+/// One target a room, one folder a wing. A room depends on rooms below it in its own wing and on the wings
+/// below (scripts/check proves it).
+func room(_ name: String, in wing: String, _ below: [Target.Dependency] = []) -> Target {
+  .target(
+    name: name, dependencies: below, path: "Sources/\(wing)/\(name)", swiftSettings: swift)
 }
-func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
+func program(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: below, path: "Sources/Commands/\(name)", swiftSettings: swift)
+}
+/// A library of the system: a module map.
+func library(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/Libraries/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+/// Tests with fixtures; where they are read from the sources, they are not copied.
+func tests(
+  _ name: String, _ below: [Target.Dependency], copiesFixtures: Bool = true
+) -> Target {
   .testTarget(
-    name: name, dependencies: below, resources: [.copy("Fixtures")], swiftSettings: swift)
+    name: name, dependencies: below, exclude: copiesFixtures ? [] : ["Fixtures"],
+    resources: copiesFixtures ? [.copy("Fixtures")] : [], swiftSettings: swift)
+}
+func plainTests(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: below, swiftSettings: swift)
 }
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(
@@ -63,87 +79,102 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    floor("Essentials"),
+    room("Essentials", in: "Foundations"),
+
+    library("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+    library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    library("CSnappy", apt: "libsnappy-dev"),
+    library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+
     .target(
-      name: "CTorch", exclude: ["gloo-stubs"], cxxSettings: cxx, linkerSettings: link),
-    floor("Tensors", ["CTorch", "Essentials"]),
-    floor("Quantization", ["Tensors"]),
-    floor("Layers", ["Quantization", "Tensors", "Essentials"]),
-    floor("Sharding", ["CTorch", "Tensors", "Essentials"]),
-    .systemLibrary(
-      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
-    floor("Archives", ["CZlib", "CZstd", "Essentials"]),
-    floor("Parquet", ["CSnappy", "Archives", "Essentials"]),
-    floor("Templates", ["Essentials"]),
-    floor("Tokenizers", ["CPCRE2", "Templates", "Essentials"]),
-    floor("Records", ["Archives", "Parquet", "Essentials", yams]),
-    floor("Datasets", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
-    .systemLibrary(
-      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    floor("Hub", ["Archives", "CCurl", "CCrypto", "Essentials"]),
-    // No floor above libtorch's: the launcher checks the names of tasks.
-    floor("EvaluationTasks", ["Essentials"]),
-    floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
-    floor(
-      "Training",
+      name: "CTorch", path: "Sources/Engine/CTorch", exclude: ["gloo-stubs"], cxxSettings: cxx,
+      linkerSettings: link),
+
+    room("Tensors", in: "Tensors", ["CTorch", "Essentials"]),
+    room("Quantization", in: "Tensors", ["Tensors"]),
+    room("Layers", in: "Tensors", ["Quantization", "Tensors", "Essentials"]),
+    room("Sharding", in: "Tensors", ["Tensors", "Essentials"]),
+
+    room("Archives", in: "Data", ["CZlib", "CZstd", "Essentials"]),
+    room("Parquet", in: "Data", ["CSnappy", "Archives", "Essentials"]),
+    room("Templates", in: "Data", ["Essentials"]),
+    room("Tokenizers", in: "Data", ["CPCRE2", "Templates", "Essentials"]),
+    room("Records", in: "Data", ["Archives", "Parquet", "Essentials", yams]),
+    room(
+      "Datasets", in: "Data", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
+    room("Hub", in: "Data", ["Archives", "CCurl", "CCrypto", "Essentials"]),
+
+    room("Checkpoints", in: "Models", ["Layers", "Quantization", "Tensors", "Essentials"]),
+
+    room("EvaluationTasks", in: "Runs", ["Essentials"]),
+    room(
+      "Training", in: "Runs",
       [
-        "CTorch", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
-        "Records", "Templates", "Tokenizers",
-        "Essentials",
+        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
+        "Templates", "Tokenizers", "Essentials",
       ]),
-    floor(
-      "Inference",
+    room(
+      "Inference", in: "Runs",
       [
         "Checkpoints", "EvaluationTasks", "Layers", "Quantization", "Tensors", "Datasets",
         "Records", "Templates", "Tokenizers", "Essentials",
       ]),
-    // No floor above libtorch's: `tune` starts without loading it.
-    floor("RunConfiguration", ["EvaluationTasks", "Templates", "Essentials", yams]),
-    floor(
-      "Recipes",
+
+    // No room above libtorch's: `tune` starts without loading it.
+    room("Configuration", in: "Commands", ["Essentials", yams]),
+    room(
+      "Catalog", in: "Commands",
+      ["Configuration", "EvaluationTasks", "Templates", "Essentials"]),
+    room("Launching", in: "Commands", ["Configuration", "Essentials"]),
+    room(
+      "Recipes", in: "Commands",
       [
-        "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
-        "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates", "Tokenizers",
-        "Hub", "Essentials", yams,
+        "Configuration", "Catalog", "Launching", "Training", "Inference", "EvaluationTasks",
+        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
+        "Templates", "Tokenizers", "Hub", "Essentials", yams,
       ]),
-    floor("SwiftTune", ["Recipes", "RunConfiguration", "Training", "Essentials"]),
-    .executableTarget(
-      name: "tune-worker", dependencies: ["Recipes", "RunConfiguration", "Essentials"],
-      swiftSettings: swift),
-    .executableTarget(
-      name: "tune", dependencies: ["RunConfiguration", "Hub", "Essentials", arguments],
-      swiftSettings: swift),
-    .executableTarget(
-      name: "benchmarks",
-      dependencies: [
+    room(
+      "SwiftTune", in: "Commands",
+      ["Recipes", "Configuration", "Catalog", "Launching", "Training", "Essentials"]),
+    program("tune-worker", ["Recipes", "Configuration", "Catalog", "Launching", "Essentials"]),
+    program("tune", ["Configuration", "Catalog", "Launching", "Hub", "Essentials", arguments]),
+    program(
+      "benchmarks",
+      [
         "Training", "Inference", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors",
         "CTorch", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
-      ], swiftSettings: swift),
-    .executableTarget(
-      name: "demonstrate",
-      dependencies: [
-        "Recipes", "RunConfiguration", "Training", "EvaluationTasks", "Checkpoints", "Layers",
-        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
-      ], swiftSettings: swift),
-    tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
-    .testTarget(
-      name: "LayersTests", dependencies: ["Tensors", "Essentials"], swiftSettings: swift),
-    tests(
-      "TextTests",
-      [
-        "Archives", "Parquet", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
-        "Essentials",
       ]),
+    program(
+      "demonstrate",
+      [
+        "Recipes", "Configuration", "Catalog", "Launching", "Training", "EvaluationTasks",
+        "Checkpoints", "Layers",
+        "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
+      ]),
+
+    tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
+    plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
       swiftSettings: swift),
     .target(
-      name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Tokenizers", "Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
+    plainTests("EssentialsTests", ["Essentials"]),
+    plainTests("ArchivesTests", ["Archives", "TestSupport", "Essentials"]),
+    tests(
+      "ParquetTests", ["Parquet", "Archives", "Records", "TestSupport", "Essentials"],
+      copiesFixtures: false),
+    tests(
+      "TokenizersTests", ["Tokenizers", "Templates", "TestSupport", "Essentials"],
+      copiesFixtures: false),
+    tests(
+      "RecordsTests", ["Records", "Archives", "TestSupport", "Essentials"], copiesFixtures: false),
+    tests(
+      "DatasetsTests", ["Datasets", "Records", "Tokenizers", "TestSupport", "Essentials"],
+      copiesFixtures: false),
     tests("HubTests", ["Hub", "TestHub", "TestSupport", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
@@ -157,21 +188,27 @@ let package = Package(
     tests(
       "InferenceTests",
       [
-        "Recipes", "RunConfiguration", "Inference", "EvaluationTasks", "Checkpoints", "Layers",
+        "Recipes", "Configuration", "Catalog", "Launching", "Inference", "EvaluationTasks",
+        "Checkpoints", "Layers",
         "Quantization", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
         "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
-        "Recipes", "RunConfiguration", "Training", "Inference", "EvaluationTasks", "Checkpoints",
+        "Recipes", "Configuration", "Catalog", "Launching", "Training", "Inference",
+        "EvaluationTasks", "Checkpoints",
         "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates",
         "Tokenizers", "TestSupport", "Essentials",
       ]),
-    tests("ConfigurationTests", ["RunConfiguration", "TestSupport", "Essentials"]),
+    tests(
+      "ConfigurationTests", ["Configuration", "Catalog", "Launching", "TestSupport", "Essentials"]),
     tests(
       "TuneTests",
-      ["tune", "tune-worker", "RunConfiguration", "TestHub", "TestSupport", "Essentials"]),
+      [
+        "tune", "tune-worker", "Configuration", "Catalog", "Launching", "TestHub", "TestSupport",
+        "Essentials",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

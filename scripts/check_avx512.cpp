@@ -1,6 +1,6 @@
 // The cases of scripts/check-avx512: the AVX-512 version of the integer product, emulated, beside the
 // formula of integer_product.h, the portable version and the AVX2 version, bit for bit. `emulated` is
-// Sources/CTorch/numerics/integer_product.cpp compiled with SIMDe, `ct` the same file as the program has it.
+// Sources/Engine/CTorch/numerics/integer_product.cpp compiled with SIMDe, `ct` the same file as the program has it.
 //
 // Memory is as large as the arguments say and not a byte larger, so that the sanitizer sees a read or
 // write beyond it; gaps between rows hold what would spoil the sums.

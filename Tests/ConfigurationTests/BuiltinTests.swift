@@ -6,7 +6,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct BuiltinTests {
   private struct Recorded {

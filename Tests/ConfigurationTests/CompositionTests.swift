@@ -4,7 +4,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct CompositionTests {
   @Test func composesAsTorchtuneDoes() throws {
@@ -16,7 +17,7 @@ struct CompositionTests {
       let yaml = try #require(testCase["yaml"]?.string)
       let overrides = try #require(testCase["overrides"]?.array).compactMap(\.string)
       let resolved = try YAMLReader.map(in: yaml, file: "case.yaml")
-        .applying(overrides.map(ConfigurationOverride.init))
+        .applying(overrides.map { try ConfigurationOverride($0, textKeys: Keys.readAsText) })
         .resolvingInterpolations(environment: environment)
       #expect(JSON(.map(resolved)) == testCase["resolved"], "\(overrides)\n\(yaml)")
     }

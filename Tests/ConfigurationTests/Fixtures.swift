@@ -3,7 +3,7 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Configuration
 
 enum Fixtures {
   static func path(_ name: String) throws -> String {

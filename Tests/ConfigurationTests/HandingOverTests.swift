@@ -4,7 +4,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct HandingOverTests {
   private func withFile<R>(_ body: (String) throws -> R) throws -> R {

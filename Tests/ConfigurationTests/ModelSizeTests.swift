@@ -3,7 +3,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 @Suite struct ModelSizeTests {
   @Test func presetsAreTorchtunes() throws {

@@ -5,7 +5,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct ProblemTests {
   /// A configuration, overrides and the recipe; the file when the text is not a built-in one's.

@@ -2,7 +2,8 @@
 // component stands in exactly one row that names it.
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct ReferenceTests {
   @Test(arguments: RecipeName.allCases) func everyKeyOfARecipeHasOneRow(_ recipe: RecipeName) {
@@ -10,7 +11,7 @@ struct ReferenceTests {
     expectOneRow(for: keys, of: recipe.rawValue, in: ConfigurationReference.recipeRows)
   }
 
-  @Test(arguments: ComponentRole.allCases) func everyArgumentHasOneRow(_ role: ComponentRole) {
+  @Test(arguments: ComponentRole.all) func everyArgumentHasOneRow(_ role: ComponentRole) {
     let rows = ConfigurationReference.argumentRows(of: role)
     let declared = role == .model ? Components.families : Components.all.filter { $0.role == role }
     for component in declared {

@@ -3,7 +3,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct ValidationTests {
   @Test(arguments: BuiltinConfiguration.all.map(\.name))
@@ -107,8 +108,8 @@ struct ValidationTests {
     #expect(
       quantizer.component
         == "torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer")
-    #expect(quantizer.int("weight_bits") == 4 && quantizer.int("groupsize") == 32)
-    #expect(quantizer.string("scales_precision") == "fp32")
+    #expect(quantizer[Keys.Quantizer.weightBits] == 4 && quantizer[Keys.Quantizer.groupSize] == 32)
+    #expect(quantizer[Keys.Quantizer.scalesPrecision] == "fp32")
     #expect(root[Keys.optimizer].choice() == OptimizerChoice.adamW8bit)
     #expect(root[Keys.optimizer][Keys.Optimizer.blockSize] == 256)
   }
@@ -130,7 +131,7 @@ struct ValidationTests {
   @Test func choicesAreTheComponentsOfTheirRole() {
     func expect<Choice: ComponentChoice>(_: Choice.Type) {
       #expect(
-        Set(Choice.allCases.map(\.rawValue)) == Set(Components.paths(for: Choice.role)),
+        Set(Choice.allCases.map(\.rawValue)) == Set(Components.table.paths(for: Choice.role)),
         "\(Choice.role)")
     }
     expect(TokenizerChoice.self)
@@ -138,6 +139,7 @@ struct ValidationTests {
     expect(OptimizerChoice.self)
     expect(CheckpointerChoice.self)
     expect(MetricLoggerChoice.self)
+    expect(QuantizerChoice.self)
   }
 
   @Test func numberedCheckpointFilesExpand() throws {
@@ -177,6 +179,16 @@ struct ValidationTests {
     let own = try load("tokenizer.prompt_template={user: ['Q: ', ' A: ']}")[Keys.tokenizer]
     #expect(try own.promptTemplate() != nil)
     #expect(try load("tokenizer.prompt_template=None")[Keys.tokenizer].promptTemplate() == nil)
+    for choice in PromptTemplateChoice.allCases {
+      let named = try load("tokenizer.prompt_template=\(choice.rawValue)")[Keys.tokenizer]
+      #expect(try named.promptTemplate() == choice.template)
+    }
+    func remedy(_ name: String) -> String? {
+      #expect(throws: TuneError.self) { try load("tokenizer.prompt_template=\(name)") }?.remedy
+    }
+    #expect(
+      remedy("torchtune.data.ChatMTemplate") == "Did you mean 'torchtune.data.ChatMLTemplate'?")
+    #expect(remedy("x")?.hasPrefix("Known templates: torchtune.data.ChatMLTemplate, ") == true)
   }
 
   @Test func adaptersAreReadAndRefused() throws {

@@ -3,7 +3,8 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
 
 struct YAMLTests {
   @Test func scalarsMeanWhatOmegaConfReads() throws {

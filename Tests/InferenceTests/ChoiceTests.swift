@@ -1,13 +1,15 @@
 // Multiple-choice tasks against lm-evaluation-harness: what it asks about a record, its scores of given
 // likelihoods and its table; the windows by hand; and whole recipes.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import EvaluationTasks
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
@@ -166,7 +168,7 @@ import Tokenizers
   func likelihoodsOfTorchtune(length: Int) throws {
     let tiny = try TinyModel()
     let tokenizer = try Llama3Tokenizer(
-      path: fixturePath("TextTests/Fixtures/tokenizer_tiny/tokenizer.model"))
+      path: fixturePath("TokenizersTests/Fixtures/tokenizer_tiny/tokenizer.model"))
     let folder = try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
     let configuration = DecoderConfiguration(
       vocabularySize: 1056, layerCount: 2, headCount: 4, keyValueHeadCount: 2, width: 128,

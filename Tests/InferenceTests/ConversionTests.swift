@@ -1,13 +1,15 @@
 // Prepared model == converted model: what a fake-quantized decoder computes is, bit for bit, what the
 // same weights compute after they were quantized, packed, written, read and unpacked.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Synchronization
 import Tensors
 import Testing
@@ -135,7 +137,7 @@ import Testing
       .quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"), checkpoint: tiny.folder + "/more"
     ).root
     _ = try Recipes.modelFolder(
-      from: root.section("checkpointer"), for: tiny.configuration,
+      from: root[Keys.checkpointer], for: tiny.configuration,
       log: RecipeLog(level: .warning) { said.add($0) })
     let names = tensors.suffix(4).map(\.0).sorted()
     #expect(

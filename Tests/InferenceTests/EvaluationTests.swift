@@ -1,13 +1,15 @@
 // Log likelihoods against a hand computation and lm-evaluation-harness's own windows, clean-up and
 // counts.
+import Catalog
+import Configuration
 import Essentials
 import EvaluationTasks
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Tensors
 import Testing
 import Tokenizers

@@ -1,11 +1,13 @@
 // Generation: the cache changes nothing, a seed decides everything, text comes out whole.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
 import Inference
+import Launching
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Tensors
 import Testing
 import Tokenizers

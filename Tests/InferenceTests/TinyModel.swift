@@ -1,11 +1,12 @@
 // A tiny random model with a tokenizer trained on the spot, in a folder that lives as long as the
 // test; and configurations of recipes on it.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Layers
 import Recipes
-import RunConfiguration
 import Tensors
 import Tokenizers
 

@@ -14,8 +14,8 @@ package func nanoConfiguration(in folder: String) -> String {
   output_dir: \(folder)/out
   tokenizer:
     _component_: torchtune.models.llama3.llama3_tokenizer
-    path: \(fixturePath("TextTests/Fixtures/tokenizer_tiny/tokenizer.model"))
-    special_tokens_path: \(fixturePath("TextTests/Fixtures/tokenizer_tiny/tokenizer.json"))
+    path: \(fixturePath("TokenizersTests/Fixtures/tokenizer_tiny/tokenizer.model"))
+    special_tokens_path: \(fixturePath("TokenizersTests/Fixtures/tokenizer_tiny/tokenizer.json"))
     max_seq_len: 96
   dataset:
     _component_: torchtune.datasets.alpaca_dataset

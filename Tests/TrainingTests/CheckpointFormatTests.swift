@@ -1,12 +1,13 @@
 // Training from and into every form of checkpoint, and of every family: the same losses whatever the
 // files' format, files under torchtune's names, and runs that go on from them.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
 import Inference
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

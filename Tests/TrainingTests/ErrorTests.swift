@@ -1,12 +1,13 @@
 // Bad input, each found before any training (Fixtures/errors.txt holds the texts). With
 // RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Inference
 import Layers
 import Quantization
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
@@ -142,7 +143,7 @@ private let records: [Case] = [
   Case(
     name: "the tokenizer is another model's",
     overrides: [
-      "tokenizer.path=\(fixturePath("TextTests/Fixtures/tokenizer_small/tokenizer.model"))",
+      "tokenizer.path=\(fixturePath("TokenizersTests/Fixtures/tokenizer_small/tokenizer.model"))",
       "tokenizer.special_tokens_path=null",
     ]),
 ]

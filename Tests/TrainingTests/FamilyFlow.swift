@@ -1,12 +1,14 @@
 // The recipes on one family's tiny model in one folder: training, quantization, evaluation,
 // generation, configured as a user would.
+import Catalog
+import Configuration
 import Essentials
 import EvaluationTasks
 import Foundation
 import Inference
+import Launching
 import Layers
 import Recipes
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

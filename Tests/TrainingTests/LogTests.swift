@@ -1,9 +1,10 @@
 // What a run leaves besides weights that are right: its log, its folders, its configuration; and the
 // keys that only show there: validation, packing, steps an epoch.
+import Catalog
 import Checkpoints
+import Configuration
 import Foundation
 import Recipes
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

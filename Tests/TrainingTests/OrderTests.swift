@@ -3,7 +3,6 @@
 import Checkpoints
 import Essentials
 import Foundation
-import RunConfiguration
 import TestSupport
 import Testing
 

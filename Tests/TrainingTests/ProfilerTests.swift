@@ -1,7 +1,7 @@
 // The profiler section: which steps are traced, where the trace goes, and what stands in it.
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 import Testing
 
 @testable import Recipes

@@ -1,9 +1,10 @@
 // A run that goes on from its saved state equals one that never stopped: bit for bit, and within
 // rounding when the number of processes changes. The stopped run is the uninterrupted one's folder
 // with everything after its last saved state taken away, which is what a crash leaves.
+import Catalog
 import Checkpoints
+import Configuration
 import Foundation
-import RunConfiguration
 import Tensors
 import Testing
 

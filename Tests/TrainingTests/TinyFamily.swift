@@ -1,10 +1,11 @@
 // A tiny model of each family as its users have it: random weights in every format that the family
 // comes in, the tokenizer's files beside them, and the recipes' configurations on it.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
 import Layers
 import Recipes
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing
@@ -125,7 +126,8 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
   private func writeTokenizer(to folder: String) throws {
     func copy(_ source: String, _ name: String) throws {
       try FileManager.default.copyItem(
-        atPath: fixturePath("TextTests/Fixtures/\(source)/\(name)"), toPath: folder + "/" + name)
+        atPath: fixturePath("TokenizersTests/Fixtures/\(source)/\(name)"),
+        toPath: folder + "/" + name)
     }
     switch modelType {
     case "LLAMA2": try copy("tokenizers", "tokenizer.model")
@@ -141,7 +143,7 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
 
   /// The tokenizer.json that goes with vocab.json and merges.txt, special tokens next to the others.
   private func qwenTokenizer() throws -> String {
-    let source = fixturePath("TextTests/Fixtures/tokenizers")
+    let source = fixturePath("TokenizersTests/Fixtures/tokenizers")
     let vocabulary = try JSON.load(path: source + "/vocab.json")
     let merges = try String(contentsOfFile: source + "/merges.txt", encoding: .utf8)
       .split(separator: "\n").filter { !$0.hasPrefix("#version") }

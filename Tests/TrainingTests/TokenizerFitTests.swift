@@ -1,7 +1,8 @@
 // Whether a tokenizer fits a model: by the ids that text and conversations become.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 import Templates
 import Testing
 import Tokenizers

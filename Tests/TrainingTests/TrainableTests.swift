@@ -1,10 +1,11 @@
 // `trainable`: what is frozen stays as it was to the bit, also in the saved checkpoint, and has no
 // optimizer state; what is trained takes the steps that it takes in a full run.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
 import Layers
-import RunConfiguration
 import Tensors
 import TestSupport
 import Testing

@@ -1,10 +1,12 @@
 // A folder with a configuration of the golden model, its tokenizer and 20 records, trained as
 // `tune run` trains it: from YAML through the recipe.
+import Catalog
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
+import Launching
 import Recipes
-import RunConfiguration
 import Sharding
 import Tensors
 import TestSupport

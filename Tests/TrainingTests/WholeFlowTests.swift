@@ -1,12 +1,14 @@
 // What a user does with a model of each family, from its own files to text: quantization-aware
 // training, quantization, evaluation, generation. And the format is nothing to training: the same
 // weights give the same losses, bit for bit, whichever files they came in.
+import Catalog
+import Configuration
 import Essentials
 import Foundation
+import Launching
 import Layers
 import Quantization
 import Recipes
-import RunConfiguration
 import Tensors
 import Testing
 

@@ -168,7 +168,7 @@ struct HubDatasetRunTests {
         HubFile(
           try Data(contentsOf: URL(fileURLWithPath: fixturePath(name))), isLarge: isLarge)
       }
-      let tokenizer = "TextTests/Fixtures/tokenizer_tiny/"
+      let tokenizer = "TokenizersTests/Fixtures/tokenizer_tiny/"
       let model = HubRepository(
         "owner/nano",
         [

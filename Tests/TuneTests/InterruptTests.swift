@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
 
 @Suite(.serialized) struct InterruptTests {
   /// Starts two workers that wait for ever; the body gets the launcher and them.

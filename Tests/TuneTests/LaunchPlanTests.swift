@@ -2,7 +2,7 @@
 import Essentials
 import Testing
 
-@testable import RunConfiguration
+@testable import Launching
 
 struct LaunchPlanTests {
   private let machine = LaunchPlan.Machine(cores: 6, gpus: 4)

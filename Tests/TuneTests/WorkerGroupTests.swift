@@ -3,7 +3,9 @@ import Essentials
 import Foundation
 import Testing
 
-@testable import RunConfiguration
+@testable import Catalog
+@testable import Configuration
+@testable import Launching
 
 @Suite(.serialized) struct WorkerGroupTests {
   @discardableResult

@@ -12,7 +12,7 @@ from torchtune.models.llama3 import llama3, llama3_tokenizer
 from torchtune.training import FullModelHFCheckpointer
 
 here = os.path.dirname(os.path.abspath(__file__))
-texts = here + "/../../TextTests/Fixtures/tokenizer_tiny/"
+texts = here + "/../../TokenizersTests/Fixtures/tokenizer_tiny/"
 model = llama3(
     vocab_size=1056, num_layers=2, num_heads=4, num_kv_heads=2, embed_dim=128, max_seq_len=512,
     intermediate_dim=256, attn_dropout=0.0, norm_eps=1e-5, rope_base=500000,

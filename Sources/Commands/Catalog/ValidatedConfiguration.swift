@@ -1,0 +1,67 @@
+// From a composed configuration to one that a recipe can rely on: every key, type and rule is checked. It
+// stops before any weight or dataset is read.
+import Configuration
+import Essentials
+import Foundation
+
+package struct ValidatedConfiguration: Sendable {
+  package let recipe: RecipeName
+  package let root: Section
+  /// Keys that are accepted and do nothing: warnings.
+  package let remarks: [TuneError]
+  /// As composed from file and overrides, interpolations resolved; without defaults.
+  private let composed: ConfigurationMap
+
+  /// - Parameter config: The name of a built-in configuration or the path of a file.
+  /// - Throws: `TuneError` with every problem found, each with file, line and key.
+  package static func load(
+    recipe: RecipeName, config: String, overrides: [String] = [],
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> ValidatedConfiguration {
+    try ValidatedConfiguration(
+      recipe: recipe,
+      ComposedConfiguration(config, overrides: overrides, environment: environment))
+  }
+
+  package init(recipe: RecipeName, _ configuration: ComposedConfiguration) throws {
+    let composed = configuration.map
+    let declaration = RecipeSchema.declaration(of: recipe)
+    let origin = composed.entries.first?.keyOrigin.beginningOfFile ?? .schema
+    var checker = SchemaChecker(Components.table)
+    let root = checker.check(
+      composed, keys: declaration.keys, origin: origin, owner: recipe.rawValue)
+    // The rules read values by type, so they wait until the types are right.
+    let problems =
+      checker.problems.isEmpty
+      ? declaration.exclusions.compactMap { $0.check(root) } : checker.problems
+    if let problem = TuneError(configurationProblems: problems) { throw problem }
+    self.recipe = recipe
+    self.root = root
+    self.remarks = checker.remarks
+    self.composed = composed
+  }
+
+  /// The configuration as it takes effect, to keep beside what it made.
+  package func yaml(sorted: Bool = false) -> String {
+    YAMLWriter.text(of: composed, sorted: sorted)
+  }
+}
+
+extension ConfigurationOrigin {
+  fileprivate var beginningOfFile: ConfigurationOrigin {
+    if case .file(let file, _) = self { .file(file, line: 1) } else { self }
+  }
+}
+
+extension TuneError {
+  /// One error for all problems of a configuration, nil when there are none.
+  init?(configurationProblems problems: [TuneError]) {
+    guard let first = problems.first else { return nil }
+    self = first
+    guard problems.count > 1 else { return }
+    self.init(
+      .configuration,
+      "\(problems.count) problems in the configuration\n"
+        + problems.map(\.description).joined(separator: "\n"))
+  }
+}

@@ -1,0 +1,194 @@
+// Starts the workers of this machine and watches them. The first one that fails ends all, and so
+// does an interrupt: first with SIGTERM, after a grace period with SIGKILL. Nothing outlives
+// `run`.
+import Configuration
+import Essentials
+import Foundation
+
+package struct WorkerGroup {
+  let command: WorkerCommand
+  let plan: LaunchPlan
+  private let events = LaunchEvents()
+  private let pumps = DispatchGroup()
+
+  package init(_ command: WorkerCommand, plan: LaunchPlan) {
+    self.command = command
+    self.plan = plan
+  }
+
+  package enum Outcome: Sendable, Equatable {
+    case succeeded
+    /// The user or the system asked the run to end.
+    case interrupted(signal: Int32)
+  }
+
+  /// Blocks until all workers have ended.
+  /// - Throws: `TuneError` `.worker` that names the worker which failed first, and its error.
+  package func run(signals: EndingSignals? = nil) throws -> Outcome {
+    let scratch = FileManager.default.temporaryDirectory
+      .appendingPathComponent("tune-launch-\(UUID().uuidString)").path
+    try makeFolder(scratch)
+    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    try command.configuration?.handOver(to: configurationFile(scratch))
+    guard let lifeline = Pipe() else {
+      throw TuneError(.worker, "the process has no file descriptors left")
+    }
+    // The writing end stays open as long as this process lives; closing it would end the workers.
+    defer {
+      close(lifeline.readingEnd)
+      close(lifeline.writingEnd)
+    }
+    signals?.deliver(to: events)
+    var workers: [WorkerProcess] = []
+    do {
+      for environment in plan.workers {
+        workers.append(try start(environment, scratch, lifeline.readingEnd))
+      }
+    } catch {
+      var running = Set(workers.indices)
+      end(workers, &running)
+      throw error
+    }
+    return try watch(workers, scratch)
+  }
+
+  private func watch(_ workers: [WorkerProcess], _ scratch: String) throws -> Outcome {
+    var running = Set(workers.indices)
+    while !running.isEmpty {
+      switch events.next() {
+      case .exit(let worker, .code(0)):
+        running.remove(worker)
+      case .exit(let worker, let exit):
+        running.remove(worker)
+        var failures = [Failure(worker: worker, exit: exit)]
+        failures += failuresAtOnce(&running)
+        end(workers, &running)
+        throw error(of: failures, scratch)
+      case .signal(let signal):
+        end(workers, &running)
+        drainOutput()
+        return .interrupted(signal: signal)
+      case nil: break
+      }
+    }
+    drainOutput()
+    return .succeeded
+  }
+
+  private struct Failure {
+    let worker: Int
+    let exit: WorkerExit
+  }
+
+  /// A worker that dies breaks the connections of the others, which then fail within moments, and
+  /// the system may report them in any order. So the cause is chosen among all that fail at once.
+  private func failuresAtOnce(_ running: inout Set<Int>) -> [Failure] {
+    var failures: [Failure] = []
+    let deadline = Date(timeIntervalSinceNow: 1)
+    while !running.isEmpty, case .exit(let worker, let exit)? = events.next(before: deadline) {
+      running.remove(worker)
+      if exit != .code(0) { failures.append(Failure(worker: worker, exit: exit)) }
+    }
+    return failures
+  }
+
+  /// SIGTERM, then SIGKILL to those that are left after the grace period or a second interrupt.
+  private func end(_ workers: [WorkerProcess], _ running: inout Set<Int>) {
+    for worker in running { workers[worker].send(SIGTERM) }
+    let seconds = Double(plan.gracePeriod.components.seconds)
+    let deadline = Date(timeIntervalSinceNow: seconds)
+    while !running.isEmpty {
+      guard case .exit(let worker, _)? = events.next(before: deadline) else { break }
+      running.remove(worker)
+    }
+    for worker in running { workers[worker].send(SIGKILL) }
+    while !running.isEmpty {
+      if case .exit(let worker, _)? = events.next() { running.remove(worker) }
+    }
+  }
+
+  /// A signal explains what an error cannot: who was killed died first. Then the earliest error.
+  private func error(of failures: [Failure], _ scratch: String) -> TuneError {
+    let reports = failures.map { failure in
+      (failure, left: WorkerErrorFile.read(errorFile(scratch, failure.worker)))
+    }
+    let cause =
+      reports.first { if case .signal = $0.0.exit { true } else { false } }
+      ?? reports.min {
+        ($0.left?.date ?? .distantFuture) < ($1.left?.date ?? .distantFuture)
+      } ?? reports[0]
+    let rank = plan.workers[cause.0.worker].rank
+    drainOutput()
+    let text = cause.left.map { ":\n" + $0.text } ?? ""
+    return TuneError(
+      .worker, "rank \(rank) \(cause.0.exit.description)\(text)",
+      remedy: plan.workers.count > 1 ? "All workers were stopped." : nil)
+  }
+
+  /// What is left in the pipes. Something that a worker started and left may hold them open for
+  /// ever.
+  private func drainOutput() { _ = pumps.wait(timeout: .now() + 2) }
+
+  private func errorFile(_ scratch: String, _ worker: Int) -> String { "\(scratch)/\(worker)" }
+
+  private func configurationFile(_ scratch: String) -> String { scratch + "/configuration.json" }
+
+  private func start(_ environment: WorkerEnvironment, _ scratch: String, _ lifeline: Int32)
+    throws -> WorkerProcess
+  {
+    var command = command
+    if command.configuration != nil {
+      command.arguments += [ComposedConfiguration.handedOverOption, configurationFile(scratch)]
+    }
+    command.environment.merge(environment.variables) { $1 }
+    command.environment[WorkerErrorFile.variable] = errorFile(scratch, environment.localRank)
+    command.environment["TORCHELASTIC_RUN_ID"] = plan.runID ?? "none"
+    if command.environment["OMP_NUM_THREADS"] == nil {
+      let share = LaunchPlan.Machine.current.cores / plan.workers.count
+      command.environment["OMP_NUM_THREADS"] = "\(max(1, share))"
+    }
+    let stdout = try route(.stdout, environment)
+    let stderr = try route(.stderr, environment)
+    defer {
+      // The worker has its own copies; the pumps see the end only when ours are gone.
+      for case .pipe(let end) in [stdout, stderr] { close(end) }
+    }
+    let process = try WorkerProcess(command, stdout: stdout, stderr: stderr, lifeline: lifeline)
+    let (events, index) = (events, environment.localRank)
+    Thread.detachNewThread { events.post(.exit(worker: index, process.waitForExit())) }
+    return process
+  }
+
+  private func route(_ stream: LaunchLogs.Stream, _ environment: WorkerEnvironment) throws
+    -> WorkerProcess.Route
+  {
+    let file = plan.logs?.file(for: stream, localRank: environment.localRank)
+    if let file {
+      try makeFolder(file.path.parentFolder)
+      if !file.isAlsoShown { return .file(file.path) }
+    }
+    // Rank 0 has the terminal itself, where it can draw.
+    if file == nil, environment.rank == 0 { return .inherited }
+    guard let pipe = Pipe() else {
+      throw TuneError(.worker, "the process has no file descriptors left")
+    }
+    var log: FileHandle?
+    if let file {
+      _ = FileManager.default.createFile(atPath: file.path, contents: nil)
+      log = FileHandle(forWritingAtPath: file.path)
+    }
+    let prefix = environment.rank == 0 ? "" : "[rank \(environment.rank)] "
+    OutputPump(prefix: prefix, console: stream == .stdout ? 1 : 2, log: log)
+      .start(from: pipe.readingEnd, pumps)
+    return .pipe(writingEnd: pipe.writingEnd)
+  }
+
+  private func makeFolder(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw TuneError(.disk, "cannot create the folder", at: .init(file: path), cause: error)
+    }
+  }
+}

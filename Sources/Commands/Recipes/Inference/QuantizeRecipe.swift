@@ -1,0 +1,79 @@
+// `tune run quantize`: a checkpoint, plain or out of quantization-aware training, becomes a folder of
+// codes and scales in the layout that every other recipe reads. A QAT quantizer stands for its
+// scheme: what was trained for is what is written.
+import Catalog
+import Checkpoints
+import Configuration
+import Essentials
+import Foundation
+import Inference
+import Launching
+import Layers
+import Quantization
+import Tensors
+
+package func runQuantize(_ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment)
+  throws
+{
+  try refuseSeveralProcesses(.quantize, environment)
+  Devices.configureProcess()
+  let root = configuration.root
+  let log = RecipeLog(root)
+  let decoder = try decoderConfiguration(from: root)
+  let checkpointer = root[Keys.checkpointer]
+  guard let quantizer = root[Keys.quantizer] else {
+    preconditionFailure("the schema lets through no quantizer")
+  }
+  let dtype = dtype(from: root)
+  let work = FolderQuantization(
+    try modelFolder(from: checkpointer, for: decoder, log: log), decoder,
+    scheme: quantizationScheme(from: quantizer), dtype: dtype,
+    on: try device(from: root))
+  let output = checkpointer[Keys.Checkpointer.outputFolder]
+
+  if work.source.dtype != dtype {
+    log.warning(
+      "the checkpoint is stored in \(work.source.dtype), and is quantized in \(dtype): codes are "
+        + "those of training only where both agree")
+  }
+  try locatingErrors(in: quantizer) { try work.check() }
+  try refuseFile(at: output, checkpointer, Keys.Checkpointer.outputFolder)
+  if !work.skippedLayers.isEmpty {
+    log.warning(
+      "\(work.skippedLayers.count) layers stay as they are, because groups of "
+        + "\(work.scheme.weights.groupSize) do not divide their inputs: "
+        + work.skippedLayers.map(\.name).joined(separator: ", "))
+  }
+  let bar = ProgressBar(
+    label: "quantizing", total: decoder.specification.all.count, unit: "tensors")
+  defer { bar.finish() }
+  let size = try locatingErrors(in: checkpointer) {
+    try work.write(to: output) { name, _, _ in bar.advance(note: name) }
+  }
+  bar.finish()
+  StandardStreams.output(report(work, size, output))
+}
+
+/// Sizes before and after, for people.
+private func report(_ work: FolderQuantization, _ size: ModelSizeReport, _ output: String) -> String
+{
+  let weights = work.layers.filter(work.scheme.covers).reduce(0) { $0 + $1.count }
+  let quantized = size.codeBytes + size.scaleBytes
+  let total = quantized + size.plainBytes
+  func line(_ name: String, _ value: String, _ remark: String = "") -> String {
+    let left = "  " + name.padding(toLength: 18, withPad: " ", startingAt: 0)
+    let padded = String(repeating: " ", count: max(0, 10 - value.count)) + value
+    return left + padded + (remark.isEmpty ? "" : "   " + remark) + "\n"
+  }
+  return """
+    Quantized \(size.quantizedLayers.count) linear layers to \(work.scheme.summary)
+    \(line("float", byteText(size.floatBytes), "all parameters in \(work.dtype)"))\
+    \(line(
+        "quantized", byteText(total),
+        "codes \(byteText(size.codeBytes)), scales \(byteText(size.scaleBytes)), "
+          + "the rest \(byteText(size.plainBytes))"))\
+    \(line("ratio", decimal(Double(size.floatBytes) / Double(total), 2)))\
+    \(line("bits per weight", decimal(Double(quantized * 8) / Double(weights), 2), "of these layers"))\
+    \(line("files", byteText(size.fileBytes), output))
+    """
+}

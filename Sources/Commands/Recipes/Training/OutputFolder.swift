@@ -1,0 +1,31 @@
+// A folder that a run will write to is tried before the weights are read, not at the first save.
+import Configuration
+import Essentials
+import Foundation
+
+/// - Throws: `TuneError` `.disk` where what `key` names is there and is no folder: the model that is to take
+///   its place could not.
+func refuseFile<Value>(at path: String, _ section: Section, _ key: Key<Value>) throws {
+  var isFolder: ObjCBool = false
+  guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue
+  else { return }
+  throw TuneError(
+    .disk, "cannot write to the folder '\(path)': a file of this name is there",
+    remedy: "Choose another folder, or remove the file.", at: section.location(of: key))
+}
+
+/// Makes the folder that `key` names and writes a file in it for a moment.
+/// - Throws: `TuneError` `.disk`.
+func prepareFolder<Value>(_ path: String, _ section: Section, _ key: Key<Value>) throws {
+  do {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    let trial = URL(fileURLWithPath: path + "/.writable-\(UUID().uuidString)")
+    try Data([0]).write(to: trial)
+    try FileManager.default.removeItem(at: trial)
+  } catch {
+    throw TuneError(
+      .disk, "cannot write to the folder '\(path)'",
+      remedy: "Choose another folder, or make this one writable.", at: section.location(of: key),
+      cause: SystemReason(error))
+  }
+}

@@ -1,0 +1,94 @@
+// The training recipes: qat_distributed, qat_single_device and their plain siblings. All four are one
+// story; the configuration's values are the difference.
+import Catalog
+import Checkpoints
+import Configuration
+import Datasets
+import Essentials
+import Foundation
+import Launching
+import Layers
+import Quantization
+import Sharding
+import Tensors
+import Tokenizers
+import Training
+
+/// Runs a training recipe as the worker that `environment` describes.
+package func runTraining(
+  _ c: ValidatedConfiguration, _ environment: WorkerEnvironment,
+  _ hooks: TrainingHooks = TrainingHooks()
+) throws {
+  Devices.configureProcess()
+  let device = try device(from: c.root, localRank: environment.localRank)
+  let profiler = StepProfiler(
+    c.root, rank: environment.rank, log: RecipeLog(c.root, rank: environment.rank))
+  let group = try processGroup(environment, timeline: profiler?.timeline)
+  do {
+    try train(c, environment, on: device, group, profiler, hooks)
+  } catch let error as TuneError {
+    // While the group lives: its end breaks the others' connections, and the launcher takes the
+    // earliest error for the cause.
+    withExtendedLifetime(group) { _ = WorkerErrorFile.leave(error.description) }
+    throw error
+  }
+}
+
+private func train(
+  _ c: ValidatedConfiguration, _ environment: WorkerEnvironment, on device: Device,
+  _ group: ProcessGroup, _ profiler: StepProfiler?, _ hooks: TrainingHooks
+) throws {
+  let root = c.root
+  let log = RecipeLog(root, rank: environment.rank)
+  for remark in c.remarks { log.warning(remark.description) }
+
+  // What can refuse the run, then what costs.
+  let run = try PreparedTraining(root, group, hooks, log)
+  let reporter = try RunReporter(root, c, device: device, group: group, log: log)
+  if group.rank == 0 { try run.saver.prepare(root[Keys.checkpointer]) }
+  try profiler?.prepare()
+  // No rank reads weights for a run that another one refuses.
+  try group.barrier()
+
+  let model = try ShardedModel(
+    run.configuration, from: run.weights, dtype: dtype(from: root), on: device, group: group,
+    home: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
+  if let saved = run.saved {
+    try RunState.restore(saved.file, into: run.optimizer, model)
+    log.info("Resuming after step \(saved.state.progress.step) of \(saved.weightsPath)")
+  }
+  let loop = TrainingLoop(
+    model, plan: run.plan, optimizer: run.optimizer,
+    lossHead: LossHead(chunkCount: root[Keys.loss][Keys.Loss.chunkCount]),
+    course: run.course, validation: run.validation, on: device,
+    events: trainingEvents(reporter, run.saver, profiler, hooks), timeline: profiler?.timeline)
+  try reporter.begin(loop, run.trainable)
+  try loop.run()
+  try profiler?.finish()
+  try reporter.finish(loop)
+}
+
+private func trainingEvents(
+  _ reporter: RunReporter, _ saver: CheckpointSaver, _ profiler: StepProfiler?,
+  _ hooks: TrainingHooks
+) -> TrainingEvents {
+  TrainingEvents(
+    stepped: { loop, metrics in
+      try (profiler?.timeline).span("logging") { try reporter.stepped(loop, metrics) }
+      try reporter.pausing { try hooks.stepped(loop.progress.step, loop.progress.epoch, metrics) }
+      try profiler?.stepped()
+    },
+    validated: { loop, loss in
+      try reporter.validated(loop, loss)
+      try reporter.pausing { try hooks.validated(loop.progress.step, loss) }
+    },
+    save: { loop, occasion in try reporter.pausing { try saver.save(loop, occasion) } })
+}
+
+/// The group of all workers; a single process is a group of one on the same path.
+package func processGroup(_ e: WorkerEnvironment, timeline: Timeline? = nil) throws -> ProcessGroup
+{
+  try .gloo(
+    host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize,
+    timeline: timeline)
+}

@@ -1,0 +1,106 @@
+// The library that recipes of one's own are made of: a built-in recipe, and what to do differently.
+// `tune cp qat_distributed my_recipe` writes a package that starts from here.
+import Catalog
+import Essentials
+import Foundation
+import Recipes
+import Training
+
+/// A recipe with changes of your own.
+///
+/// ```swift
+/// import SwiftTune
+///
+/// var recipe = Recipe(.qatDistributed)
+/// recipe.afterStep = { step in print("step \(step.number): loss \(step.loss)") }
+/// recipe.run()
+/// ```
+///
+/// The program takes the arguments that `tune run <recipe>` takes: `--config` with a built-in
+/// configuration or a file, and changes to it. `tune run my_recipe` builds and starts it, in several
+/// processes where it is told to.
+public struct Recipe {
+  /// The built-in recipes that one of your own can start from.
+  public enum Name: String, Sendable, CaseIterable {
+    case fullFinetuneSingleDevice = "full_finetune_single_device"
+    case fullFinetuneDistributed = "full_finetune_distributed"
+    case qatSingleDevice = "qat_single_device"
+    case qatDistributed = "qat_distributed"
+    case quantize
+    case eleutherEval = "eleuther_eval"
+    case generate
+  }
+
+  /// What a training step came to.
+  public struct Step: Sendable {
+    /// Counted from 1, over all epochs.
+    public let number: Int
+    /// Counted from 0.
+    public let epoch: Int
+    /// Mean cross entropy, in nats, over the labels of the step on all processes.
+    public let loss: Double
+    public let learningRate: Double
+    /// The tokens that count in the loss, on all processes.
+    public let labelTokens: Int
+    public let seconds: Double
+    /// Before clipping; nil where `clip_grad_norm` is null.
+    public let gradientNorm: Double?
+  }
+
+  public let name: Name
+  /// Called after each step of a training recipe, by every process of the run; an error ends the run.
+  public var afterStep: ((Step) throws -> Void)?
+  /// Called after each pass over `dataset_val` with the number of steps done and the mean loss.
+  public var afterValidation: ((_ step: Int, _ loss: Double) throws -> Void)?
+  /// The learning rate of a step, counted from 0, of so many; it takes the place of `optimizer.lr` and
+  /// `lr_scheduler`. A function of these two alone, so that a resumed run goes on as it would have.
+  public var learningRate: (@Sendable (_ step: Int, _ count: Int) -> Double)?
+
+  public init(_ name: Name) { self.name = name }
+
+  /// Runs the recipe as the command line asks and ends the process: with 0 when all went well, with 64
+  /// for arguments that cannot be understood, with 1 for everything else, and a message on standard
+  /// error.
+  /// - Parameter arguments: without the program's name.
+  public func run(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
+    // A file size limit is then an error of the write, like a full disk, instead of the end.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      exit(try work(arguments))
+    } catch let error as TuneError {
+      StandardStreams.error("error: \(error)\n")
+      exit(error.exitCode)
+    } catch {
+      StandardStreams.error("error: \(error)\n")
+      exit(1)
+    }
+  }
+
+  private func work(_ arguments: [String]) throws -> Int32 {
+    let recipe = try RecipeName(commandLine: name.rawValue)
+    let call = try RecipeArguments(arguments)
+    if call.asksForHelp {
+      print(RecipeSchema.declaration(of: recipe).reference, terminator: "")
+      return 0
+    }
+    let code = try Recipes.work(as: recipe, hooks: hooks()) {
+      try ValidatedConfiguration(recipe: recipe, call.compose(for: recipe))
+    }
+    return code ?? 0
+  }
+
+  private func hooks() -> TrainingHooks {
+    var hooks = TrainingHooks()
+    hooks.learningRate = learningRate
+    if let afterStep {
+      hooks.stepped = { number, epoch, step in
+        try afterStep(
+          Step(
+            number: number, epoch: epoch, loss: step.loss, learningRate: step.learningRate,
+            labelTokens: step.labelTokens, seconds: step.seconds, gradientNorm: step.gradientNorm))
+      }
+    }
+    if let afterValidation { hooks.validated = afterValidation }
+    return hooks
+  }
+}

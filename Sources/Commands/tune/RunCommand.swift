@@ -1,0 +1,114 @@
+// `tune run`: either becomes the one worker of a run, or composes and checks the configuration and starts
+// and watches several workers, which get the composed configuration and torchrun's variables.
+import ArgumentParser
+import Catalog
+import Configuration
+import Essentials
+import Foundation
+import Launching
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a recipe in one or several processes.",
+    usage: "tune run [torchrun options] <recipe> --config <config> [key=value | ~key ...]",
+    discussion: """
+      Put torchrun's options before the recipe, --config and overrides after
+      it. If RANK and WORLD_SIZE are set (by torchrun), or SLURM's variables
+      and MASTER_ADDR, the process is one worker of that run.
+
+      Examples:
+        tune run qat_single_device --config my.yaml
+        tune run --nproc_per_node 4 qat_distributed --config llama3/8B_qat_full
+        tune run qat_distributed --config my.yaml optimizer.lr=1e-5 seed=1
+
+      On two machines, run this on each with its own --node_rank:
+        tune run --nnodes 2 --node_rank 0 --rdzv_endpoint first:29500 \\
+          --nproc_per_node 8 qat_distributed --config my.yaml
+
+      To list the keys of a recipe: tune run qat_distributed --help
+
+      To build and run a custom recipe that `tune cp qat_distributed my_recipe`
+      created:
+        tune run --nproc_per_node 4 my_recipe --config my.yaml
+      """)
+
+  @OptionGroup(title: "Torchrun options")
+  var torchrun: TorchrunArguments
+
+  @Flag(help: "Show the build output of a custom recipe.")
+  var verbose = false
+
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp(
+      "The recipe, --config with a built-in configuration or a file, and overrides: "
+        + "key=value sets a key, ~key deletes it.", valueName: "recipe and its arguments"),
+    completion: .recipeArguments)
+  var arguments: [String]
+
+  func run() throws {
+    // Passing arguments through passes the option for help through, too.
+    if ["-h", "--help"].contains(arguments.first) { throw CleanExit.helpRequest(self) }
+    let call = try RecipeCall(arguments)
+    switch call.recipe {
+    case .builtin(let recipe): try run(recipe, call.arguments)
+    case .package(let folder): try run(RecipePackage(folder), call.arguments)
+    }
+  }
+
+  private func run(_ recipe: RecipeName, _ call: RecipeArguments) throws {
+    if call.asksForHelp {
+      print(RecipeSchema.declaration(of: recipe).reference, terminator: "")
+      return
+    }
+    try call.requireConfig(for: recipe)
+    let options = torchrun.options
+    if !options.isEmpty, !recipe.isDistributed {
+      throw TuneError(
+        .usage, "\(recipe.rawValue) runs in one process and does not support torchrun options",
+        remedy: "Remove the options, or use a distributed recipe.")
+    }
+    let program = try RecipeProgram.path()
+    guard !options.isEmpty else {
+      throw ExitCode(try RecipePackage.replaceProcess(with: program, arguments))
+    }
+    let composed = try call.compose(for: recipe)
+    let root = try ValidatedConfiguration(recipe: recipe, composed).root
+    if let refusal = recipe.refusal { throw refusal }
+    try launch(
+      program, [recipe.rawValue], composed, usesCUDA: root[Keys.device].hasPrefix("cuda"))
+  }
+
+  /// Builds the package, and then it is started like a recipe of ours.
+  private func run(_ package: RecipePackage, _ call: RecipeArguments) throws {
+    guard call.config != nil || call.asksForHelp else {
+      throw TuneError(
+        .usage, "missing --config", remedy: "`tune ls` lists built-in configurations.")
+    }
+    // A name that does not exist is said before minutes of building.
+    let composed = try call.config.map {
+      try ComposedConfiguration($0, overrides: call.overrides)
+    }
+    let product = try package.build(verbose: verbose)
+    guard !torchrun.options.isEmpty, let composed else {
+      throw ExitCode(
+        try RecipePackage.replaceProcess(with: product, Array(arguments.dropFirst())))
+    }
+    let device = composed.map[Keys.device.name]?.value.text
+    try launch(product, [], composed, usesCUDA: device?.hasPrefix("cuda") ?? false)
+  }
+
+  private func launch(
+    _ executable: String, _ arguments: [String], _ composed: ComposedConfiguration, usesCUDA: Bool
+  ) throws {
+    let plan = try LaunchPlan(torchrun.options, usesCUDA: usesCUDA)
+    let command = WorkerCommand(
+      executable: executable, arguments: arguments,
+      environment: ProcessInfo.processInfo.environment, configuration: composed)
+    switch try WorkerGroup(command, plan: plan).run(signals: EndingSignals()) {
+    case .succeeded: break
+    case .interrupted(let signal): throw ExitCode(128 + signal)
+    }
+  }
+}

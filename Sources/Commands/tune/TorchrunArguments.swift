@@ -1,0 +1,90 @@
+// torchrun's options under both of their spellings, `--nproc-per-node` and `--nproc_per_node`.
+import ArgumentParser
+import Launching
+
+struct TorchrunArguments: ParsableArguments {
+  @Option(
+    name: [.customLong("nnodes")],
+    help: ArgumentHelp("The number of machines.", valueName: "n"))
+  var nodes: String?
+
+  @Option(
+    name: [.customLong("nproc_per_node"), .customLong("nproc-per-node")],
+    help: ArgumentHelp(
+      "The number of workers on this machine: a number, auto, cpu or gpu.", valueName: "n"))
+  var processesPerNode: String?
+
+  @Option(
+    name: [.customLong("node_rank"), .customLong("node-rank")],
+    help: ArgumentHelp("The rank of this machine, from 0.", valueName: "rank"))
+  var nodeRank: Int?
+
+  @Option(
+    name: [.customLong("rdzv_endpoint"), .customLong("rdzv-endpoint")],
+    help: ArgumentHelp(
+      "The address at which the machines connect: the host of node 0 and a free port.",
+      valueName: "host:port"))
+  var rendezvousEndpoint: String?
+
+  @Option(
+    name: [.customLong("rdzv_backend"), .customLong("rdzv-backend")],
+    help: ArgumentHelp("static or c10d; both connect at --rdzv_endpoint.", valueName: "name"))
+  var rendezvousBackend: String?
+
+  @Option(
+    name: [.customLong("rdzv_id"), .customLong("rdzv-id")],
+    help: ArgumentHelp("The name of the run and of its log folder.", valueName: "id"))
+  var runID: String?
+
+  @Option(
+    name: [.customLong("master_addr"), .customLong("master-addr")],
+    help: ArgumentHelp("The host, instead of --rdzv_endpoint.", valueName: "host"))
+  var masterAddress: String?
+
+  @Option(
+    name: [.customLong("master_port"), .customLong("master-port")],
+    help: ArgumentHelp("The port, instead of --rdzv_endpoint.", valueName: "port"))
+  var masterPort: Int?
+
+  @Flag(name: [.customLong("standalone")], help: "Run on this machine only, on any free port.")
+  var isStandalone = false
+
+  @Option(
+    name: [.customLong("max_restarts"), .customLong("max-restarts")],
+    help: ArgumentHelp("Must be 0. Resume a failed run instead.", valueName: "n"))
+  var maxRestarts: Int?
+
+  @Option(
+    name: [.customLong("log_dir"), .customLong("log-dir")],
+    help: ArgumentHelp("Write each worker's output to this folder.", valueName: "folder"))
+  var logFolder: String?
+
+  @Option(
+    name: [.customShort("r"), .customLong("redirects")],
+    help: ArgumentHelp(
+      "Redirect to the log: 1 stdout, 2 stderr, 3 both, or rank:n,...", valueName: "n"))
+  var redirects: String?
+
+  @Option(
+    name: [.customShort("t"), .customLong("tee")],
+    help: ArgumentHelp("Write to log and console; same values as --redirects.", valueName: "n"))
+  var tee: String?
+
+  var options: LaunchOptions {
+    var options = LaunchOptions()
+    options.nodes = nodes
+    options.processesPerNode = processesPerNode
+    options.nodeRank = nodeRank
+    options.rendezvousBackend = rendezvousBackend
+    options.rendezvousEndpoint = rendezvousEndpoint
+    options.runID = runID
+    options.maxRestarts = maxRestarts
+    options.masterAddress = masterAddress
+    options.masterPort = masterPort
+    options.isStandalone = isStandalone
+    options.logFolder = logFolder
+    options.redirects = redirects
+    options.tee = tee
+    return options
+  }
+}

@@ -1,8 +1,0 @@
-// The text that the task wikitext measures on, under either of its keys.
-
-extension Section {
-  /// `text_files`, and `text_file` where that is given.
-  package func textFiles() -> [String] {
-    self[Keys.textFiles] + (self[Keys.textFile].map { [$0] } ?? [])
-  }
-}
