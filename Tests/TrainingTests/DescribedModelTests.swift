@@ -3,6 +3,7 @@
 import Checkpoints
 import Essentials
 import Foundation
+import RunConfiguration
 import TestSupport
 import Testing
 
