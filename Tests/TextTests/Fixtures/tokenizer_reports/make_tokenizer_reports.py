@@ -58,6 +58,8 @@ def main():
         "nfc": make("nfc", normalizers.NFC(), qwen, bytes_of_all),
     }
     assert any(not case["ids"] and case["text"] for case in ids["missing_bytes"])
+    configuration = {"bos_token": None, "eos_token": SPECIAL[0], "pad_token": SPECIAL[0]}
+    (HERE / "tokenizer_config.json").write_text(json.dumps(configuration, indent=1) + "\n")
     (HERE / "ids.json").write_text(json.dumps(ids, indent=1) + "\n")
 
 
