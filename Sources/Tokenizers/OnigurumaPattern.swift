@@ -10,12 +10,24 @@ struct OnigurumaPattern {
   private static let notSpaces =
     #"\x00-\x08\x0E-\x1F\x21-\x{84}\x{86}-\x{9F}\x{A1}-\x{167F}\x{1681}-\x{1FFF}"#
     + #"\x{200B}-\x{2027}\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{10FFFF}"#
-  private static let word = #"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"#
+  private static let word = #"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\xB2\xB3\xB9\xBC-\xBE"#
   private static let longNames = [
     "Letter": "L", "Mark": "M", "Number": "N", "Punctuation": "P", "Symbol": "S", "Separator": "Z",
     "Other": "C", "Digit": "Nd", "Alpha": "Alphabetic", "Upper": "Uppercase", "Lower": "Lowercase",
-    "Punct": "P", "Cntrl": "Cc",
+    "Punct": "P", "Cntrl": "Cc", "Space": "White_Space",
   ]
+  /// What `[:name:]` stands for within a class.
+  private static let bracketNames = [
+    "alpha": #"\p{Alphabetic}"#, "alnum": #"\p{Alphabetic}\p{Nd}"#, "digit": #"\p{Nd}"#,
+    "upper": #"\p{Uppercase}"#, "lower": #"\p{Lowercase}"#, "space": spaces, "word": word,
+    "punct": #"\p{P}\p{S}"#, "cntrl": #"\p{Cc}"#, "xdigit": "0-9a-fA-F", "blank": #"\t\p{Zs}"#,
+    "graph": #"\p{L}\p{M}\p{N}\p{P}\p{S}\p{Cf}\p{Co}"#,
+    "print": #"\p{L}\p{M}\p{N}\p{P}\p{S}\p{Cf}\p{Co}\p{Zs}"#,
+  ]
+  /// PCRE2 takes the bare name of a script for all characters that may be used with it.
+  private static let scripts = Set(
+    (ScriptTable.names.joined() + ScriptTable.otherNames.split(separator: " ").map { String($0) })
+      .map { $0.lowercased() })
 
   private let source: [Unicode.Scalar]
   private let place: TuneError.Location
@@ -118,7 +130,7 @@ struct OnigurumaPattern {
 
   /// After a backslash, outside of a class.
   private mutating func escape() throws -> String {
-    guard let scalar = peek else { throw refusal("it ends with a backslash") }
+    guard let scalar = peek else { throw broken("it ends with a backslash") }
     position += 1
     switch scalar {
     case "s": return "[\(Self.spaces)]"
@@ -167,7 +179,11 @@ struct OnigurumaPattern {
     position = end + 1
     let isNegated = name.hasPrefix("^")
     if isNegated { name.removeFirst() }
-    return "\\\(letter){\(isNegated ? "^" : "")\(Self.longNames[name] ?? name)}"
+    let isScript = Self.scripts.contains(name.lowercased().filter { $0.isLetter })
+    let translated = isScript ? "sc:" + name : Self.longNames[name] ?? name
+    // Either sign negates; both together cancel.
+    let sign = (letter == "P") != isNegated ? "P" : "p"
+    return "\\\(sign){\(translated)}"
   }
 
   /// After `[`. A class within a class adds its characters.
@@ -190,9 +206,13 @@ struct OnigurumaPattern {
         if depth == 0 { return text + "]" }
       case "[" where peek == ":":
         guard let end = source[position...].firstIndex(of: "]") else {
-          throw refusal("a class is not closed")
+          throw broken("a class is not closed")
         }
-        text += "[" + String(String.UnicodeScalarView(source[position...end]))
+        let name = String(String.UnicodeScalarView(source[(position + 1)..<end]))
+        guard name.hasSuffix(":"), let members = Self.bracketNames[String(name.dropLast())] else {
+          throw refusal("the class [:\(name)]")
+        }
+        text += members
         position = end + 1
       case "[":
         if peek == "^" || peek == "]" { throw refusal("a negated class within a class") }
@@ -202,11 +222,11 @@ struct OnigurumaPattern {
       default: text += String(Character(scalar))
       }
     }
-    throw refusal("a class is not closed")
+    throw broken("a class is not closed")
   }
 
   private mutating func classEscape() throws -> String {
-    guard let scalar = peek else { throw refusal("it ends with a backslash") }
+    guard let scalar = peek else { throw broken("it ends with a backslash") }
     position += 1
     switch scalar {
     case "s": return Self.spaces
@@ -218,6 +238,9 @@ struct OnigurumaPattern {
     }
   }
 
+  private func broken(_ what: String) -> TuneError {
+    TuneError(.malformedFile, "the pattern cannot be read: \(what)", at: place)
+  }
   private func refusal(_ what: String) -> TuneError {
     TuneError(
       .unsupported, "the pattern cannot be read: \(what)",

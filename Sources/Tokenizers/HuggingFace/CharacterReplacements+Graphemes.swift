@@ -30,9 +30,7 @@ extension CharacterReplacements {
           end += 1
           while end < text.count, text[end] >= 0x80 { end += 1 }
         } while end < text.count && Self.mayJoinNext(text, before: end)
-        if text[position] == 0x0D, end == position + 1, end < text.count, text[end] == 0x0A {
-          end += 1
-        }
+        if text[end - 1] == 0x0D, end < text.count, text[end] == 0x0A { end += 1 }
         replaceGraphemes(UnsafeBufferPointer(rebasing: text[position..<end]), to: &output)
         position = end
       }

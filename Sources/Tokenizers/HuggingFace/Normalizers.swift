@@ -30,6 +30,7 @@ struct Normalizers: Sendable {
 }
 
 enum Normalizer: Sendable {
+  /// Of Unicode 9, as in the library.
   case form(UnicodeForm)
   case lowercase
   case strip(left: Bool, right: Bool)
@@ -91,7 +92,7 @@ enum Normalizer: Sendable {
   func apply(to text: inout NormalizedText) throws {
     if text.bytes.isEmpty { return }
     switch self {
-    case .form(let form): text.bytes = form.apply(to: text.bytes)
+    case .form(let form): text.bytes = form.apply(to: text.bytes, .version9)
     case .lowercase: text.bytes = lowercased(text.bytes)
     case .strip(let left, let right): strip(&text, left: left, right: right)
     case .stripAccents: text.filter { !isMark($0) }
@@ -155,7 +156,7 @@ extension Normalizer.Bert {
       }
     }
     if stripsAccents {
-      text.bytes = UnicodeForm.nfd.apply(to: text.bytes)
+      text.bytes = UnicodeForm.nfd.apply(to: text.bytes, .version9)
       text.filter { !isBertAccent($0) }
     }
     if lowercases { text.bytes = lowercased(text.bytes) }

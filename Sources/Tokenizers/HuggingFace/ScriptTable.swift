@@ -14,7 +14,7 @@ final class ScriptTable: Sendable {
 
   /// Those of texts in most languages come first, because they are tried in this order. Chinese and
   /// both Japanese syllabaries count as one.
-  private static let names: [[String]] = [
+  static let names: [[String]] = [
     ["Latin"], ["Common"], ["Inherited"], ["Han", "Hiragana", "Katakana"],
     ["Cyrillic"], ["Arabic"], ["Devanagari"], ["Greek"], ["Hebrew"], ["Thai"], ["Hangul"],
     ["Bengali"], ["Tamil"], ["Telugu"], ["Armenian"], ["Georgian"],
@@ -64,7 +64,7 @@ final class ScriptTable: Sendable {
     return found
   }
 
-  private static let otherNames =
+  static let otherNames =
     """
     Adlam Ahom AnatolianHieroglyphs Avestan Balinese Bamum BassaVah Batak Bhaiksuki Bopomofo \
     Brahmi Braille Buginese Buhid CanadianAboriginal Carian CaucasianAlbanian Chakma Cham \

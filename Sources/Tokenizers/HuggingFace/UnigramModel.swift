@@ -32,7 +32,7 @@ struct UnigramModel: Sendable {
       }
       // Of equal tokens the last one counts.
       ids[Array(token.utf8)] = Int32(position)
-      scores.append(score)
+      scores.append(Self.asRead(score))
     }
     try checkLengths(ids.keys, component)
     self.scores = scores
@@ -55,6 +55,22 @@ struct UnigramModel: Sendable {
       try component.bool("byte_fallback", default: false)
       ? (0...UInt8.max).map { table.id(of: fallbackName(of: $0)) ?? -1 } : []
     place = .init(file: component.file, key: component.key + ".unk_id")
+  }
+
+  /// The library reads a number as its digits, divided by a power of ten, which may differ from the
+  /// nearest number in the last bit; ties between cuts depend on it.
+  static func asRead(_ score: Double) -> Double {
+    let text = "\(score.magnitude)"
+    let parts = text.split(separator: "e")
+    let digits = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    let fraction = digits.count > 1 ? digits[1] : ""
+    guard let whole = UInt64(digits[0] + fraction) else { return score }
+    let exponent = (parts.count > 1 ? Int(parts[1]) ?? 0 : 0) - fraction.count
+    guard (-300...300).contains(exponent), let power = Double("1e\(abs(exponent))") else {
+      return score
+    }
+    let value = exponent < 0 ? Double(whole) / power : Double(whole) * power
+    return score < 0 ? -value : value
   }
 
   private struct Step {

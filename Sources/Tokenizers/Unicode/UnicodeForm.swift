@@ -10,11 +10,12 @@ enum UnicodeForm: Sendable {
 
   /// Valid UTF-8 in this form. ASCII never changes, and no rule reaches across the start of an
   /// ASCII character, so only what follows one is worked on.
-  func apply(to text: [UInt8]) -> [UInt8] {
+  /// - Parameter tables: of which version of Unicode.
+  func apply(to text: [UInt8], _ tables: @autoclosure () -> UnicodeTables = .current) -> [UInt8] {
     guard let first = text.firstIndex(where: { $0 >= 0x80 }) else { return text }
     var output: [UInt8] = []
     output.reserveCapacity(text.count + text.count / 8)
-    var work = Work(form: self, tables: UnicodeTables.shared)
+    var work = Work(form: self, tables: tables())
     text.withUnsafeBufferPointer { text in
       var position = max(0, first - 1)
       output.append(contentsOf: text[..<position])

@@ -18,7 +18,9 @@ enum Hangul {
 }
 
 struct UnicodeTables: Sendable {
-  static let shared = UnicodeTables()
+  static let current = UnicodeTables(upTo: .max)
+  /// Without the characters that came after Unicode 9, which stay as they are.
+  static let version9 = UnicodeTables(upTo: 9)
 
   /// Where each character's decomposition lies: the start in the high bits, its length in the low
   /// five; 0 where it has none. Indexed by scalar, up to `limit`.
@@ -34,16 +36,16 @@ struct UnicodeTables: Sendable {
   private static let limit: UInt32 = 0x2FA20
   /// Where characters that decompose lie; Hangul syllables are arithmetic.
   private static let ranges: [Range<UInt32>] = [
-    0xA0..<0x3400, 0xA000..<0xAC00, 0xF900..<0x1_0000, 0x1_0000..<0x1_3500, 0x1_6000..<0x1_6F00,
+    0xA0..<0x3400, 0xA000..<0xAC00, 0xF900..<0x1_0000, 0x1_0000..<0x1_3500, 0x1_6000..<0x1_7000,
     0x1_BC00..<0x1_BD00, 0x1_D000..<0x1_FC00, 0x2_F800..<limit,
   ]
 
-  private init() {
+  private init(upTo version: Int) {
     for range in Self.ranges {
       for value in range {
         guard let scalar = Unicode.Scalar(value) else { continue }
         let properties = scalar.properties
-        if properties.generalCategory == .unassigned { continue }
+        guard let age = properties.age, age.major <= version else { continue }
         classes[Int(value)] = properties.canonicalCombiningClass.rawValue
         let text = String(Character(scalar))
         let full = text.decomposedStringWithCompatibilityMapping
