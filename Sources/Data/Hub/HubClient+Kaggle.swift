@@ -24,7 +24,7 @@ extension HubClient {
     let url = try handle.address(settings.kaggle.endpoint, "\(version)/download")
     try await workspace.working {
       let archive = try await archive(url, handle)
-      let path = workspace.part(of: "\(url) \(archive.validator)", archive.content)
+      let path = try workspace.part(of: "\(url) \(archive.validator)", archive.content)
       try await fetch(archive, to: path, workspace, handle, display)
       do {
         try unpack(path, selection, workspace, display)
