@@ -106,7 +106,8 @@ let package = Package(
       "Datasets", in: "Data", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
     room("Hub", in: "Data", ["Archives", "CCurl", "CCrypto", "Essentials"]),
 
-    room("Checkpoints", in: "Models", ["Layers", "Quantization", "Tensors", "Essentials"]),
+    room(
+      "Checkpoints", in: "Models", ["CZlib", "Layers", "Quantization", "Tensors", "Essentials"]),
 
     room("EvaluationTasks", in: "Runs", ["Essentials"]),
     room(
