@@ -112,7 +112,7 @@ extension HubClient {
   ) throws {
     let progress = TransferProgress("Unpacking", bytes: nil, files: 1, display: display)
     defer { progress.finish() }
-    let file = try UnpackedFile(path: path)
+    let file = try UnpackedFile(path: path, formats: [.gzip])
     let tar = TarArchive(path: path) { try file.read(into: $0) }
     let staging = try workspace.emptyFolder("unpacked")
     var unpacked: [(temporary: String, path: String)] = []
