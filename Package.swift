@@ -97,16 +97,18 @@ let package = Package(
     room("Layers", in: "Tensors", ["Quantization", "Tensors", "Essentials"]),
     room("Sharding", in: "Tensors", ["Tensors", "Essentials"]),
 
-    room("Archives", in: "Data", ["CZlib", "CZstd", "Essentials"]),
-    room("Parquet", in: "Data", ["CSnappy", "Archives", "Essentials"]),
+    room("Archives", in: "Data", ["CZlib", "Essentials"]),
+    room("Zstandard", in: "Data", ["CZstd", "Archives"]),
+    room("Parquet", in: "Data", ["CSnappy", "Archives", "Zstandard", "Essentials"]),
     room("Templates", in: "Data", ["Essentials"]),
     room("Tokenizers", in: "Data", ["CPCRE2", "Templates", "Essentials"]),
-    room("Records", in: "Data", ["Archives", "Parquet", "Essentials", yams]),
+    room("Records", in: "Data", ["Archives", "Zstandard", "Parquet", "Essentials", yams]),
     room(
       "Datasets", in: "Data", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
     room("Hub", in: "Data", ["Archives", "CCurl", "CCrypto", "Essentials"]),
 
-    room("Checkpoints", in: "Models", ["Layers", "Quantization", "Tensors", "Essentials"]),
+    room(
+      "Checkpoints", in: "Models", ["CZlib", "Layers", "Quantization", "Tensors", "Essentials"]),
 
     room("EvaluationTasks", in: "Runs", ["Essentials"]),
     room(
@@ -171,7 +173,8 @@ let package = Package(
       "TokenizersTests", ["Tokenizers", "Templates", "TestSupport", "Essentials"],
       copiesFixtures: false),
     tests(
-      "RecordsTests", ["Records", "Archives", "TestSupport", "Essentials"], copiesFixtures: false),
+      "RecordsTests", ["Records", "Archives", "Zstandard", "TestSupport", "Essentials"],
+      copiesFixtures: false),
     tests(
       "DatasetsTests", ["Datasets", "Records", "Tokenizers", "TestSupport", "Essentials"],
       copiesFixtures: false),

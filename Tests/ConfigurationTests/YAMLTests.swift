@@ -52,7 +52,8 @@ struct YAMLTests {
   @Test func whatIsWrittenReadsBack() throws {
     let awkward = [
       "", " ", "a\nb", "\t", "'", "\"", "\\", "a: b", "- a", "1", "1e5", "null", "#", "é", "🙂",
-      "a\u{7f}", "key: [", "{", "~", "=", "yes", "0x1F", "1:30", "<<", "*a", "&a", "%", "@", "`",
+      "a\u{7f}", "---", "--- a", "...", "\u{85}", "a\u{9f}b", "\u{2028}", "key: [", "{", "~", "=",
+      "yes", "0x1F", "1:30", "<<", "*a", "&a", "%", "@", "`",
     ]
     for text in awkward {
       var map = ConfigurationMap()

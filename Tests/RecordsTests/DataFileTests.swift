@@ -3,6 +3,7 @@ import Essentials
 import Foundation
 import TestSupport
 import Testing
+import Zstandard
 
 @testable import Archives
 @testable import Records
@@ -147,7 +148,7 @@ import Testing
   @Test func aBombIsRefused() throws {
     let path = fixturePath("DatasetsTests/Fixtures/builders/samsum.jsonl.gz")
     let limit = UnpackingLimit(ratio: 1, floor: 50)
-    let file = try UnpackedFile(path: path, limit: limit)
+    let file = try UnpackedFile(path: path, formats: [.gzip, .zstd], limit: limit)
     let error = try tuneError {
       var buffer = [UInt8](repeating: 0, count: 16)
       while try buffer.withUnsafeMutableBytes({ try file.read(into: $0) }) > 0 {}
@@ -160,11 +161,13 @@ import Testing
   @Test func aRecordHasABoundedSize() throws {
     let path = try Fixtures.write(String(repeating: "x", count: 5000), "a.txt")
     for limit in [100, 4096, 4999] {
-      let window = ByteWindow(try UnpackedFile(path: path), limit: limit, chunk: 64)
+      let window = ByteWindow(
+        try UnpackedFile(path: path, formats: [.gzip, .zstd]), limit: limit, chunk: 64)
       let error = try tuneError { _ = try window.first(ByteSet(0x0A), from: 0) }
       #expect(error.code == .data && error.message.contains("more than \(limit) bytes"))
     }
-    let window = ByteWindow(try UnpackedFile(path: path), limit: 8192, chunk: 64)
+    let window = ByteWindow(
+      try UnpackedFile(path: path, formats: [.gzip, .zstd]), limit: 8192, chunk: 64)
     #expect(try window.first(ByteSet(0x0A), from: 0) == nil)
   }
 
@@ -172,7 +175,7 @@ import Testing
   @Test(arguments: 1...40)
   func chunksMayEndAnywhere(_ chunk: Int) throws {
     let path = try Fixtures.write("one\r\ntwo\n\n\"th\nree\"\rfour", "a.txt")
-    let window = ByteWindow(try UnpackedFile(path: path), chunk: chunk)
+    let window = ByteWindow(try UnpackedFile(path: path, formats: [.gzip, .zstd]), chunk: chunk)
     var (at, lines): (Int, [String]) = (0, [])
     while let byte = try window.byte(at: at) {
       let end = try window.first(ByteSet(0x0A, 0x0D), from: at) ?? window.end()

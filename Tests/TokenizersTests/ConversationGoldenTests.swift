@@ -40,7 +40,10 @@ import Testing
   ]
 
   private func template(_ json: JSON) throws -> PromptTemplate? {
-    if let component = json.string { return try #require(Self.templates[component]) }
+    if let component = json.string {
+      let template: PromptTemplate = try #require(Self.templates[component])
+      return template
+    }
     guard let roles = json.object else { return nil }
     return try PromptTemplate(
       tags: Dictionary(

@@ -51,6 +51,34 @@ struct DownloadCommandTests {
     }
   }
 
+  /// As on a machine in FIPS mode, where libcrypto refuses checksums that it knows.
+  @Test func aForbiddenChecksumIsAnError() async throws {
+    try await Processes.inFolderAwaiting { folder in
+      let policy = """
+        openssl_conf = openssl
+        [openssl]
+        providers = providers
+        alg_section = algorithms
+        [providers]
+        default = default
+        [default]
+        activate = 1
+        [algorithms]
+        default_properties = fips=yes
+
+        """
+      try policy.write(toFile: folder + "/openssl.cnf", atomically: true, encoding: .utf8)
+      try await TestHub.serving([Self.repository]) { hub in
+        let result = try await tune(
+          ["owner/small-model", "--output-dir", folder + "/out"], hub, in: folder,
+          ["OPENSSL_CONF": folder + "/openssl.cnf"])
+        #expect(result.exitCode == 1, "\(result.stderr)")
+        #expect(result.stderr.contains("error: libcrypto does not compute SHA-256"))
+        #expect(result.stderr.contains("copy them"))
+      }
+    }
+  }
+
   @Test func errorsSayWhatToDo() async throws {
     var gated = Self.repository
     gated.access = .gated

@@ -1,35 +1,66 @@
 // A configuration tree back to YAML text, in the layout that PyYAML's `dump` gives `tune cat`: four
 // columns a level, list items under their key, strings quoted only where they would read as
-// something else.
+// something else. Yams writes; which scalars need quotes is ours to say, as what they mean is.
+import Yams
 
 package enum YAMLWriter {
   package static func text(of map: ConfigurationMap, sorted: Bool = false) -> String {
-    var writer = Emitter(sorted: sorted)
-    writer.emit(map, indent: 0)
-    return writer.text
+    serialized(node(map), sorted: sorted)
   }
 
   /// One value on one line, for messages.
   package static func inline(_ value: ConfigurationValue) -> String {
     switch value {
-    case .list(let list): "[" + list.map { inline($0.value) }.joined(separator: ", ") + "]"
-    case .map(let map):
-      "{"
-        + map.entries.map { "\(scalar(.string($0.key))): \(inline($0.node.value))" }
-        .joined(separator: ", ") + "}"
-    default: scalar(value)
+    case .list, .map:
+      let list = Node.sequence(Node.Sequence([node(value)], .implicit, .flow))
+      return String(serialized(list).dropFirst().dropLast(2))
+    default:
+      // As it stands after a key, where fewer characters need quotes than in a list.
+      let map = Node.mapping(Node.Mapping([(plain("k"), node(value))], .implicit, .block))
+      return String(serialized(map).dropFirst("k: ".count).dropLast())
     }
   }
 
-  fileprivate static func scalar(_ value: ConfigurationValue) -> String {
-    switch value {
-    case .null: "null"
-    case .bool(let flag): flag ? "true" : "false"
-    case .int(let number): String(number)
-    case .double(let number): text(of: number)
-    case .string(let string): quotedWhereNeeded(string)
-    case .list, .map: inline(value)
+  private static func serialized(_ node: Node, sorted: Bool = false) -> String {
+    do {
+      return try serialize(node: node, indent: 4, width: -1, allowUnicode: true, sortKeys: sorted)
+    } catch {
+      preconditionFailure("a configuration that Yams cannot write: \(error)")
     }
+  }
+
+  private static func node(_ map: ConfigurationMap) -> Node {
+    .mapping(
+      Node.Mapping(
+        map.entries.map { (node(.string($0.key)), node($0.node.value)) }, .implicit, .any))
+  }
+
+  private static func node(_ value: ConfigurationValue) -> Node {
+    switch value {
+    case .null: plain("null")
+    case .bool(let flag): plain(flag ? "true" : "false")
+    case .int(let number): plain(String(number))
+    case .double(let number): plain(text(of: number))
+    case .string(let string): .scalar(Node.Scalar(string, .implicit, style(of: string)))
+    case .list(let list): .sequence(Node.Sequence(list.map { node($0.value) }, .implicit, .any))
+    case .map(let map): node(map)
+    }
+  }
+
+  private static func plain(_ text: String) -> Node {
+    .scalar(Node.Scalar(text, .implicit, .plain))
+  }
+
+  /// Quotes for a string that would read as something else; Yams knows the rest of the rules.
+  private static func style(of string: String) -> Node.Scalar.Style {
+    if string.unicodeScalars.contains(where: isBreak) { return .doubleQuoted }
+    let isText = YAMLScalar.resolve(string) == .string(string) && string != "=" && string != "<<"
+    return isText ? .any : .singleQuoted
+  }
+
+  /// What lines in quotes would be folded at, and other characters that nobody sees.
+  private static func isBreak(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value < 32 || scalar.value == 127 || [0x85, 0x2028, 0x2029].contains(scalar.value)
   }
 
   /// The shortest text that reads back as the same number: `2e-5`, not `2e-05`.
@@ -40,79 +71,5 @@ package enum YAMLWriter {
     guard parts.count == 2, let exponent = Int(parts[1]) else { return String(number) }
     let mantissa = parts[0].hasSuffix(".0") ? parts[0].dropLast(2) : parts[0]
     return "\(mantissa)e\(exponent)"
-  }
-
-  private static func quotedWhereNeeded(_ string: String) -> String {
-    if string.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) {
-      return doubleQuoted(string)
-    }
-    return isPlain(string) ? string : "'" + string.replacing("'", with: "''") + "'"
-  }
-
-  private static func isPlain(_ string: String) -> Bool {
-    guard let first = string.first, YAMLScalar.resolve(string) == .string(string),
-      first != " ", string.last != " ", string.last != ":",
-      !string.contains(": "), !string.contains(" #"), string != "=", string != "<<"
-    else { return false }
-    let second = string.dropFirst().first
-    if "-?:".contains(first) { return second != nil && second != " " }
-    return !",[]{}#&*!|>'\"%@`".contains(first)
-  }
-
-  private static func doubleQuoted(_ string: String) -> String {
-    var text = "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": text += "\\" + String(scalar)
-      case "\n": text += "\\n"
-      case "\t": text += "\\t"
-      case "\r": text += "\\r"
-      case _ where scalar.value < 32 || scalar.value == 127:
-        let hex = String(scalar.value, radix: 16, uppercase: true)
-        text += "\\x" + (hex.count < 2 ? "0" : "") + hex
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text + "\""
-  }
-}
-
-private struct Emitter {
-  let sorted: Bool
-  var text = ""
-
-  mutating func emit(_ map: ConfigurationMap, indent: Int, afterDash: Bool = false) {
-    var entries = map.entries
-    if sorted { entries.sort { $0.key < $1.key } }
-    for (position, entry) in entries.enumerated() {
-      let isOnDashLine = afterDash && position == 0
-      text += isOnDashLine ? "" : String(repeating: " ", count: indent)
-      text += YAMLWriter.scalar(.string(entry.key)) + ":"
-      emit(entry.node.value, indent: indent)
-    }
-  }
-
-  /// What follows `key:` or `-`, up to the end of its last line.
-  private mutating func emit(_ value: ConfigurationValue, indent: Int) {
-    switch value {
-    case .map(let map) where !map.entries.isEmpty:
-      text += "\n"
-      emit(map, indent: indent + 4)
-    case .list(let list) where !list.isEmpty:
-      text += "\n"
-      for element in list { emit(element.value, inListAt: indent) }
-    default:
-      text += " " + YAMLWriter.inline(value) + "\n"
-    }
-  }
-
-  private mutating func emit(_ element: ConfigurationValue, inListAt indent: Int) {
-    text += String(repeating: " ", count: indent) + "-"
-    if case .map(let map) = element, !map.entries.isEmpty {
-      text += "   "
-      emit(map, indent: indent + 4, afterDash: true)
-    } else {
-      text += " " + YAMLWriter.inline(element) + "\n"
-    }
   }
 }

@@ -1,4 +1,4 @@
-// A data file from its start to its end, unpacked on the way when it is gzip or zstd. Memory stays
+// A data file from its start to its end, unpacked on the way when it is packed. Memory stays
 // at two chunks. How much a packed file may unpack to is bounded, so that a few bytes made for it
 // cannot fill a disk.
 import Essentials
@@ -30,8 +30,9 @@ package final class UnpackedFile {
   private var inputEnded = false
   private var unpackedCount = 0
 
+  /// - Parameter formats: those that the file may be packed in; otherwise its bytes are taken as they are.
   /// - Throws: `TuneError` when the file cannot be opened.
-  package init(path: String, limit: UnpackingLimit = .standard) throws {
+  package init(path: String, formats: [PackedFormat], limit: UnpackingLimit = .standard) throws {
     self.path = path
     descriptor = try openDataFile(path)
     packedSize = sizeOfDataFile(descriptor)
@@ -39,12 +40,8 @@ package final class UnpackedFile {
     var magic = [UInt8](repeating: 0, count: 4)
     let count = pread(descriptor, &magic, 4, 0)
     do {
-      unpacker =
-        switch (count, magic[0], magic[1], magic[2], magic[3]) {
-        case (2..., 0x1F, 0x8B, _, _): try GzipUnpacker()
-        case (4, 0x28, 0xB5, 0x2F, 0xFD), (4, 0x50...0x5F, 0x2A, 0x4D, 0x18): try ZstdUnpacker()
-        default: nil
-        }
+      let start = magic.prefix(max(0, count))
+      unpacker = try formats.first { $0.isAt(start) }?.unpacker()
     } catch {
       close(descriptor)
       throw error

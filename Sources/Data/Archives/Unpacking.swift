@@ -1,7 +1,6 @@
-// gzip and zstd, a chunk at a time. Nothing is allocated on a file's word: a chunk of output is as
-// large as the caller's buffer, whatever the input claims to hold.
+// gzip, a chunk at a time, and what other formats are to those who read them. Nothing is allocated on a
+// file's word: a chunk of output is as large as the caller's buffer, whatever the input claims to hold.
 import CZlib
-import CZstd
 
 /// Something in a file's bytes that cannot be; who knows the file makes a `TuneError` of it.
 package struct MalformedBytes: Error {
@@ -17,6 +16,27 @@ package protocol Unpacker: AnyObject {
   ) throws -> (taken: Int, made: Int)
   /// The input may end here.
   var isComplete: Bool { get }
+}
+
+/// A way of packing whole files, known by their first bytes.
+package struct PackedFormat: Sendable {
+  let isAt: @Sendable (_ start: ArraySlice<UInt8>) -> Bool
+  let unpacker: @Sendable () throws -> any Unpacker
+
+  /// - Parameter isAt: of a file's first four bytes, or fewer where it has no more.
+  package init(
+    isAt: @escaping @Sendable (_ start: ArraySlice<UInt8>) -> Bool,
+    unpacker: @escaping @Sendable () throws -> any Unpacker
+  ) {
+    self.isAt = isAt
+    self.unpacker = unpacker
+  }
+
+  package static let gzip = PackedFormat {
+    $0.starts(with: [0x1F, 0x8B])
+  } unpacker: {
+    try GzipUnpacker()
+  }
 }
 
 /// gzip, and zlib where Parquet has it; several members one after another are one text.
@@ -58,31 +78,5 @@ package final class GzipUnpacker: Unpacker {
     }
     let taken = input.count - bytes.count + Int(given - stream.avail_in)
     return (taken, Int(room - stream.avail_out))
-  }
-}
-
-package final class ZstdUnpacker: Unpacker {
-  private let context: OpaquePointer
-  package private(set) var isComplete = true
-
-  package init() throws {
-    // The library's own bound on a frame's window (128 MiB) stays in force.
-    guard let context = ZSTD_createDCtx() else { throw MalformedBytes("zstd cannot be started") }
-    self.context = context
-  }
-  deinit { ZSTD_freeDCtx(context) }
-
-  package func unpack(
-    _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
-  ) throws -> (taken: Int, made: Int) {
-    var from = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
-    var to = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-    let status = ZSTD_decompressStream(context, &to, &from)
-    if ZSTD_isError(status) != 0 {
-      throw MalformedBytes(
-        "the zstd data is broken: \(String(cString: ZSTD_getErrorName(status)))")
-    }
-    isComplete = status == 0
-    return (from.pos, to.pos)
   }
 }

@@ -8,17 +8,25 @@ package final class RunningHash {
   package enum Algorithm { case sha256, sha1, md5 }
   private let context: OpaquePointer
 
-  package init(_ algorithm: Algorithm) {
+  /// - Throws: `TuneError` `.unsupported` where libcrypto has the algorithm turned off, as in FIPS mode MD5.
+  package init(_ algorithm: Algorithm) throws {
     let digest =
       switch algorithm {
       case .sha256: EVP_sha256()
       case .sha1: EVP_sha1()
       case .md5: EVP_md5()
       }
-    guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, digest, nil) == 1 else {
-      fatalError("libcrypto cannot compute \(algorithm)")
-    }
+    guard let context = EVP_MD_CTX_new() else { throw Self.refusal(of: algorithm) }
     self.context = context
+    guard EVP_DigestInit_ex(context, digest, nil) == 1 else { throw Self.refusal(of: algorithm) }
+  }
+
+  private static func refusal(of algorithm: Algorithm) -> TuneError {
+    TuneError(
+      .unsupported,
+      "libcrypto does not compute \(algorithm.name), by which downloaded files are checked",
+      remedy: "Its policy may forbid it, as FIPS mode does for MD5: download the files on another "
+        + "machine and copy them.")
   }
   deinit { EVP_MD_CTX_free(context) }
 
@@ -26,22 +34,34 @@ package final class RunningHash {
     EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
   }
   /// The digest of what has come so far; more may follow.
-  package func finish() -> [UInt8] {
+  package func finish() throws -> [UInt8] {
     let copy = EVP_MD_CTX_new()
     defer { EVP_MD_CTX_free(copy) }
     var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var count: UInt32 = 0
     guard EVP_MD_CTX_copy_ex(copy, context) == 1, EVP_DigestFinal_ex(copy, &bytes, &count) == 1
     else {
-      fatalError("libcrypto cannot finish a digest")
+      throw TuneError(.unsupported, "libcrypto cannot finish a checksum")
     }
     return Array(bytes.prefix(Int(count)))
   }
 
-  package static func hash(_ bytes: some Sequence<UInt8>, _ algorithm: Algorithm) -> [UInt8] {
-    let hasher = RunningHash(algorithm)
+  package static func hash(_ bytes: some Sequence<UInt8>, _ algorithm: Algorithm) throws
+    -> [UInt8]
+  {
+    let hasher = try RunningHash(algorithm)
     Array(bytes).withUnsafeBytes { hasher.update($0) }
-    return hasher.finish()
+    return try hasher.finish()
+  }
+}
+
+extension RunningHash.Algorithm {
+  fileprivate var name: String {
+    switch self {
+    case .sha256: "SHA-256"
+    case .sha1: "SHA-1"
+    case .md5: "MD5"
+    }
   }
 }
 
@@ -49,20 +69,20 @@ struct ContentDigest {
   private let hasher: RunningHash
 
   /// - Parameter size: git's checksum begins with it.
-  init(_ content: RemoteFile.Content, size: Int) {
+  init(_ content: RemoteFile.Content, size: Int) throws {
     switch content {
-    case .sha256: hasher = RunningHash(.sha256)
+    case .sha256: hasher = try RunningHash(.sha256)
     case .gitBlob:
-      hasher = RunningHash(.sha1)
+      hasher = try RunningHash(.sha1)
       Array("blob \(size)\0".utf8).withUnsafeBytes { hasher.update($0) }
-    case .md5: hasher = RunningHash(.md5)
+    case .md5: hasher = try RunningHash(.md5)
     }
   }
 
   func update(_ bytes: UnsafeRawBufferPointer) { hasher.update(bytes) }
 
   /// In hexadecimal.
-  func finish() -> String { hasher.finish().hexadecimal }
+  func finish() throws -> String { try hasher.finish().hexadecimal }
 
   /// Whether the file at `path` is the one that a hub lists.
   /// - Parameter onBytes: called with each number of bytes that were read.
@@ -72,9 +92,9 @@ struct ContentDigest {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
-    let digest = ContentDigest(content, size: size)
+    let digest = try ContentDigest(content, size: size)
     guard try digest.read(descriptor, path, onBytes: onBytes) == size else { return false }
-    return digest.finish() == content.text
+    return try digest.finish() == content.text
   }
 
   /// Reads a file from its start to its end.

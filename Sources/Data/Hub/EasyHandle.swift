@@ -1,6 +1,7 @@
 // libcurl's own record of one request, with the memory that it points to. It reads no environment and no
 // configuration file, follows no redirect and keeps no cookies.
 import CCurl
+import Essentials
 import Foundation
 
 final class EasyHandle {
@@ -8,8 +9,9 @@ final class EasyHandle {
   private let lines: UnsafeMutablePointer<curl_slist>?
   private let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
-  init(_ transfer: Transfer) {
-    guard let raw = curl_easy_init() else { fatalError("libcurl is out of memory") }
+  /// - Throws: `TuneError` `.network` where libcurl cannot begin.
+  init(_ transfer: Transfer) throws {
+    guard let raw = curl_easy_init() else { throw TuneError.libcurlFailure }
     self.raw = raw
     let request = transfer.request
     lines = request.headers.fields.reduce(nil) { curl_slist_append($0, "\($1.name): \($1.value)") }

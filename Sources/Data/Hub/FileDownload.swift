@@ -28,7 +28,7 @@ struct FileDownload {
     while true {
       try Task.checkCancellation()
       if part.isComplete {
-        if part.isRight { return }
+        if try part.isRight { return }
         // Once, the cause may be an old part or a bad line; twice, it is the server.
         guard !wasWrong else { throw wrongContent() }
         wasWrong = true

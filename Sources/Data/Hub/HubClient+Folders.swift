@@ -50,7 +50,7 @@ extension HubClient {
       let missing = try missing(files, in: workspace, trust, display)
         .sorted { ($1.size, $0.path) < ($0.size, $1.path) }
       let bytes = missing.reduce(0) { $0 + $1.size }
-      let present = missing.reduce(0) { $0 + min($1.size, partSize($1, workspace)) }
+      let present = try missing.reduce(0) { $0 + min($1.size, try partSize($1, workspace)) }
       try settings.disk.check(room: bytes - present, in: workspace.folder)
       guard !missing.isEmpty else { return 0 }
       let progress = TransferProgress(
@@ -61,9 +61,10 @@ extension HubClient {
     }
   }
 
-  private func partSize(_ file: RemoteFile, _ workspace: Workspace) -> Int {
+  private func partSize(_ file: RemoteFile, _ workspace: Workspace) throws -> Int {
     var info = stat()
-    return stat(workspace.part(of: file.path, file.content), &info) == 0 ? Int(info.st_size) : 0
+    let path = try workspace.part(of: file.path, file.content)
+    return stat(path, &info) == 0 ? Int(info.st_size) : 0
   }
 
   private func missing(

@@ -24,7 +24,7 @@ extension HubClient {
     let url = try handle.address(settings.kaggle.endpoint, "\(version)/download")
     try await workspace.working {
       let archive = try await archive(url, handle)
-      let path = workspace.part(of: "\(url) \(archive.validator)", archive.content)
+      let path = try workspace.part(of: "\(url) \(archive.validator)", archive.content)
       try await fetch(archive, to: path, workspace, handle, display)
       do {
         try unpack(path, selection, workspace, display)
@@ -112,7 +112,7 @@ extension HubClient {
   ) throws {
     let progress = TransferProgress("Unpacking", bytes: nil, files: 1, display: display)
     defer { progress.finish() }
-    let file = try UnpackedFile(path: path)
+    let file = try UnpackedFile(path: path, formats: [.gzip])
     let tar = TarArchive(path: path) { try file.read(into: $0) }
     let staging = try workspace.emptyFolder("unpacked")
     var unpacked: [(temporary: String, path: String)] = []

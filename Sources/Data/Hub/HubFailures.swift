@@ -81,6 +81,12 @@ extension TuneError {
       remedy: "Check that HF_ENDPOINT, or the proxy, leads to a hub.", at: .init(file: url.shown))
   }
 
+  static let libcurlFailure = TuneError(
+    .network, "libcurl cannot begin a request",
+    remedy:
+      "This process may be out of memory or of file descriptors: close other programs, or raise "
+      + "`ulimit -n`.")
+
   static func isOffline() -> TuneError {
     TuneError(
       .network, "this needs the network, but HF_HUB_OFFLINE is set", remedy: "Unset it.")

@@ -26,7 +26,7 @@ final class PartialFile {
     self.disk = disk
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw DiskAccess.failure(path) }
-    digest = content.map { ContentDigest($0, size: size) }
+    digest = try content.map { try ContentDigest($0, size: size) }
     let existing = Int(lseek(descriptor, 0, SEEK_END))
     if existing > size {
       try restart()
@@ -54,12 +54,14 @@ final class PartialFile {
       throw DiskAccess.failure(path)
     }
     count = 0
-    digest = content.map { ContentDigest($0, size: size) }
+    digest = try content.map { try ContentDigest($0, size: size) }
   }
 
   var isComplete: Bool { count == size }
   /// Of a complete file: its bytes are those that its content is named after.
-  var isRight: Bool { isComplete && digest?.finish() == content?.text }
+  var isRight: Bool {
+    get throws { try isComplete && digest?.finish() == content?.text }
+  }
 
   /// A power cut takes nothing of it any more.
   func sync() throws {

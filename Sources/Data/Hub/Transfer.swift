@@ -113,7 +113,13 @@ final class Transfer: Sendable {
     sigemptyset(&pipe)
     sigaddset(&pipe, SIGPIPE)
     pthread_sigmask(SIG_BLOCK, &pipe, nil)
-    let easy = EasyHandle(self)
+    let easy: EasyHandle
+    do {
+      easy = try EasyHandle(self)
+    } catch {
+      fail(error)
+      return false
+    }
     state.withLock {
       $0.multi = multi
       $0.lastByte = .now
@@ -135,6 +141,9 @@ final class Transfer: Sendable {
     }
     return failure == nil && result == CURLE_OK
   }
+
+  /// Ends a request that could not begin.
+  func fail(_ error: any Error) { end(.failure(error)) }
 
   /// - Returns: why it was given up, where libcurl has not ended it.
   private func poll(_ multi: UnsafeMutableRawPointer) -> (any Error)? {

@@ -108,7 +108,7 @@ final class WebSession: Sendable {
 
   private func run(_ transfer: Transfer) {
     guard Self.isReady, let handle = idle.withLock({ $0.popLast() }) ?? Transfer.Handle.new() else {
-      fatalError("libcurl is out of memory")
+      return transfer.fail(TuneError.libcurlFailure)
     }
     if transfer.run(handle) {
       idle.withLock { $0.append(handle) }

@@ -53,8 +53,8 @@ final class Workspace: Sendable {
   deinit { close(lock) }
 
   /// Where the part of a file is kept until it is whole.
-  func part(of path: String, _ content: RemoteFile.Content?) -> String {
-    let place = RunningHash.hash(path.utf8, .sha256).prefix(8).hexadecimal
+  func part(of path: String, _ content: RemoteFile.Content?) throws -> String {
+    let place = try RunningHash.hash(path.utf8, .sha256).prefix(8).hexadecimal
     return "\(hidden)/\(place)-\(content?.text ?? "unnamed").incomplete"
   }
 

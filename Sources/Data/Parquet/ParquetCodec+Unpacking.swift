@@ -1,6 +1,7 @@
 // Unpacking a page. Its size is known from its head, so no more than that is ever made.
 import Archives
 import CSnappy
+import Zstandard
 
 extension ParquetCodec {
   /// - Throws: `MalformedBytes` when the bytes do not unpack to exactly `size`.

@@ -3,6 +3,7 @@
 // checked here; a record itself is read by `RecordLayout`.
 import Archives
 import Essentials
+import Zstandard
 
 /// Where a record lies.
 package struct RecordSpan: Equatable {
@@ -51,7 +52,7 @@ final class RecordScanner: RecordFile {
     _ path: String, kind: DataSource.Kind, source: DataSource,
     chunk: Int = 256 << 10
   ) throws {
-    window = ByteWindow(try UnpackedFile(path: path), chunk: chunk)
+    window = ByteWindow(try UnpackedFile(path: path, formats: [.gzip, .zstd]), chunk: chunk)
     layout = RecordLayout(path: path, kind: kind)
     keepsLinebreaks = source.keepLinebreaks && kind == .text
     isField = source.field != nil

@@ -1,6 +1,7 @@
 // tiktoken's format: a line a token, its bytes in base64 and its rank. The rank is the token's id
 // and also how early the token is merged, whichever two tokens it is merged from.
 import Essentials
+import Foundation
 
 enum TokenizerModel {
   /// - Throws: `TuneError` `.malformedFile` with file and line.
@@ -96,39 +97,9 @@ enum TokenizerModel {
 
   /// nil when the text is not base64 with its padding.
   static func decodeBase64(_ text: some Collection<UInt8>) -> [UInt8]? {
-    guard text.count % 4 == 0 else { return nil }
-    var decoded: [UInt8] = []
-    decoded.reserveCapacity(text.count / 4 * 3)
-    var (group, digits, padding) = (UInt32(0), 0, 0)
-    for byte in text {
-      if byte == UInt8(ascii: "=") {
-        padding += 1
-      } else if padding > 0 {
-        return nil
-      }
-      guard let value = byte == UInt8(ascii: "=") ? 0 : base64Value(byte) else { return nil }
-      group = group << 6 | value
-      digits += 1
-      if digits % 4 == 0 {
-        decoded.append(UInt8(truncatingIfNeeded: group >> 16))
-        decoded.append(UInt8(truncatingIfNeeded: group >> 8))
-        decoded.append(UInt8(truncatingIfNeeded: group))
-        group = 0
-      }
-    }
-    guard padding <= 2, padding <= decoded.count else { return nil }
-    decoded.removeLast(padding)
-    return decoded
-  }
-
-  private static func base64Value(_ byte: UInt8) -> UInt32? {
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(byte - UInt8(ascii: "A"))
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(byte - UInt8(ascii: "a")) + 26
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0")) + 52
-    case UInt8(ascii: "+"): 62
-    case UInt8(ascii: "/"): 63
-    default: nil
-    }
+    // Foundation would take padding anywhere.
+    let padding = text.drop { $0 != UInt8(ascii: "=") }
+    guard padding.count <= 2, padding.allSatisfy({ $0 == UInt8(ascii: "=") }) else { return nil }
+    return Data(base64Encoded: Data(text)).map { [UInt8]($0) }
   }
 }

@@ -15,7 +15,6 @@ extension Tensor {
   package func exponents(ofBase base: Double) -> Tensor { made(ct_scalar_pow(base, raw)) }
   package func power(_ s: Double) -> Tensor { made(ct_pow_scalar(raw, s)) }
   package func maximum(_ other: Tensor) -> Tensor { made(ct_maximum(raw, other.raw)) }
-  package func minimum(_ other: Tensor) -> Tensor { made(ct_minimum(raw, other.raw)) }
   package func clamped(to range: ClosedRange<Double>) -> Tensor {
     made(ct_clamp(raw, range.lowerBound, range.upperBound))
   }
@@ -38,7 +37,6 @@ extension Tensor {
   package func isLess(than s: Double) -> Tensor { made(ct_lt_scalar(raw, s)) }
   package func isGreater(than s: Double) -> Tensor { made(ct_gt_scalar(raw, s)) }
   package func isGreater(than other: Tensor) -> Tensor { made(ct_gt(raw, other.raw)) }
-  package func isAtLeast(_ other: Tensor) -> Tensor { made(ct_ge(raw, other.raw)) }
   package func isFinite() -> Tensor { made(ct_isfinite(raw)) }
   package func and(_ other: Tensor) -> Tensor { made(ct_logical_and(raw, other.raw)) }
   package func not() -> Tensor { made(ct_logical_not(raw)) }
@@ -68,7 +66,6 @@ extension Tensor {
   /// Sum of squares in fp32, a scalar tensor.
   package func squaredNorm() -> Tensor { made(ct_squared_norm(raw)) }
   package func argmax(along dim: Int) -> Tensor { made(ct_argmax_dim(raw, Int64(dim))) }
-  package func cumulativeSum(along dim: Int) -> Tensor { made(ct_cumsum(raw, Int64(dim))) }
   package func lowerTriangle(diagonal: Int = 0) -> Tensor { made(ct_tril(raw, Int64(diagonal))) }
   /// [count, rank] int64: where the tensor is not zero.
   package func nonzero() -> Tensor { made(ct_nonzero(raw)) }

@@ -34,10 +34,6 @@ extension Tensor {
   {
     made(ct_transpose(raw, Int64(a), Int64(b)), file, line)
   }
-  package func permute(_ order: Int..., file: StaticString = #fileID, line: UInt = #line) -> Tensor
-  {
-    made(ct_permute(raw, sizes(order), Int32(order.count)), file, line)
-  }
   package func narrow(
     _ dim: Int, from start: Int, count: Int, file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {

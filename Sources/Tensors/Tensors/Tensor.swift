@@ -85,7 +85,6 @@ package struct Tensor: @unchecked Sendable {
   }
   package var device: Device { Device(index: ct_device_of(raw)) }
   package var isContiguous: Bool { ct_is_contiguous(raw) }
-  package var requiresGradient: Bool { ct_requires_grad(raw) }
   package var byteCount: Int { count * dtype.byteCount }
 }
 

@@ -37,6 +37,16 @@ inline ct_tensor handle(at::Tensor t) {
   return t.defined() ? reinterpret_cast<ct_tensor>(t.unsafeReleaseTensorImpl()) : nullptr;
 }
 
+/// The memory of a tensor as elements of its type, for kernels.
+template <class T>
+const T *elements(const at::Tensor &t) {
+  return static_cast<const T *>(t.const_data_ptr());
+}
+template <class T>
+T *mutable_elements(const at::Tensor &t) {
+  return static_cast<T *>(t.mutable_data_ptr());
+}
+
 template <class F>
 ct_tensor tensor_or_null(F &&body) noexcept {
   try {

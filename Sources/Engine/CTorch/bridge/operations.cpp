@@ -9,7 +9,6 @@
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/cos.h>
-#include <ATen/ops/cumsum.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/embedding_dense_backward.h>
@@ -18,7 +17,6 @@
 #include <ATen/ops/exp.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/gather.h>
-#include <ATen/ops/ge.h>
 #include <ATen/ops/gt.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/isfinite.h>
@@ -32,7 +30,6 @@
 #include <ATen/ops/masked_fill.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/mean.h>
-#include <ATen/ops/minimum.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/neg.h>
@@ -111,10 +108,8 @@ BINARY(sub, at::sub(a, b))
 BINARY(mul, at::mul(a, b))
 BINARY(div, at::div(a, b))
 BINARY(maximum, at::maximum(a, b))
-BINARY(minimum, at::minimum(a, b))
 BINARY(eq, at::eq(a, b))
 BINARY(gt, at::gt(a, b))
-BINARY(ge, at::ge(a, b))
 BINARY(logical_and, at::logical_and(a, b))
 BINARY(matmul, product(a, b))
 SCALAR(add_scalar, at::add(a, s))
@@ -163,7 +158,6 @@ REDUCTION(mean_dim, at::mean(a, dim, keep))
 REDUCTION(amax_dim, at::amax(a, dim, keep))
 REDUCTION(amin_dim, at::amin(a, dim, keep))
 ALONG(argmax_dim, at::argmax(a, dim))
-ALONG(cumsum, at::cumsum(a, dim))
 ALONG(tril, at::tril(a, dim))
 ALONG(softmax, at::softmax(a, dim))
 ALONG(log_softmax, at::log_softmax(a, dim))

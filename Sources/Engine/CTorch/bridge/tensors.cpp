@@ -68,7 +68,6 @@ int32_t ct_device_of(ct_tensor t) {
   return b.tensor.is_cpu() ? -1 : b.tensor.device().index();
 }
 bool ct_is_contiguous(ct_tensor t) { return Borrowed(t).tensor.is_contiguous(); }
-bool ct_requires_grad(ct_tensor t) { return Borrowed(t).tensor.requires_grad(); }
 void *ct_data(ct_tensor t) {
   return value_or<void *>(nullptr, [&] { return Borrowed(t).tensor.data_ptr(); });
 }
@@ -169,9 +168,6 @@ ct_tensor ct_view_as_dtype(ct_tensor t, int32_t dtype) {
 }
 ct_tensor ct_transpose(ct_tensor t, int64_t a, int64_t b) {
   return tensor_or_null([&] { return Borrowed(t).tensor.transpose(a, b); });
-}
-ct_tensor ct_permute(ct_tensor t, const int64_t *order, int32_t dim) {
-  return tensor_or_null([&] { return Borrowed(t).tensor.permute(sizes_of(order, dim)); });
 }
 ct_tensor ct_narrow(ct_tensor t, int64_t dim, int64_t start, int64_t length) {
   return tensor_or_null([&] { return Borrowed(t).tensor.narrow(dim, start, length); });

@@ -54,7 +54,6 @@ int32_t ct_dtype_of(ct_tensor t);
 /// -1 for the CPU, else the CUDA device index.
 int32_t ct_device_of(ct_tensor t);
 bool ct_is_contiguous(ct_tensor t);
-bool ct_requires_grad(ct_tensor t);
 void *ct_data(ct_tensor t);
 int64_t ct_storage_bytes(ct_tensor t);
 /// Frees (0) or reallocates the storage under a tensor and all its views; content is lost.
@@ -89,7 +88,6 @@ bool ct_set_requires_grad(ct_tensor t, bool on);
 ct_tensor ct_reshape(ct_tensor t, const int64_t *sizes, int32_t dim);
 ct_tensor ct_view_as_dtype(ct_tensor t, int32_t dtype);
 ct_tensor ct_transpose(ct_tensor t, int64_t a, int64_t b);
-ct_tensor ct_permute(ct_tensor t, const int64_t *order, int32_t dim);
 ct_tensor ct_narrow(ct_tensor t, int64_t dim, int64_t start, int64_t length);
 ct_tensor ct_select(ct_tensor t, int64_t dim, int64_t index);
 ct_tensor ct_unsqueeze(ct_tensor t, int64_t dim);
@@ -105,10 +103,8 @@ ct_tensor ct_sub(ct_tensor a, ct_tensor b);
 ct_tensor ct_mul(ct_tensor a, ct_tensor b);
 ct_tensor ct_div(ct_tensor a, ct_tensor b);
 ct_tensor ct_maximum(ct_tensor a, ct_tensor b);
-ct_tensor ct_minimum(ct_tensor a, ct_tensor b);
 ct_tensor ct_eq(ct_tensor a, ct_tensor b);
 ct_tensor ct_gt(ct_tensor a, ct_tensor b);
-ct_tensor ct_ge(ct_tensor a, ct_tensor b);
 ct_tensor ct_logical_and(ct_tensor a, ct_tensor b);
 ct_tensor ct_add_scalar(ct_tensor a, double s);
 ct_tensor ct_mul_scalar(ct_tensor a, double s);
@@ -149,7 +145,6 @@ ct_tensor ct_all(ct_tensor a);
 /// Sum of squares in fp32 or better.
 ct_tensor ct_squared_norm(ct_tensor a);
 ct_tensor ct_argmax_dim(ct_tensor a, int64_t dim);
-ct_tensor ct_cumsum(ct_tensor a, int64_t dim);
 ct_tensor ct_tril(ct_tensor a, int64_t diagonal);
 ct_tensor ct_nonzero(ct_tensor a);
 ct_tensor ct_index_select(ct_tensor a, int64_t dim, ct_tensor index);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "bridge.h"
 #include "layer_rows.h"
 #include "parallel.h"
 #include "row_kernels.h"
@@ -17,15 +18,6 @@ using namespace ct;
 using at::Tensor;
 
 namespace {
-
-template <class T>
-const T *elements(const Tensor &t) {
-  return static_cast<const T *>(t.const_data_ptr());
-}
-template <class T>
-T *mutable_elements(const Tensor &t) {
-  return static_cast<T *>(t.mutable_data_ptr());
-}
 
 template <class T>
 CT_INLINE void turn_heads(

@@ -27,15 +27,6 @@ Tensor checked(ct_tensor h) {
 }
 
 template <class T>
-const T *elements(const Tensor &t) {
-  return static_cast<const T *>(t.const_data_ptr());
-}
-template <class T>
-T *mutable_elements(const Tensor &t) {
-  return static_cast<T *>(t.mutable_data_ptr());
-}
-
-template <class T>
 CT_INLINE void fake_rows(const T *x, T *y, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; r++) fake_quantize_row(x + r * n, y + r * n, n);
 }

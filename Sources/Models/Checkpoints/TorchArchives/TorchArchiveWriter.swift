@@ -1,6 +1,7 @@
 // Writes what torch.load(weights_only=True) reads: a zip of a pickled dictionary and, stored plain and
 // aligned, the numbers of its tensors, which come one at a time in any order. All places are known
 // before; checksums are filled in at the end.
+import CZlib
 import Essentials
 import Tensors
 
@@ -67,7 +68,9 @@ final class TorchArchiveWriter: WeightWriter {
   }
 
   private func put(_ bytes: UnsafeRawBufferPointer, _ entry: Int) throws {
-    entries[entry].checksum = Checksum.crc32(bytes)
+    let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+    // zlib takes no address for "begin", whatever came before.
+    entries[entry].checksum = start.map { UInt32(crc32_z(0, $0, bytes.count)) } ?? 0
     try file.put(bytes, at: entries[entry].dataStart)
   }
 }
@@ -184,17 +187,4 @@ private enum TensorPickle {
 
 private func little(_ value: Int, _ size: Int) -> [UInt8] {
   (0..<size).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-}
-
-private enum Checksum {
-  private static let table: [UInt32] = (0..<256).map { value in
-    (0..<8).reduce(UInt32(value)) { sum, _ in sum & 1 == 1 ? 0xEDB8_8320 ^ sum >> 1 : sum >> 1 }
-  }
-
-  /// As zip files have it.
-  static func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    table.withUnsafeBufferPointer { table in
-      ~bytes.reduce(UInt32.max) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
-    }
-  }
 }
