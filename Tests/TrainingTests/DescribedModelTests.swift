@@ -1,9 +1,10 @@
+import Catalog
 // Models that config.json describes in ways that no built-in model has: their losses are those of
 // transformers, or the run is refused with the key that differs.
 import Checkpoints
+import Configuration
 import Essentials
 import Foundation
-import RunConfiguration
 import TestSupport
 import Testing
 

@@ -9,7 +9,9 @@ import Hub
 import Records
 import Tokenizers
 
-package func tokenizer(from section: Section) throws -> any Tokenizer {
+/// The tokenizer that the root's `tokenizer` section describes.
+package func tokenizer(from root: Section) throws -> any Tokenizer {
+  let section = root[Keys.tokenizer]
   for (key, path) in section.tokenizerFiles
   where !FileManager.default.fileExists(atPath: path) {
     throw TuneError(
@@ -17,11 +19,15 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
       remedy: "Download it with the model, or correct tokenizer.\(key).",
       at: section.location(of: key))
   }
-  let (path, longest) = (section[Keys.Tokenizer.path], section[Keys.Tokenizer.longestSequence])
+  let longest = section[Keys.Tokenizer.longestSequence]
+  func path() -> String { section[Keys.Tokenizer.path] }
+  func truncation() -> HuggingFaceModelTokenizer.TruncationType {
+    .init(rawValue: section[Keys.Tokenizer.truncatedEnd]) ?? .right
+  }
   let specialTokens = section[ifDeclared: Keys.Tokenizer.specialTokens]
   func qwen(_ family: QwenFamily) throws -> QwenTokenizer {
     try QwenTokenizer(
-      family, path: path, mergesPath: section[Keys.Tokenizer.merges],
+      family, path: path(), mergesPath: section[Keys.Tokenizer.merges],
       specialTokensPath: specialTokens, maxSeqLen: longest,
       promptTemplate: section.promptTemplate())
   }
@@ -29,14 +35,25 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
     switch section.choice(TokenizerChoice.self) {
     case .llama2:
       try Llama2Tokenizer(
-        path: path, maxSeqLen: longest, promptTemplate: section.promptTemplate())
+        path: path(), maxSeqLen: longest, promptTemplate: section.promptTemplate())
     case .qwen2: try qwen(.qwen2)
     case .qwen25: try qwen(.qwen25)
     case .qwen3: try qwen(.qwen3)
     case .llama3, .tokenizerJSON:
       try Llama3Tokenizer(
-        path: path, specialTokensPath: specialTokens, maxSeqLen: longest,
+        path: path(), specialTokensPath: specialTokens, maxSeqLen: longest,
         promptTemplate: section.promptTemplate())
+    case .huggingFace:
+      try HuggingFaceModelTokenizer(
+        tokenizerJSONPath: section[Keys.Tokenizer.json],
+        tokenizerConfigJSONPath: section[Keys.Tokenizer.configuration],
+        generationConfigPath: section[Keys.Tokenizer.generation], maxSeqLen: longest,
+        truncationType: truncation())
+    case .checkpoint:
+      try HuggingFaceModelTokenizer(
+        folder: section[Keys.Tokenizer.folder]
+          ?? root[Keys.checkpointer][Keys.Checkpointer.folder],
+        maxSeqLen: longest, truncationType: truncation())
     }
   }
 }

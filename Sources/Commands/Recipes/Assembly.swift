@@ -20,11 +20,13 @@ package func check(
   let ids = [tokenizer.bosID, tokenizer.eosID, tokenizer.padID] + tokenizer.stopTokens + placed
   let needed = max(tokenizer.baseVocabularySize, Int(ids.max() ?? 0) + 1)
   guard needed > configuration.vocabularySize else { return }
-  throw section.error(
-    at: Keys.Tokenizer.path,
+  let message =
     "the tokenizer has \(needed) ids, and the model's vocab_size is "
-      + "\(configuration.vocabularySize)",
-    remedy: "Use the checkpoint's tokenizer.")
+    + "\(configuration.vocabularySize)"
+  let remedy = "Use the checkpoint's tokenizer."
+  throw section.declares(Keys.Tokenizer.path)
+    ? section.error(at: Keys.Tokenizer.path, message, remedy: remedy)
+    : section.errorAtComponent(message, remedy: remedy)
 }
 
 package func quantizationScheme(from section: Section) -> QuantizationScheme {

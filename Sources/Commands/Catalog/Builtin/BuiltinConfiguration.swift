@@ -8,7 +8,7 @@ package struct BuiltinConfiguration: Sendable {
   package let text: String
 
   package static let all: [BuiltinConfiguration] =
-    (full + adapters + quantizationAware).map(\.configuration) + afterTraining
+    (full + adapters + quantizationAware).map(\.configuration) + afterTraining + anyModel
 
   package static func named(_ name: String) -> BuiltinConfiguration? {
     all.first { $0.name == name }

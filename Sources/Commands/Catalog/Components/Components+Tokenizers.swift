@@ -10,6 +10,8 @@ package enum TokenizerChoice: String, ComponentChoice {
   case qwen25 = "torchtune.models.qwen2_5.qwen2_5_tokenizer"
   case qwen3 = "torchtune.models.qwen3.qwen3_tokenizer"
   case tokenizerJSON = "swift_tune.tokenizers.tokenizer_json"
+  case huggingFace = "torchtune.modules.transforms.tokenizers.HuggingFaceModelTokenizer"
+  case checkpoint = "swift_tune.tokenizers.checkpoint"
   package static let role = ComponentRole.tokenizer
 }
 
@@ -41,6 +43,18 @@ extension Keys {
       "special_tokens_path", .string, "A tokenizer.json, or a JSON map, with the special tokens")
     package static let longestSequence = Key.nullable(
       "max_seq_len", .int(1...(1 << 30)), "Truncate samples to this many tokens")
+    package static let json = Key.required(
+      "tokenizer_json_path", .string, "The tokenizer.json file")
+    package static let configuration = Key.nullable(
+      "tokenizer_config_json_path", .string,
+      "The tokenizer_config.json, with the special tokens and the chat template")
+    package static let generation = Key.nullable(
+      "generation_config_path", .string, "The generation_config.json, with the stop tokens")
+    package static let folder = Key.nullable(
+      "folder", .string, "The model folder; null takes checkpointer.checkpoint_dir")
+    package static let truncatedEnd = Key.optional(
+      "truncation_type", .choice(["right", "left"]), default: "right",
+      "Which end of a sample is cut")
     package static let template = Key.nullable(
       "prompt_template",
       .either(
@@ -86,6 +100,30 @@ extension Components {
       Keys.Tokenizer.longestSequence
       Keys.Tokenizer.template
     },
+    ComponentDeclaration(
+      TokenizerChoice.huggingFace,
+      aliases: spellings(
+        "HuggingFaceModelTokenizer",
+        in: [
+          "torchtune.modules.transforms.tokenizers._hf_tokenizer", "torchtune.modules.tokenizers",
+        ]
+      ),
+      "Any Hugging Face tokenizer.json, with the chat template beside it"
+    ) {
+      Keys.Tokenizer.json
+      Keys.Tokenizer.configuration
+      Keys.Tokenizer.generation
+      Keys.Tokenizer.longestSequence
+      Keys.Tokenizer.truncatedEnd
+    },
+    ComponentDeclaration(
+      TokenizerChoice.checkpoint,
+      "The tokenizer and the chat template of a model folder"
+    ) {
+      Keys.Tokenizer.folder
+      Keys.Tokenizer.longestSequence
+      Keys.Tokenizer.truncatedEnd
+    },
   ]
 
   private static func qwen(_ choice: TokenizerChoice, _ name: String) -> ComponentDeclaration {
@@ -109,7 +147,7 @@ extension Section {
   /// The template of a tokenizer.
   /// - Throws: for one that does not exist, or a role that does not.
   package func promptTemplate() throws -> PromptTemplate? {
-    switch self[Keys.Tokenizer.template] {
+    switch self[ifDeclared: Keys.Tokenizer.template] {
     case .texts(let texts): return try PromptTemplate(tags: texts)
     case .component(let path):
       guard let choice = PromptTemplateChoice(rawValue: path) else { throw unknownTemplate(path) }
@@ -128,8 +166,18 @@ extension Section {
 
   /// The files of a tokenizer that are named, each under its key.
   package var tokenizerFiles: [(key: String, path: String)] {
-    let keys = [Keys.Tokenizer.merges, Keys.Tokenizer.specialTokens]
-    return [(Keys.Tokenizer.path.name, self[Keys.Tokenizer.path])]
+    let keys = [
+      Keys.Tokenizer.merges, Keys.Tokenizer.specialTokens, Keys.Tokenizer.configuration,
+      Keys.Tokenizer.generation, Keys.Tokenizer.folder,
+    ]
+    let first: [(String, String)] =
+      switch choice(TokenizerChoice.self) {
+      case .checkpoint: []
+      case .huggingFace: [(Keys.Tokenizer.json.name, self[Keys.Tokenizer.json])]
+      case .llama2, .llama3, .qwen2, .qwen25, .qwen3, .tokenizerJSON:
+        [(Keys.Tokenizer.path.name, self[Keys.Tokenizer.path])]
+      }
+    return first
       + keys.compactMap { key in self[ifDeclared: key].map { (key.name, $0) } }
   }
 }

@@ -50,7 +50,7 @@ package struct EvaluationRun {
       try Dictionary(
         uniqueKeysWithValues: root.evaluationTasks().map { ($0, try TaskData(of: $0, root)) })
     }
-    tokenizer = try Recipes.tokenizer(from: root[Keys.tokenizer])
+    tokenizer = try Recipes.tokenizer(from: root)
     let decoder = try decoderConfiguration(from: root)
     try check(tokenizer, fits: decoder, root[Keys.tokenizer])
     let length = windowLength(root, decoder.maximumSequenceLength, log)

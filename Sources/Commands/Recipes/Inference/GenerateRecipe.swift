@@ -31,7 +31,7 @@ package func generate(
   Devices.configureProcess()
   let root = configuration.root
   let log = RecipeLog(root)
-  let tokenizer = try tokenizer(from: root[Keys.tokenizer])
+  let tokenizer = try tokenizer(from: root)
   let decoder = try decoderConfiguration(from: root)
   try check(tokenizer, fits: decoder, root[Keys.tokenizer])
   let words = root[Keys.prompt]

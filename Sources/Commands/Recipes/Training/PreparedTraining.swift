@@ -26,7 +26,7 @@ struct PreparedTraining {
 
   init(_ root: Section, _ group: ProcessGroup, _ hooks: TrainingHooks, _ log: RecipeLog) throws {
     configuration = try decoderConfiguration(from: root)
-    let tokenizer = try tokenizer(from: root[Keys.tokenizer])
+    let tokenizer = try tokenizer(from: root)
     try check(tokenizer, fits: configuration, root[Keys.tokenizer])
     let checkpointer = root[Keys.checkpointer]
     saved = try savedRun(root, checkpointer)
