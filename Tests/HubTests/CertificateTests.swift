@@ -3,6 +3,7 @@
 import Essentials
 import Foundation
 import TestHub
+import TestSupport
 import Testing
 
 @testable import Hub
@@ -17,16 +18,9 @@ struct CertificateTests {
     async throws
   {
     let port = try #require(URL(string: hub.endpoint)?.port)
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", try Self.fixture("tls_front.py"), try Self.fixture("localhost.pem"), "\(port)",
-    ]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
+    let (process, output, _) = try Program.start(
+      "/usr/bin/env",
+      ["python3", try Self.fixture("tls_front.py"), try Self.fixture("localhost.pem"), "\(port)"])
     // Children inherit that tasks' threads block SIGTERM.
     defer { kill(process.processIdentifier, SIGKILL) }
     let text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
