@@ -68,7 +68,7 @@ package struct JSONObject: Sendable, Equatable, Sequence, ExpressibleByDictionar
   package private(set) var keys: [String] = []
   private var values: [JSON] = []
   /// Only objects with more than a handful of keys need one.
-  private var positions: [String: Int] = [:]
+  private var positions: [ExactKey: Int] = [:]
   private static let linearLimit = 8
 
   package init() {}
@@ -96,7 +96,8 @@ package struct JSONObject: Sendable, Equatable, Sequence, ExpressibleByDictionar
   }
 
   private func position(of key: String) -> Int? {
-    keys.count <= Self.linearLimit ? keys.firstIndex(of: key) : positions[key]
+    keys.count <= Self.linearLimit
+      ? keys.firstIndex { $0.utf8.elementsEqual(key.utf8) } : positions[ExactKey(text: key)]
   }
   private mutating func append(_ key: String, _ value: JSON) {
     keys.append(key)
@@ -104,7 +105,7 @@ package struct JSONObject: Sendable, Equatable, Sequence, ExpressibleByDictionar
     if keys.count == Self.linearLimit + 1 {
       indexKeys()
     } else if keys.count > Self.linearLimit {
-      positions[key] = keys.count - 1
+      positions[ExactKey(text: key)] = keys.count - 1
     }
   }
   private mutating func remove(at position: Int) {
@@ -114,6 +115,19 @@ package struct JSONObject: Sendable, Equatable, Sequence, ExpressibleByDictionar
     if keys.count > Self.linearLimit { indexKeys() }
   }
   private mutating func indexKeys() {
-    for (position, key) in keys.enumerated() { positions[key] = position }
+    for (position, key) in keys.enumerated() { positions[ExactKey(text: key)] = position }
+  }
+
+  /// Keys are equal when their bytes are. Swift's strings are also equal when they are written with
+  /// other characters of the same look, which are different tokens of a vocabulary.
+  private struct ExactKey: Hashable {
+    var text: String
+    static func == (left: Self, right: Self) -> Bool {
+      left.text.utf8.elementsEqual(right.text.utf8)
+    }
+    func hash(into hasher: inout Hasher) {
+      var text = text
+      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
   }
 }

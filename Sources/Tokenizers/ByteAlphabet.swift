@@ -37,10 +37,49 @@ enum ByteAlphabet {
     return decoded
   }
 
+  /// The same for a token in UTF-8.
+  static func decode(utf8 token: [UInt8]) -> [UInt8]? {
+    var decoded: [UInt8] = []
+    decoded.reserveCapacity(token.count)
+    let isSpelled = token.withUnsafeBufferPointer { token in
+      var position = 0
+      while position < token.count {
+        let (scalar, width) = decodeScalar(token, at: position)
+        guard scalar < bytes.count, bytes[Int(scalar)] >= 0 else { return false }
+        decoded.append(UInt8(bytes[Int(scalar)]))
+        position += width
+      }
+      return true
+    }
+    return isSpelled ? decoded : nil
+  }
+
   static func encode(_ token: some Sequence<UInt8>) -> String {
     var text = ""
     for byte in token { text.unicodeScalars.append(characters[Int(byte)]) }
     return text
+  }
+
+  /// The UTF-8 of the characters of some bytes.
+  static func encodeUTF8(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.underestimatedCount * 2)
+    appendUTF8(of: bytes, to: &text)
+    return text
+  }
+  static func appendUTF8(of bytes: some Sequence<UInt8>, to text: inout [UInt8]) {
+    spelled.withUnsafeBufferPointer { spelled in
+      for byte in bytes {
+        let units = spelled[Int(byte)]
+        // The characters are below U+0800: one byte or two.
+        if units > 0xFF { text.append(UInt8(units >> 8)) }
+        text.append(UInt8(truncatingIfNeeded: units))
+      }
+    }
+  }
+  /// The one or two bytes of UTF-8 of each byte's character, the first in the high half.
+  private static let spelled: [UInt16] = characters.map { character in
+    character.utf8.reduce(0) { $0 << 8 | UInt16($1) }
   }
 
   private static func isPrintable(_ byte: UInt8) -> Bool {

@@ -134,11 +134,14 @@ struct CharacterReplacements: Sendable {
   /// The longest replacement in Unicode's tables has 33 bytes; a lying file gets no further.
   private static let lengthLimit = 1024
 
-  init(_ blob: UnsafeRawBufferPointer, file: String) throws {
+  init(
+    _ blob: UnsafeRawBufferPointer, file: String,
+    key: String = "normalizer_spec.precompiled_charsmap"
+  ) throws {
     func broken(_ what: String) -> TuneError {
       TuneError(
         .malformedFile, "the table of character replacements \(what)",
-        at: .init(file: file, key: "normalizer_spec.precompiled_charsmap"))
+        at: .init(file: file, key: key))
     }
     guard blob.count > 4 else { throw broken("is cut off") }
     let size = Int(UInt32(littleEndian: blob.loadUnaligned(as: UInt32.self)))
@@ -160,25 +163,50 @@ struct CharacterReplacements: Sendable {
     in text: UnsafeBufferPointer<UInt8>, from start: Int
   ) -> (replacement: Range<Int>, end: Int)? {
     var found: (value: Int, end: Int)?
+    walk(text, from: start) { value, end in
+      found = (value, end)
+      return true
+    }
+    guard let found, let range = range(from: found.value) else { return nil }
+    return (range, found.end)
+  }
+
+  /// What replaces the shortest run of characters at the start of `text` that is replaced.
+  func shortestMatch(in text: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+    var found: Int?
+    walk(text, from: 0) { value, _ in
+      found = value
+      return false
+    }
+    return found.flatMap { range(from: $0) }
+  }
+
+  /// Visits the entries that begin at `start`, the shortest first, while `goesOn` is true.
+  @inline(__always)
+  private func walk(
+    _ text: UnsafeBufferPointer<UInt8>, from start: Int, _ goesOn: (_ value: Int, Int) -> Bool
+  ) {
     var node = Self.offset(units[0])
     var position = start
     while position < text.count {
       let byte = text[position]
       node ^= Int(byte)
-      guard node < units.count else { break }
+      guard node < units.count else { return }
       let unit = units[node]
       // A unit's label has its top bit set where the unit is a value.
-      guard unit & 0x8000_00FF == UInt32(byte) else { break }
+      guard unit & 0x8000_00FF == UInt32(byte) else { return }
       node ^= Self.offset(unit)
       position += 1
       if unit & 0x100 != 0 {
-        guard node < units.count else { break }
-        found = (Int(units[node] & 0x7FFF_FFFF), position)
+        guard node < units.count else { return }
+        if !goesOn(Int(units[node] & 0x7FFF_FFFF), position) { return }
       }
     }
-    guard let found, found.value <= texts.count else { return nil }
-    let end = texts[found.value...].firstIndex(of: 0) ?? texts.count
-    return (found.value..<end, found.end)
+  }
+
+  private func range(from start: Int) -> Range<Int>? {
+    guard start <= texts.count else { return nil }
+    return start..<(texts[start...].firstIndex(of: 0) ?? texts.count)
   }
 
   /// Whether a replacement begins with this ASCII character and is only ASCII.

@@ -1,0 +1,198 @@
+// Tokens that are found in a text by their name before anything else happens to it: at each place the
+// longest one, from left to right. Some are looked for in the text as it is, some in normalized text.
+import Essentials
+
+/// A token of `added_tokens`.
+struct AddedToken: Sendable {
+  var content: [UInt8]
+  var id: Int32
+  /// Left out of decoded text on request.
+  var isSpecial = false
+  /// Looked for after the text is normalized.
+  var isNormalized = false
+  /// Takes the spaces before it, or after it, along.
+  var stripsLeft = false
+  var stripsRight = false
+  /// Not found within a word.
+  var isSingleWord = false
+}
+
+struct AddedVocabulary: Sendable {
+  /// By id; of tokens with one id the last counts.
+  private(set) var tokens: [Int32: AddedToken] = [:]
+  /// What each token is in decoded text.
+  private(set) var decoded: [Int32: [UInt8]] = [:]
+  private(set) var ids: [[UInt8]: Int32] = [:]
+  private var special: Set<[UInt8]> = []
+  private var raw = Finder()
+  private var normalized = Finder()
+
+  /// Reads `added_tokens`. As in the library, a token that the model has keeps the model's id, and
+  /// the others follow the vocabulary in the file's order, whatever ids the file gives them.
+  init(
+    _ root: JSON, file: String, vocabularyCount: Int, normalizers: Normalizers,
+    modelID: ([UInt8]) -> Int32?
+  ) throws {
+    let list = Component(root["added_tokens"] ?? .null, file: file, key: "added_tokens")
+    if list.json.isNull { return }
+    guard let entries = list.json.array else {
+      throw list.malformed("expected a list, found \(list.json.kind)")
+    }
+    var nextID = Int32(vocabularyCount)
+    for (position, entry) in entries.enumerated() {
+      let component = Component(entry, file: file, key: "added_tokens[\(position)]")
+      let content = Array(try component.string("content").utf8)
+      if content.isEmpty { continue }
+      if content.count > 4096 { throw component.malformed("the token is too long") }
+      var token = AddedToken(content: content, id: 0)
+      token.isSpecial = try component.bool("special", default: false)
+      token.isNormalized = try component.bool("normalized", default: !token.isSpecial)
+      token.stripsLeft = try component.bool("lstrip", default: false)
+      token.stripsRight = try component.bool("rstrip", default: false)
+      token.isSingleWord = try component.bool("single_word", default: false)
+      if let id = ids[content] ?? modelID(content) {
+        token.id = id
+      } else {
+        token.id = nextID
+        nextID += 1
+      }
+      if Int(token.id) >= Vocabulary.idLimit {
+        throw component.malformed("more than \(Vocabulary.idLimit) tokens")
+      }
+      ids[content] = token.id
+      tokens[token.id] = token
+      if token.isSpecial { special.insert(content) }
+    }
+    try makeFinders(normalizers, list)
+  }
+
+  private mutating func makeFinders(_ normalizers: Normalizers, _ list: Component) throws {
+    var (raw, normalized): ([(key: [UInt8], value: Int32)], [(key: [UInt8], value: Int32)]) =
+      ([], [])
+    for (id, token) in tokens {
+      guard token.isNormalized else {
+        raw.append((token.content, id))
+        decoded[id] = token.content
+        continue
+      }
+      var text = NormalizedText(bytes: token.content, isFirst: true)
+      try normalizers.apply(to: &text)
+      decoded[id] = text.bytes
+      normalized.append((text.bytes, id))
+    }
+    for entries in [raw, normalized] {
+      if entries.contains(where: \.key.isEmpty) {
+        throw list.malformed("the normalizer leaves nothing of a token")
+      }
+      if Set(entries.map(\.key)).count < entries.count {
+        throw list.malformed("two tokens are the same once they are normalized")
+      }
+    }
+    (self.raw, self.normalized) = (Finder(raw), Finder(normalized))
+  }
+
+  var highestID: Int32 { tokens.keys.max() ?? -1 }
+
+  /// The special tokens by their name.
+  var specialIDs: [String: Int32] {
+    var named: [String: Int32] = [:]
+    for token in tokens.values where token.isSpecial {
+      named[String(decoding: token.content, as: UTF8.self)] = token.id
+    }
+    return named
+  }
+
+  /// Whether a decoded token is one that is left out on request. The library asks by its text.
+  func isSpecial(_ decoded: [UInt8]) -> Bool { special.contains(decoded) }
+
+  /// Visits a text in order: tokens that were found, and normalized text between them.
+  func split(
+    _ text: UnsafeBufferPointer<UInt8>, normalizers: Normalizers, found: (Int32) throws -> Void,
+    between: (NormalizedText) throws -> Void
+  ) throws {
+    try raw.split(text, by: tokens, found: found) { range in
+      var part = NormalizedText(bytes: Array(text[range]), isFirst: range.lowerBound == 0)
+      try normalizers.apply(to: &part)
+      if part.bytes.isEmpty { return }
+      if normalized.isEmpty { return try between(part) }
+      try part.bytes.withUnsafeBufferPointer { bytes in
+        try normalized.split(bytes, by: tokens, found: found) { range in
+          try between(
+            NormalizedText(
+              bytes: Array(bytes[range]), isFirst: part.isFirst && range.lowerBound == 0))
+        }
+      }
+    }
+  }
+
+  /// Where tokens are in a text.
+  private struct Finder: Sendable {
+    private let trie: ByteTrie
+    private let begins: [Bool]
+
+    init(_ entries: [(key: [UInt8], value: Int32)] = []) {
+      trie = ByteTrie(entries)
+      let first = Set(entries.compactMap(\.key.first))
+      begins = (0...UInt8.max).map { first.contains($0) }
+    }
+
+    var isEmpty: Bool { trie.isEmpty }
+
+    func split(
+      _ text: UnsafeBufferPointer<UInt8>, by tokens: [Int32: AddedToken],
+      found: (Int32) throws -> Void, between: (Range<Int>) throws -> Void
+    ) throws {
+      var (covered, position) = (0, 0)
+      while position < text.count {
+        guard begins[Int(text[position])],
+          let match = trie.longestMatch(in: text, from: position), let token = tokens[match.value]
+        else {
+          position += 1
+          continue
+        }
+        var (start, end) = (position, match.end)
+        position = match.end
+        if token.isSingleWord, Self.isWithinWord(text, start, end) { continue }
+        if token.stripsLeft { start = max(Self.spaceStart(text, before: start), covered) }
+        if token.stripsRight { end = Self.spaceEnd(text, from: end) }
+        if covered < start { try between(covered..<start) }
+        try found(token.id)
+        covered = end
+      }
+      if covered < text.count { try between(covered..<text.count) }
+    }
+
+    private static func isWithinWord(
+      _ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int
+    ) -> Bool {
+      if start > 0, isWordCharacter(decodeScalar(text, at: characterStart(text, start - 1)).scalar)
+      {
+        return true
+      }
+      return end < text.count && isWordCharacter(decodeScalar(text, at: end).scalar)
+    }
+    private static func spaceStart(_ text: UnsafeBufferPointer<UInt8>, before end: Int) -> Int {
+      var start = end
+      while start > 0 {
+        let previous = characterStart(text, start - 1)
+        guard isWhitespace(decodeScalar(text, at: previous).scalar) else { break }
+        start = previous
+      }
+      return start
+    }
+    private static func spaceEnd(_ text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+      var end = start
+      while end < text.count {
+        let (scalar, width) = decodeScalar(text, at: end)
+        guard isWhitespace(scalar) else { break }
+        end += width
+      }
+      return end
+    }
+    private static func characterStart(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
+      var position = position
+      while position > 0, text[position] & 0xC0 == 0x80 { position -= 1 }
+      return position
+    }
+  }
+}

@@ -1,0 +1,119 @@
+// Any tokenizer.json of Hugging Face's tokenizers library, with the special tokens that the other
+// files of a model folder name.
+import Essentials
+
+/// Text to ids and back by a `tokenizer.json`: byte pair encoding, Unigram, WordPiece or WordLevel, with
+/// every normalizer, pre-tokenizer, post-processor and decoder of the `tokenizers` library (0.23),
+/// whose ids and decoded texts these equal. The text of an added token is that token.
+///
+/// `truncation` and `padding` of the file are not applied, as `transformers` does not: `maxSeqLen`
+/// truncates conversations.
+public final class HuggingFaceModelTokenizer: Tokenizer {
+  /// At which end a conversation longer than `maxSeqLen` is cut.
+  public enum TruncationType: String, Sendable, CaseIterable {
+    case right, left
+  }
+
+  public let maxSeqLen: Int?
+  public let truncationType: TruncationType
+  public let bosID: Int32
+  public let eosID: Int32
+  public let padID: Int32
+  public let stopTokens: [Int32]
+  /// What tokenizer_config.json and its neighbours say, for chat templates.
+  package let configuration: PretrainedConfiguration
+  let pipeline: TokenizerPipeline
+  /// Whether there is a token that texts begin with; if not, `bosID` is `eosID`.
+  package let hasBOS: Bool
+
+  /// The arguments are those of torchtune's `HuggingFaceModelTokenizer`.
+  /// - Parameters:
+  ///   - tokenizerJSONPath: the `tokenizer.json`.
+  ///   - tokenizerConfigJSONPath: the `tokenizer_config.json`, which names BOS, EOS and padding and
+  ///     has the chat template.
+  ///   - generationConfigPath: the `generation_config.json`, whose ids of BOS and padding count where
+  ///     the other file names none; all of its EOS ids end generation.
+  ///   - maxSeqLen: conversations are cut to this many tokens.
+  ///   - truncationType: at which end.
+  /// - Throws: `TuneError`: `.missingFile`, `.malformedFile` and `.unsupported` with file and key;
+  ///   `.configuration` when neither file names the token that ends a text, or for a `maxSeqLen` below
+  ///   1.
+  public convenience init(
+    tokenizerJSONPath: String, tokenizerConfigJSONPath: String? = nil,
+    generationConfigPath: String? = nil, maxSeqLen: Int? = nil,
+    truncationType: TruncationType = .right
+  ) throws {
+    try self.init(
+      PretrainedFiles(
+        tokenizer: tokenizerJSONPath, configuration: tokenizerConfigJSONPath,
+        generation: generationConfigPath, folder: tokenizerConfigJSONPath?.parentFolder),
+      maxSeqLen: maxSeqLen, truncationType: truncationType)
+  }
+
+  /// The tokenizer of a model folder: its tokenizer.json, and of tokenizer_config.json,
+  /// generation_config.json, special_tokens_map.json and chat_template.jinja those that are there.
+  /// - Throws: as the other initializer; `.missingFile` for a folder without tokenizer.json.
+  public convenience init(
+    folder: String, maxSeqLen: Int? = nil, truncationType: TruncationType = .right
+  ) throws {
+    try self.init(
+      try PretrainedFiles(folder: folder), maxSeqLen: maxSeqLen, truncationType: truncationType)
+  }
+
+  private init(
+    _ files: PretrainedFiles, maxSeqLen: Int?, truncationType: TruncationType
+  ) throws {
+    try checkMaxSeqLen(maxSeqLen)
+    let pipeline = try TokenizerPipeline(path: files.tokenizer)
+    let configuration = try PretrainedConfiguration(files)
+    let ids = try SpecialIDs(configuration, files, pipeline)
+    (self.pipeline, self.configuration) = (pipeline, configuration)
+    (self.maxSeqLen, self.truncationType) = (maxSeqLen, truncationType)
+    (bosID, eosID, padID) = (ids.bos ?? ids.eos, ids.eos, ids.pad ?? ids.eos)
+    (hasBOS, stopTokens) = (ids.bos != nil, ids.stop)
+  }
+
+  public var vocabularySize: Int { pipeline.vocabularySize }
+  public var baseVocabularySize: Int { pipeline.baseVocabularySize }
+  public var specialTokens: [String: Int32] { pipeline.added.specialIDs }
+
+  /// The id of a token by its text, added or not.
+  public func id(ofToken token: String) -> Int32? { pipeline.id(of: token) }
+
+  /// - Parameters:
+  ///   - addBOS: put the tokens before the text that the file's post-processor puts there, and
+  ///     `bosID` first, once. Nothing where the files name no BOS token.
+  ///   - addEOS: put those after it that the post-processor puts there, and `eosID` last, once.
+  public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
+    var ids = try pipeline.encode(text)
+    if addBOS {
+      let prefix = pipeline.postProcessor.prefix
+      if prefix.isEmpty || prefix != Array(ids.prefix(prefix.count)) { ids = prefix + ids }
+      if hasBOS, !prefix.contains(bosID), ids.first != bosID { ids.insert(bosID, at: 0) }
+    }
+    if addEOS {
+      let suffix = pipeline.postProcessor.suffix
+      if suffix.isEmpty || suffix != Array(ids.suffix(suffix.count)) { ids += suffix }
+      if !suffix.contains(eosID) { ids.append(eosID) }
+    }
+    return ids
+  }
+
+  /// The ids that the `tokenizers` library gives for a text.
+  /// - Parameter addSpecialTokens: with those that the file's post-processor adds.
+  public func encode(_ text: String, addSpecialTokens: Bool) throws -> [Int32] {
+    let ids = try pipeline.encode(text)
+    return addSpecialTokens ? pipeline.postProcessor.apply(to: ids) : ids
+  }
+
+  /// The text of ids. Ids without a token are left out, as in the library.
+  public func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
+    var ids = ids[...]
+    if truncateAtEOS, let end = ids.firstIndex(of: eosID) { ids = ids[..<end] }
+    return pipeline.decode(ids, skipsSpecialTokens: skipSpecialTokens)
+  }
+
+  public func decode(continuing ids: [Int32]) -> String {
+    pipeline.decode(ids, skipsSpecialTokens: false, continues: true)
+  }
+}

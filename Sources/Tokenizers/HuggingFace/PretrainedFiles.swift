@@ -1,0 +1,170 @@
+// The files of a model folder that have to do with its tokenizer, and what they say beside the
+// tokenizer.json: the names of special tokens and the chat templates.
+import Essentials
+import Foundation
+
+/// Paths; only the first file is needed.
+struct PretrainedFiles {
+  var tokenizer: String
+  var configuration: String?
+  var generation: String?
+  var specialTokensMap: String?
+  /// Where a chat_template.jinja may be.
+  var folder: String?
+
+  init(tokenizer: String, configuration: String?, generation: String?, folder: String?) {
+    (self.tokenizer, self.configuration) = (tokenizer, configuration)
+    (self.generation, self.folder) = (generation, folder)
+  }
+
+  /// - Throws: `TuneError` `.missingFile` for a folder without tokenizer.json, with what can be done.
+  init(folder: String) throws {
+    func path(_ name: String) -> String { (folder as NSString).appendingPathComponent(name) }
+    func existing(_ name: String) -> String? {
+      FileManager.default.fileExists(atPath: path(name)) ? path(name) : nil
+    }
+    guard let tokenizer = existing("tokenizer.json") else {
+      var remedy = "Download it with the model."
+      if existing("tokenizer.model") != nil {
+        remedy =
+          "The folder has a tokenizer.model: use torchtune.models.llama2.llama2_tokenizer for a "
+          + "SentencePiece model, torchtune.models.llama3.llama3_tokenizer for tiktoken's."
+      } else if existing("vocab.json") != nil, existing("merges.txt") != nil {
+        remedy =
+          "The folder has vocab.json and merges.txt: use torchtune.models.qwen2.qwen2_tokenizer, or "
+          + "save the tokenizer with transformers, which writes a tokenizer.json."
+      }
+      throw TuneError(
+        .missingFile, "the folder has no tokenizer.json", remedy: remedy,
+        at: .init(file: path("tokenizer.json")))
+    }
+    self.tokenizer = tokenizer
+    configuration = existing("tokenizer_config.json")
+    generation = existing("generation_config.json")
+    specialTokensMap = existing("special_tokens_map.json")
+    self.folder = folder
+  }
+}
+
+/// What tokenizer_config.json says, and the files that stand in for parts of it.
+package struct PretrainedConfiguration: Sendable {
+  /// The whole tokenizer_config.json; empty without one.
+  package let values: JSONObject
+  /// The file that would have the chat template.
+  package let file: String
+  /// The chat templates by name; the only one, or the one that is taken when none is asked for, is
+  /// `default`. A chat_template.jinja goes before those of tokenizer_config.json.
+  package let chatTemplates: [String: String]
+  /// The content of `bos_token`, `eos_token` and the like, by that name.
+  package let specialTokenNames: [String: String]
+  let generation: JSONObject
+
+  private static let tokenKeys = [
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+  ]
+
+  init(_ files: PretrainedFiles) throws {
+    values = try files.configuration.map { try Self.object($0) } ?? [:]
+    file = files.configuration ?? files.tokenizer
+    generation = try files.generation.map { try Self.object($0) } ?? [:]
+    let map = try files.specialTokensMap.map { try Self.object($0) } ?? [:]
+    var names: [String: String] = [:]
+    for key in Self.tokenKeys {
+      names[key] =
+        try Self.name(values[key], key, file: file)
+        ?? Self.name(map[key], key, file: files.specialTokensMap ?? file)
+    }
+    specialTokenNames = names
+    chatTemplates = try Self.chatTemplates(values, file: file, folder: files.folder)
+  }
+
+  private static func object(_ path: String) throws -> JSONObject {
+    guard let object = try JSON.load(path: path).object else {
+      throw TuneError(.malformedFile, "expected an object", at: .init(file: path))
+    }
+    return object
+  }
+
+  /// A token is its text, or an object with it as `content`.
+  private static func name(_ value: JSON?, _ key: String, file: String) throws -> String? {
+    guard let value, !value.isNull else { return nil }
+    if let name = value.string ?? value["content"]?.string { return name }
+    throw TuneError(
+      .malformedFile, "expected a token: its text, or an object with content",
+      at: .init(file: file, key: key))
+  }
+
+  private static func chatTemplates(
+    _ values: JSONObject, file: String, folder: String?
+  ) throws -> [String: String] {
+    var templates: [String: String] = [:]
+    switch values["chat_template"] {
+    case nil, .null: break
+    case .string(let text): templates["default"] = text
+    case .array(let entries):
+      for (position, entry) in entries.enumerated() {
+        guard let name = entry["name"]?.string, let text = entry["template"]?.string else {
+          throw TuneError(
+            .malformedFile, "expected an object with name and template",
+            at: .init(file: file, key: "chat_template[\(position)]"))
+        }
+        templates[name] = text
+      }
+    case let other?:
+      throw TuneError(
+        .malformedFile, "expected a string or a list of templates, found \(other.kind)",
+        at: .init(file: file, key: "chat_template"))
+    }
+    if let folder {
+      let path = (folder as NSString).appendingPathComponent("chat_template.jinja")
+      if FileManager.default.fileExists(atPath: path) {
+        let file = try MappedFile(path: path)
+        templates["default"] = withExtendedLifetime(file) {
+          String(decoding: UnsafeRawBufferPointer(file.bytes), as: UTF8.self)
+        }
+      }
+    }
+    return templates
+  }
+}
+
+/// The ids of the tokens that begin, end and fill up texts.
+struct SpecialIDs {
+  var bos, pad: Int32?
+  var eos: Int32
+  var stop: [Int32]
+
+  init(
+    _ configuration: PretrainedConfiguration, _ files: PretrainedFiles,
+    _ pipeline: TokenizerPipeline
+  ) throws {
+    func named(_ key: String) -> Int32? {
+      configuration.specialTokenNames[key].flatMap { pipeline.id(of: $0) }
+    }
+    func generated(_ key: String) throws -> [Int32] {
+      guard let value = configuration.generation[key], !value.isNull else { return [] }
+      return try (value.array ?? [value]).map { value in
+        guard let id = value.integer, (0..<Vocabulary.idLimit).contains(id) else {
+          throw TuneError(
+            .malformedFile, "expected a token id, or a list of them",
+            at: .init(file: files.generation, key: key))
+        }
+        return Int32(id)
+      }
+    }
+    let ends = try generated("eos_token_id")
+    guard let eos = named("eos_token") ?? ends.first else {
+      let name = configuration.specialTokenNames["eos_token"]
+      throw TuneError(
+        .configuration,
+        name.map { "the eos_token '\($0)' is not in the vocabulary" }
+          ?? "no file names the token that ends a text",
+        remedy: "Give a tokenizer_config.json with eos_token, or a generation_config.json with "
+          + "eos_token_id.", at: .init(file: configuration.file, key: "eos_token"))
+    }
+    self.eos = eos
+    bos = try named("bos_token") ?? generated("bos_token_id").first
+    pad = try named("pad_token") ?? generated("pad_token_id").first
+    stop = [eos] + ends.filter { $0 != eos }
+  }
+}
