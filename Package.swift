@@ -87,6 +87,8 @@ let package = Package(
     floor("Hub", ["Archives", "CCurl", "CCrypto", "Essentials"]),
     // No floor above libtorch's: the launcher checks the names of tasks.
     floor("EvaluationTasks", ["Essentials"]),
+    // Plain bytes, so that `tune` imports without libtorch.
+    floor("GGUF", ["Essentials"]),
     floor("Checkpoints", ["Layers", "Quantization", "Tensors", "Essentials"]),
     floor(
       "Training",
@@ -115,7 +117,7 @@ let package = Package(
       name: "tune-worker", dependencies: ["Recipes", "RunConfiguration", "Essentials"],
       swiftSettings: swift),
     .executableTarget(
-      name: "tune", dependencies: ["RunConfiguration", "Hub", "Essentials", arguments],
+      name: "tune", dependencies: ["RunConfiguration", "GGUF", "Hub", "Essentials", arguments],
       swiftSettings: swift),
     .executableTarget(
       name: "benchmarks",
@@ -145,6 +147,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport",
       swiftSettings: swift),
     tests("HubTests", ["Hub", "TestHub", "TestSupport", "Essentials"]),
+    tests("GGUFTests", ["GGUF", "TestSupport", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(
