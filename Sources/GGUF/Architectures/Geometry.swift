@@ -47,7 +47,8 @@ struct Geometry: Sendable {
       rotaryWidth == headWidth || architecture == .phi3
     else {
       throw keys.failure(
-        "rope.dimension_count", "\(rotaryWidth) of \(headWidth) rotated dimensions are not supported",
+        "rope.dimension_count",
+        "\(rotaryWidth) of \(headWidth) rotated dimensions are not supported",
         code: .unsupported)
     }
     feedForwardWidth = try keys.size("feed_forward_length")
@@ -83,7 +84,8 @@ struct ArchitectureKeys: Sendable {
     _ key: String, _ message: String, code: TuneError.Code = .malformedFile
   ) -> TuneError {
     code == .unsupported
-      ? file.failure(name(key), message, remedy: "Start from the model's original folder.", code: code)
+      ? file.failure(
+        name(key), message, remedy: "Start from the model's original folder.", code: code)
       : file.failure(name(key), message)
   }
 
@@ -127,7 +129,8 @@ struct ArchitectureKeys: Sendable {
     for key in file.values.keys.sorted() where key.hasPrefix(prefix) {
       let rest = String(key.dropFirst(prefix.count))
       if !known.contains(rest) {
-        throw failure(rest, "the key is not understood, and may change the model", code: .unsupported)
+        throw failure(
+          rest, "the key is not understood, and may change the model", code: .unsupported)
       }
     }
   }
@@ -138,7 +141,8 @@ struct ArchitectureKeys: Sendable {
       throw failure("expert_count", "mixtures of experts are not supported", code: .unsupported)
     }
     if try bool("attention.causal") == false {
-      throw failure("attention.causal", "models that are not causal are not supported", code: .unsupported)
+      throw failure(
+        "attention.causal", "models that are not causal are not supported", code: .unsupported)
     }
     if architecture == .granite, try bool("rope.scaling.finetuned") == false {
       throw failure(

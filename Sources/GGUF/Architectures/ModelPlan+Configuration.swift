@@ -101,7 +101,8 @@ extension ModelPlan {
     let pattern = try keys.file.integers(key) ?? []
     guard pattern.count == size.blocks else {
       throw keys.failure(
-        "attention.sliding_window_pattern", "has \(pattern.count) entries for \(size.blocks) blocks")
+        "attention.sliding_window_pattern", "has \(pattern.count) entries for \(size.blocks) blocks"
+      )
     }
     return .array(pattern.map { $0 == 0 ? "full_attention" : "sliding_attention" })
   }

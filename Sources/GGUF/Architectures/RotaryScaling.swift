@@ -71,7 +71,8 @@ struct RotaryScaling: Sendable {
   }
 
   /// The values of a small tensor.
-  private static func floats(_ model: GGUFModel, _ name: String, _ size: Geometry) throws -> [Float]?
+  private static func floats(_ model: GGUFModel, _ name: String, _ size: Geometry) throws
+    -> [Float]?
   {
     guard let tensor = model[name], let bytes = model.bytes(of: name) else { return nil }
     guard tensor.shape == [size.rotaryWidth / 2] else {
@@ -119,7 +120,7 @@ extension RotaryScaling {
     }
     used = Set(names)
     json = [
-      "rope_type": "longrope", "type": "longrope",
+      "type": "longrope",
       "long_factor": .array(long.map { .float($0) }),
       "short_factor": .array(short.map { .float($0) }),
     ]

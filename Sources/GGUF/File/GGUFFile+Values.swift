@@ -61,7 +61,8 @@ extension GGUFFile {
     var cursor = HeaderCursor(UnsafeRawBufferPointer(rebasing: map.bytes[range]), path: path)
     return try (0..<count).map { _ in
       let inner = try cursor.string(in: "key '\(key)'")
-      return try text(range.lowerBound + inner.lowerBound..<range.lowerBound + inner.upperBound, key)
+      return try text(
+        range.lowerBound + inner.lowerBound..<range.lowerBound + inner.upperBound, key)
     }
   }
 

@@ -101,7 +101,7 @@ package final class GGUFFile: Sendable {
     for _ in 0..<rank {
       let size = try cursor.read(UInt64.self, in: place)
       let (product, overflows) = elements.multipliedReportingOverflow(by: Int(clamping: size))
-      guard size > 0, !overflows else {
+      guard size > 0, size <= Int.max, !overflows else {
         throw cursor.failure("a dimension of size \(size)", in: place)
       }
       dimensions.append(Int(size))

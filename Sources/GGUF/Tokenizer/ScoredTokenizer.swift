@@ -168,8 +168,10 @@ struct ScoredMerges {
       let starts = own.filter { buffer[$0] & 0xC0 != 0x80 }
       for (left, cut) in starts.enumerated().dropFirst() {
         guard
-          let first = ids[ByteSlice(UnsafeRawBufferPointer(rebasing: buffer[own.lowerBound..<cut]))],
-          let second = ids[ByteSlice(UnsafeRawBufferPointer(rebasing: buffer[cut..<own.upperBound]))]
+          let first = ids[
+            ByteSlice(UnsafeRawBufferPointer(rebasing: buffer[own.lowerBound..<cut]))],
+          let second = ids[
+            ByteSlice(UnsafeRawBufferPointer(rebasing: buffer[cut..<own.upperBound]))]
         else { continue }
         local.append(
           Merge(

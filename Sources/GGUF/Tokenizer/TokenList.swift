@@ -51,7 +51,9 @@ struct TokenList: Sendable {
   }
 
   /// Padding of the vocabulary up to the embedding's rows, which no tokenizer had.
-  func isPadding(_ id: Int) -> Bool { kinds[id] == .unused && texts[id].utf8.starts(with: "[PAD".utf8) }
+  func isPadding(_ id: Int) -> Bool {
+    kinds[id] == .unused && texts[id].utf8.starts(with: "[PAD".utf8)
+  }
 }
 
 /// A text that equals another only if their bytes do: Swift's strings are equal also where they are
