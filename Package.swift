@@ -107,6 +107,8 @@ let package = Package(
       "Datasets", in: "Data", ["Archives", "Records", "Tokenizers", "Templates", "Essentials"]),
     room("Hub", in: "Data", ["Archives", "CCurl", "CCrypto", "Essentials"]),
 
+    // Plain bytes, so that `tune` imports without libtorch.
+    room("GGUF", in: "Models", ["Essentials"]),
     room(
       "Checkpoints", in: "Models", ["CZlib", "Layers", "Quantization", "Tensors", "Essentials"]),
 
@@ -141,7 +143,9 @@ let package = Package(
       "SwiftTune", in: "Commands",
       ["Recipes", "Configuration", "Catalog", "Launching", "Training", "Essentials"]),
     program("tune-worker", ["Recipes", "Configuration", "Catalog", "Launching", "Essentials"]),
-    program("tune", ["Configuration", "Catalog", "Launching", "Hub", "Essentials", arguments]),
+    program(
+      "tune",
+      ["Configuration", "Catalog", "Launching", "GGUF", "Hub", "Essentials", arguments]),
     program(
       "benchmarks",
       [
@@ -179,6 +183,7 @@ let package = Package(
       "DatasetsTests", ["Datasets", "Records", "Tokenizers", "TestSupport", "Essentials"],
       copiesFixtures: false),
     tests("HubTests", ["Hub", "TestHub", "TestSupport", "Essentials"]),
+    tests("GGUFTests", ["GGUF", "TestSupport", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
     tests(

@@ -7,7 +7,8 @@ import Testing
 struct CommandTests {
   /// One folder for all, so that later commands find what earlier ones wrote.
   static let commands: [[String]] = [
-    [], ["--help"], ["download", "--help"], ["ls", "--help"], ["cp", "--help"], ["cat", "--help"],
+    [], ["--help"], ["download", "--help"], ["import", "--help"], ["ls", "--help"],
+    ["cp", "--help"], ["cat", "--help"],
     ["validate", "--help"], ["run", "--help"], ["help", "run"], ["bogus"],
     ["ls"], ["ls", "qat_distributed"], ["ls", "qat_distribute"],
     ["cat", "qat_distributed"], ["cat", "nosuch"], ["cat", "llama3/8B_qat_ful"],

@@ -25,7 +25,7 @@ struct Tune: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      DownloadCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
+      DownloadCommand.self, ImportCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
       ValidateCommand.self, RunCommand.self, ReferenceCommand.self,
     ])
 

@@ -17,14 +17,19 @@ package final class SafetensorsWriter: WeightWriter {
   /// Names must differ; that is the caller's care.
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole file.
   package init(to path: String, _ tensors: [Declaration], metadata: [String: String] = [:]) throws {
-    let (header, offsets) = Self.header(tensors, metadata)
+    let layout = SafetensorsLayout(
+      tensors.map {
+        .init(
+          name: $0.name, type: SafetensorsType.name(of: $0.dtype), shape: $0.shape,
+          byteCount: $0.byteCount)
+      }, metadata: metadata)
     self.path = path
     places = Dictionary(
-      uniqueKeysWithValues: zip(tensors, offsets).map { ($0.name, ($0, header.count + $1)) })
+      uniqueKeysWithValues: zip(tensors, layout.offsets).map { ($0.name, ($0, $1)) })
     waiting = Set(places.keys)
-    byteCount = header.count + tensors.reduce(0) { $0 + $1.byteCount }
+    byteCount = layout.byteCount
     file = try ReservedFile(path, byteCount: byteCount)
-    try header.withUnsafeBytes { try file.put($0, at: 0) }
+    try layout.header.withUnsafeBytes { try file.put($0, at: 0) }
   }
 
   /// Each declared tensor comes once. Another shape or dtype than declared is our own mistake.
@@ -42,33 +47,5 @@ package final class SafetensorsWriter: WeightWriter {
   package func finish() throws {
     precondition(waiting.isEmpty, "tensors were declared and not written: \(waiting.sorted())")
     try file.finish()
-  }
-
-  /// The header with its length before it, and where each tensor starts after it.
-  private static func header(_ tensors: [Declaration], _ metadata: [String: String]) -> (
-    [UInt8], [Int]
-  ) {
-    var object = JSONObject()
-    if !metadata.isEmpty {
-      var entries = JSONObject()
-      for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { entries[key] = .string(value) }
-      object["__metadata__"] = .object(entries)
-    }
-    var (offset, offsets) = (0, [Int]())
-    for tensor in tensors {
-      offsets.append(offset)
-      let end = offset + tensor.byteCount
-      object[tensor.name] = .object([
-        "dtype": .string(SafetensorsType.name(of: tensor.dtype)),
-        "shape": .array(tensor.shape.map { .integer($0) }),
-        "data_offsets": .array([.integer(offset), .integer(end)]),
-      ])
-      offset = end
-    }
-    var text = Array(JSON.object(object).text().utf8)
-    // Spaces, so that the first tensor is aligned.
-    text += Array(repeating: 0x20, count: (8 - text.count % 8) % 8)
-    let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) }
-    return (length + text, offsets)
   }
 }

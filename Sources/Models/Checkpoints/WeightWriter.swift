@@ -1,8 +1,4 @@
-// What writes a file of tensors that come one at a time, whatever its format, and the file below: its
-// space is reserved before the first byte of work is at stake, and it takes its name only when it is
-// complete and on the disk.
-import Essentials
-import Foundation
+// What writes a file of tensors that come one at a time, whatever its format.
 import Tensors
 
 /// A tensor that is going to be written.
@@ -25,63 +21,4 @@ protocol WeightWriter: AnyObject {
   func write(_ tensor: Tensor, to name: String) throws
   /// Syncs the file and gives it its name.
   func finish() throws
-}
-
-final class ReservedFile {
-  let path: String
-  private let partial: String
-  private let byteCount: Int
-  private var descriptor: Int32
-
-  /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole file.
-  init(_ path: String, byteCount: Int) throws {
-    self.path = path
-    self.byteCount = byteCount
-    partial = PartialPath.path(for: path)
-    PartialPath.removeAbandoned(for: path)
-    descriptor = open(partial, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw diskError(path, "cannot create the file") }
-    // From here on deinit cleans up when this throws.
-    try reserve()
-  }
-
-  deinit {
-    guard descriptor >= 0 else { return }
-    close(descriptor)
-    unlink(partial)
-  }
-
-  func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < bytes.count {
-      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-      let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw diskError(path, "cannot write the file") }
-      done += count
-    }
-  }
-
-  func finish() throws {
-    precondition(descriptor >= 0, "finished twice")
-    guard fsync(descriptor) == 0 else { throw diskError(path, "cannot write the file") }
-    try PartialPath.move(partial, to: path)
-    close(descriptor)
-    descriptor = -1
-  }
-
-  private func reserve() throws {
-    guard byteCount > 0 else { return }
-    #if os(Linux)
-      let result = posix_fallocate(descriptor, 0, off_t(byteCount))
-      guard result == 0 else {
-        errno = result
-        throw diskError(path, "cannot reserve \(byteCount) bytes for the file")
-      }
-    #else
-      guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
-        throw diskError(path, "cannot reserve \(byteCount) bytes for the file")
-      }
-    #endif
-  }
 }

@@ -1,16 +1,15 @@
 // What is being written lies beside its final name as `<name>.partial-<process>` and takes that
 // name in one step when it is complete and on the disk. A run that is killed leaves only such a
 // leftover, which the next writer of the same name removes.
-import Essentials
 import Foundation
 
-enum PartialPath {
+package enum PartialPath {
   private static let mark = ".partial-"
 
-  static func path(for final: String) -> String { final + mark + String(getpid()) }
+  package static func path(for final: String) -> String { final + mark + String(getpid()) }
 
   /// Removes leftovers for `final` whose writer lives no more.
-  static func removeAbandoned(for final: String) {
+  package static func removeAbandoned(for final: String) {
     let url = URL(fileURLWithPath: final)
     let folder = url.deletingLastPathComponent()
     let prefix = url.lastPathComponent + mark
@@ -22,7 +21,7 @@ enum PartialPath {
     }
   }
 
-  static func makeFolder(_ path: String) throws {
+  package static func makeFolder(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -33,7 +32,7 @@ enum PartialPath {
   /// Puts a complete file or folder in place of whatever has the final name.
   ///
   /// A folder is exchanged in one step, so that the name always leads to a whole one, old or new.
-  static func move(_ partial: String, to final: String) throws {
+  package static func move(_ partial: String, to final: String) throws {
     if rename(partial, final) == 0 {
       syncFolder(containing: final)
       return
@@ -70,7 +69,7 @@ enum PartialPath {
   }
 
   /// A rename survives a power cut only once its folder is synced too.
-  static func syncFolder(containing path: String) {
+  package static func syncFolder(containing path: String) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     let descriptor = open(folder, O_RDONLY)
     guard descriptor >= 0 else { return }
@@ -80,7 +79,7 @@ enum PartialPath {
 }
 
 /// A failed write, with errno's text where no other cause is given.
-func diskError(_ path: String, _ what: String, _ cause: (any Error)? = nil) -> TuneError {
+package func diskError(_ path: String, _ what: String, _ cause: (any Error)? = nil) -> TuneError {
   let reason = cause == nil ? ": \(String(cString: strerror(errno)))" : ""
   return TuneError(
     .disk, what + reason,
