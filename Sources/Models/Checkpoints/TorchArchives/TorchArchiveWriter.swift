@@ -69,8 +69,7 @@ final class TorchArchiveWriter: WeightWriter {
 
   private func put(_ bytes: UnsafeRawBufferPointer, _ entry: Int) throws {
     let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
-    // zlib takes no address for "begin", whatever came before.
-    entries[entry].checksum = start.map { UInt32(crc32_z(0, $0, bytes.count)) } ?? 0
+    entries[entry].checksum = UInt32(crc32_z(0, start, bytes.count))
     try file.put(bytes, at: entries[entry].dataStart)
   }
 }
