@@ -39,10 +39,11 @@ package func tokenizer(from root: Section) throws -> any Tokenizer {
     case .qwen2: try qwen(.qwen2)
     case .qwen25: try qwen(.qwen25)
     case .qwen3: try qwen(.qwen3)
-    case .llama3, .tokenizerJSON:
+    case .llama3:
       try Llama3Tokenizer(
         path: path(), specialTokensPath: specialTokens, maxSeqLen: longest,
         promptTemplate: section.promptTemplate())
+    case .tokenizerJSON: try tokenizerJSON(from: section)
     case .huggingFace:
       try HuggingFaceModelTokenizer(
         tokenizerJSONPath: section[Keys.Tokenizer.json],
@@ -56,6 +57,22 @@ package func tokenizer(from root: Section) throws -> any Tokenizer {
         maxSeqLen: longest, truncationType: truncation())
     }
   }
+}
+
+/// Llama 3's conversations where the file has Llama 3's special tokens; else those of the chat template
+/// beside the file.
+private func tokenizerJSON(from section: Section) throws -> any Tokenizer {
+  let (path, longest) = (section[Keys.Tokenizer.path], section[Keys.Tokenizer.longestSequence])
+  if try Llama3Tokenizer.hasSpecialTokens(tokenizerJSON: path) {
+    return try Llama3Tokenizer(
+      path: path, maxSeqLen: longest, promptTemplate: section.promptTemplate())
+  }
+  if section[Keys.Tokenizer.template] != nil {
+    throw section.error(
+      at: Keys.Tokenizer.template, "is not supported for a tokenizer.json of another family",
+      remedy: "Set it to null; the chat template of the folder is used.")
+  }
+  return try HuggingFaceModelTokenizer(tokenizerJSONPath: path, maxSeqLen: longest)
 }
 
 /// One dataset, or the several of a list: after one another, or mixed by their weights.

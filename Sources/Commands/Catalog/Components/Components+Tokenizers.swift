@@ -94,7 +94,7 @@ extension Components {
     qwen(.qwen3, "Qwen 3"),
     ComponentDeclaration(
       TokenizerChoice.tokenizerJSON,
-      "A byte-level BPE tokenizer from a Hugging Face tokenizer.json"
+      "A Hugging Face tokenizer.json: Llama 3's, or any other with the files beside it"
     ) {
       Keys.Tokenizer.path.declared("The tokenizer.json file")
       Keys.Tokenizer.longestSequence
