@@ -39,7 +39,7 @@ struct ImportCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The dtype of the weights: float32, bfloat16 or float16.",
+      "The dtype of the weights.",
       discussion: "Default: float32; for a file in half precision its own, "
         + "if that holds all weights.", valueName: "dtype"))
   var dtype: DType?

@@ -77,7 +77,7 @@ package struct ModelImport: Sendable {
     }
     let tokenizer = try ImportedTokenizer(file, vocabularySize: size.vocabularySize)
     let json = tokenizer.configuration(
-      ids, try chatTemplate(file), contextLength: size.contextLength)
+      ids, try ImportedTokenizer.chatTemplate(file), contextLength: size.contextLength)
     return [
       ("tokenizer.json", tokenizer.text(ids)),
       ("tokenizer_config.json", json.text(indented: true) + "\n"),
@@ -91,7 +91,7 @@ package struct ModelImport: Sendable {
       "clean_up_tokenization_spaces": false, "model_max_length": .integer(size.contextLength),
       "tokenizer_class": "PreTrainedTokenizerFast",
     ]
-    json["chat_template"] = try chatTemplate(file)
+    json["chat_template"] = try ImportedTokenizer.chatTemplate(file)
     let tokens = try file.strings("tokenizer.ggml.tokens") ?? []
     let ids = try SpecialTokenIDs(file, vocabularySize: size.vocabularySize)
     let named = [
@@ -149,7 +149,7 @@ package struct ModelImport: Sendable {
   /// - Throws: `TuneError` `.disk`, or `.unsupported` for a weight beyond the range of the dtype.
   package func write(to folder: String, progress: (Int) throws -> Void = { _ in }) throws {
     try Self.check(output: folder)
-    let folder = URL(fileURLWithPath: folder).standardizedFileURL.path
+    let folder = URL(fileURLWithPath: folder).standardizedFileURL.resolvingSymlinksInPath().path
     let partial = PartialPath.path(for: folder)
     try PartialPath.makeFolder(folder.parentFolder)
     PartialPath.removeAbandoned(for: folder)

@@ -145,18 +145,18 @@ struct ImportedTokenizer: Sendable {
     json["tokenizer_class"] = "PreTrainedTokenizerFast"
     return .object(json)
   }
-}
 
-/// The chat template, or a list of named ones, as tokenizer_config.json has them; nil for none.
-func chatTemplate(_ file: GGUFFile) throws -> JSON? {
-  let main = try file.string("tokenizer.chat_template")
-  let names = try file.strings("tokenizer.chat_templates") ?? []
-  guard !names.isEmpty else { return main.map { .string($0) } }
-  var list: [JSON] = main.map { [["name": "default", "template": .string($0)]] } ?? []
-  for name in names {
-    let key = "tokenizer.chat_template." + name
-    guard let text = try file.string(key) else { throw file.failure(key, "is missing") }
-    list.append(["name": .string(name), "template": .string(text)])
+  /// The chat template, or a list of named ones, as tokenizer_config.json has them; nil for none.
+  static func chatTemplate(_ file: GGUFFile) throws -> JSON? {
+    let main = try file.string("tokenizer.chat_template")
+    let names = try file.strings("tokenizer.chat_templates") ?? []
+    guard !names.isEmpty else { return main.map { .string($0) } }
+    var list: [JSON] = main.map { [["name": "default", "template": .string($0)]] } ?? []
+    for name in names {
+      let key = "tokenizer.chat_template." + name
+      guard let text = try file.string(key) else { throw file.failure(key, "is missing") }
+      list.append(["name": .string(name), "template": .string(text)])
+    }
+    return .array(list)
   }
-  return .array(list)
 }
