@@ -15,10 +15,31 @@ struct ValidationTests {
     #expect(RecipeName(inferringFrom: map).isTraining == builtin.recipe.isTraining)
     #expect(RecipeName(inferringFrom: map).trainsAdapters == builtin.recipe.trainsAdapters)
     let checked = try ValidatedConfiguration.load(
-      recipe: builtin.recipe, config: name, environment: [:])
+      recipe: builtin.recipe, config: name,
+      overrides: name.hasPrefix("any/") ? Self.neededByAny(builtin.recipe) : [], environment: [:])
     #expect(checked.root[Keys.outputFolder].isEmpty == false)
     #expect(!builtin.text.contains("\t") && builtin.text.hasSuffix("\n"))
     #expect(builtin.text.split(separator: "\n").allSatisfy { $0.count <= 100 && $0.last != " " })
+  }
+
+  /// What any/* leaves to the caller, and no more than that.
+  private static func neededByAny(_ recipe: RecipeName) -> [String] {
+    ["checkpointer.checkpoint_dir=m"] + (recipe.isTraining ? ["dataset.source=d.jsonl"] : [])
+  }
+
+  @Test(arguments: BuiltinConfiguration.all.filter { $0.name.hasPrefix("any/") }.map(\.name))
+  func configurationsOfAnyModelNameWhatIsMissing(name: String) throws {
+    let builtin = try #require(BuiltinConfiguration.named(name))
+    let needed = Self.neededByAny(builtin.recipe)
+    for left in needed.indices {
+      var given = needed
+      let key = given.remove(at: left).prefix { $0 != "=" }
+      let error = #expect(throws: TuneError.self) {
+        try ValidatedConfiguration.load(
+          recipe: builtin.recipe, config: name, overrides: given, environment: [:])
+      }
+      #expect(error?.description.contains("key '\(key)': missing required key") == true)
+    }
   }
 
   @Test func namesAreUniqueAndComponentsToo() {

@@ -166,7 +166,9 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
       "added_tokens": .array(added), "normalizer": ["type": "NFC"],
       "pre_tokenizer": [
         "type": "Sequence",
-        "pretokenizers": [split, ["type": "ByteLevel", "use_regex": false]],
+        "pretokenizers": [
+          split, ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false],
+        ],
       ],
       "model": [
         "type": "BPE", "vocab": vocabulary,

@@ -23,7 +23,7 @@ extension BuiltinConfiguration {
       \(tokenizer)
       # Perplexity; without text_files, of the Hub's wikitext
       tasks: ["wikitext"]
-      text_files: null
+      text_files: []
       limit: null
       max_seq_length: 2048
       batch_size: 8
