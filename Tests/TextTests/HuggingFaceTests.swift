@@ -103,6 +103,18 @@ import Testing
     #expect(missing.code == .missingFile && missing.remedy?.contains("llama2_tokenizer") == true)
   }
 
+  /// Foundation on Linux leaves these apart.
+  @Test func whatUnicodeComposesIsComposed() {
+    let cases: [(String, [UInt32])] = [
+      ("\u{AC00}\u{11A8}", [0xAC01]), ("\u{1100}\u{1161}\u{11A8}", [0xAC01]),
+      ("\u{AC00}\u{11A7}", [0xAC00, 0x11A7]), ("\u{CCA}\u{CD5}", [0xCCB]),
+      ("\u{CC6}\u{CC2}\u{CD5}", [0xCCB]), ("e\u{327}\u{301}", [0x229, 0x301]),
+    ]
+    for (text, scalars) in cases {
+      #expect(text.composed.unicodeScalars.map(\.value) == scalars)
+    }
+  }
+
   @Test func whatIsWrongIsNamedByItsKey() throws {
     func deep(_ count: Int) -> JSON {
       (0..<count).reduce(["type": "NFC"]) { inner, _ in
