@@ -170,6 +170,7 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
           split, ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false],
         ],
       ],
+      "decoder": ["type": "ByteLevel"],
       "model": [
         "type": "BPE", "vocab": vocabulary,
         "merges": .array(merges.map { .string(String($0)) }),

@@ -13,7 +13,7 @@ enum LongText {
     var (start, position, characters, run) = (0, 0, 0, 0)
     var isSpaceRun = false
     while position < text.count {
-      let (scalar, width) = decode(text, at: position)
+      let (scalar, width) = decodeScalar(text, at: position)
       if characters == characterLimit {
         parts.append(start..<position)
         (start, characters, run) = (position, 0, 0)
@@ -34,20 +34,5 @@ enum LongText {
     }
     parts.append(start..<text.count)
     return parts
-  }
-
-  /// The character at `position` of valid UTF-8.
-  @inline(__always)
-  private static func decode(
-    _ text: UnsafeBufferPointer<UInt8>, at position: Int
-  ) -> (scalar: UInt32, width: Int) {
-    let first = UInt32(text[position])
-    if first < 0x80 { return (first, 1) }
-    let width = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
-    var scalar = first & (0xFF >> UInt32(width + 1))
-    for offset in 1..<width where position + offset < text.count {
-      scalar = scalar << 6 | UInt32(text[position + offset]) & 0x3F
-    }
-    return (scalar, width)
   }
 }

@@ -95,8 +95,9 @@ extension BuiltinConfiguration {
         output_dir: out
 
         \(tokenizer)
-        # Chats, prompts and completions, instructions or text: the columns tell. Pass dataset.source=FILE, a
-        # local file or a dataset of the Hub. packed: True fills sequences of max_seq_len and is faster.
+        # Chats, prompts and completions, instructions or text, told by their columns. Pass
+        # dataset.source=FILE, a local file or a dataset of the Hub. packed: True fills sequences of
+        # max_seq_len tokens and is faster.
         dataset:
           _component_: \(DatasetChoice.auto.rawValue)
           packed: False
