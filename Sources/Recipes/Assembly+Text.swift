@@ -16,11 +16,12 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
       remedy: "Download it with the model, or correct tokenizer.\(key).",
       at: section.location(of: key))
   }
-  let (path, longest) = (section[Keys.Tokenizer.path], section[Keys.Tokenizer.longestSequence])
+  let longest = section[Keys.Tokenizer.longestSequence]
+  func path() -> String { section[Keys.Tokenizer.path] }
   let specialTokens = section[ifDeclared: Keys.Tokenizer.specialTokens]
   func qwen(_ family: QwenFamily) throws -> QwenTokenizer {
     try QwenTokenizer(
-      family, path: path, mergesPath: section[Keys.Tokenizer.merges],
+      family, path: path(), mergesPath: section[Keys.Tokenizer.merges],
       specialTokensPath: specialTokens, maxSeqLen: longest,
       promptTemplate: section.promptTemplate())
   }
@@ -28,16 +29,39 @@ package func tokenizer(from section: Section) throws -> any Tokenizer {
     switch section.choice(TokenizerChoice.self) {
     case .llama2:
       try Llama2Tokenizer(
-        path: path, maxSeqLen: longest, promptTemplate: section.promptTemplate())
+        path: path(), maxSeqLen: longest, promptTemplate: section.promptTemplate())
     case .qwen2: try qwen(.qwen2)
     case .qwen25: try qwen(.qwen25)
     case .qwen3: try qwen(.qwen3)
-    case .llama3, .tokenizerJSON:
+    case .llama3:
       try Llama3Tokenizer(
-        path: path, specialTokensPath: specialTokens, maxSeqLen: longest,
+        path: path(), specialTokensPath: specialTokens, maxSeqLen: longest,
         promptTemplate: section.promptTemplate())
+    case .tokenizerJSON: try tokenizerJSON(from: section)
+    case .huggingFace:
+      try HuggingFaceModelTokenizer(
+        tokenizerJSONPath: section[Keys.Tokenizer.tokenizerJSON],
+        tokenizerConfigJSONPath: section[Keys.Tokenizer.tokenizerConfiguration],
+        generationConfigPath: section[Keys.Tokenizer.generationConfiguration], maxSeqLen: longest,
+        truncationType: .init(rawValue: section[Keys.Tokenizer.truncation]) ?? .right)
     }
   }
+}
+
+/// Llama 3's conversations where the file has Llama 3's special tokens; else those of the chat template
+/// beside the file.
+private func tokenizerJSON(from section: Section) throws -> any Tokenizer {
+  let (path, longest) = (section[Keys.Tokenizer.path], section[Keys.Tokenizer.longestSequence])
+  if try Llama3Tokenizer.hasSpecialTokens(tokenizerJSON: path) {
+    return try Llama3Tokenizer(
+      path: path, maxSeqLen: longest, promptTemplate: section.promptTemplate())
+  }
+  if section[Keys.Tokenizer.template] != nil {
+    throw section.error(
+      at: Keys.Tokenizer.template, "is not supported for a tokenizer.json of another family",
+      remedy: "Set it to null; the chat template of the folder is used.")
+  }
+  return try HuggingFaceModelTokenizer(tokenizerJSONPath: path, maxSeqLen: longest)
 }
 
 /// One dataset, or the several of a list: after one another, or mixed by their weights.

@@ -19,8 +19,10 @@ package func check(
   let ids = [tokenizer.bosID, tokenizer.eosID, tokenizer.padID] + tokenizer.stopTokens + placed
   let needed = max(tokenizer.baseVocabularySize, Int(ids.max() ?? 0) + 1)
   guard needed > configuration.vocabularySize else { return }
+  let key =
+    section.declares(Keys.Tokenizer.path) ? Keys.Tokenizer.path : Keys.Tokenizer.tokenizerJSON
   throw section.error(
-    at: Keys.Tokenizer.path,
+    at: key,
     "the tokenizer has \(needed) ids, and the model's vocab_size is "
       + "\(configuration.vocabularySize)",
     remedy: "Use the checkpoint's tokenizer.")

@@ -8,6 +8,7 @@ package enum TokenizerChoice: String, ComponentChoice {
   case qwen2 = "torchtune.models.qwen2.qwen2_tokenizer"
   case qwen25 = "torchtune.models.qwen2_5.qwen2_5_tokenizer"
   case qwen3 = "torchtune.models.qwen3.qwen3_tokenizer"
+  case huggingFace = "torchtune.modules.transforms.tokenizers.HuggingFaceModelTokenizer"
   case tokenizerJSON = "swift_tune.tokenizers.tokenizer_json"
   package static let role = ComponentRole.tokenizer
 }
@@ -19,6 +20,17 @@ extension Keys {
       "merges_file", .string, "The merges.txt of vocab.json; null with a tokenizer.json")
     package static let specialTokens = Key.nullable(
       "special_tokens_path", .string, "A tokenizer.json, or a JSON map, with the special tokens")
+    package static let tokenizerJSON = Key.required(
+      "tokenizer_json_path", .string, "The tokenizer.json file")
+    package static let tokenizerConfiguration = Key.nullable(
+      "tokenizer_config_json_path", .string,
+      "The tokenizer_config.json file, which names special tokens and has the chat template")
+    package static let generationConfiguration = Key.nullable(
+      "generation_config_path", .string,
+      "The generation_config.json file, whose ids count where the other names no token")
+    package static let truncation = Key.optional(
+      "truncation_type", .choice(["right", "left"]), default: "right",
+      "The end at which conversations are truncated")
     package static let longestSequence = Key.nullable(
       "max_seq_len", .int(1...(1 << 30)), "Truncate samples to this many tokens")
     package static let template = Key.nullable(
@@ -59,8 +71,18 @@ extension Components {
     qwen(.qwen25, "Qwen 2.5"),
     qwen(.qwen3, "Qwen 3"),
     ComponentDeclaration(
+      TokenizerChoice.huggingFace,
+      "Any Hugging Face tokenizer.json, with the model's own chat template"
+    ) {
+      Keys.Tokenizer.tokenizerJSON
+      Keys.Tokenizer.tokenizerConfiguration
+      Keys.Tokenizer.generationConfiguration
+      Keys.Tokenizer.longestSequence
+      Keys.Tokenizer.truncation
+    },
+    ComponentDeclaration(
       TokenizerChoice.tokenizerJSON,
-      "A byte-level BPE tokenizer from a Hugging Face tokenizer.json"
+      "A Hugging Face tokenizer.json: Llama 3's, or any other with the files beside it"
     ) {
       Keys.Tokenizer.path.declared("The tokenizer.json file")
       Keys.Tokenizer.longestSequence
@@ -89,7 +111,7 @@ extension Section {
   /// The template of a tokenizer.
   /// - Throws: for one that does not exist, or a role that does not.
   package func promptTemplate() throws -> PromptTemplate? {
-    switch self[Keys.Tokenizer.template] {
+    switch self[ifDeclared: Keys.Tokenizer.template] {
     case .texts(let texts): try PromptTemplate(tags: texts)
     case .component(let path): try PromptTemplate(component: path)
     case nil: nil
@@ -98,8 +120,12 @@ extension Section {
 
   /// The files of a tokenizer that are named, each under its key.
   package var tokenizerFiles: [(key: String, path: String)] {
-    let keys = [Keys.Tokenizer.merges, Keys.Tokenizer.specialTokens]
-    return [(Keys.Tokenizer.path.name, self[Keys.Tokenizer.path])]
-      + keys.compactMap { key in self[ifDeclared: key].map { (key.name, $0) } }
+    let required = [Keys.Tokenizer.path, Keys.Tokenizer.tokenizerJSON].filter { declares($0) }
+    let optional = [
+      Keys.Tokenizer.merges, Keys.Tokenizer.specialTokens, Keys.Tokenizer.tokenizerConfiguration,
+      Keys.Tokenizer.generationConfiguration,
+    ]
+    return required.map { ($0.name, self[$0]) }
+      + optional.compactMap { key in self[ifDeclared: key].map { (key.name, $0) } }
   }
 }

@@ -5,19 +5,18 @@ import Foundation
 import Synchronization
 import Templates
 
-/// A tiktoken `tokenizer.model` or a byte-level `tokenizer.json` of the Llama 3 family, with its chat
-/// format. Ids, decoded text and conversations equal those of torchtune's `Llama3Tokenizer` (0.6.1):
+/// A tiktoken `tokenizer.model` or a `tokenizer.json` of the Llama 3 family, with its chat format. Ids, decoded text and conversations equal those of torchtune's `Llama3Tokenizer` (0.6.1):
 /// the text of a special token is plain text, and "" gives no ids, not even BOS and EOS.
 public final class Llama3Tokenizer: Tokenizer {
   public let maxSeqLen: Int?
   let promptTemplate: PromptTemplate?
   let special: SpecialTokens
-  private let vocabulary: Vocabulary
+  private let codec: TokenCodec
   private let specialNames: [Int32: String]
   private let cache = Mutex(PieceCache())
 
   /// - Parameters:
-  ///   - path: a tokenizer.model (tiktoken ranks) or a tokenizer.json (byte-level BPE).
+  ///   - path: a tokenizer.model (tiktoken ranks) or a tokenizer.json.
   ///   - specialTokensPath: a tokenizer.json whose added tokens are the special tokens. Without it
   ///     they come from `path`, or for a tokenizer.model of another size than Llama 3's from the
   ///     tokenizer.json beside or above it, or follow the vocabulary in Llama 3's order.
@@ -29,24 +28,30 @@ public final class Llama3Tokenizer: Tokenizer {
     promptTemplate: PromptTemplate? = nil
   ) throws {
     try checkMaxSeqLen(maxSeqLen)
-    let vocabulary = try Vocabulary.load(path: path)
+    let codec = try TokenCodec.load(path: path)
     let (ids, file) = try Self.specialTokens(
-      of: vocabulary, path: path, specialTokensPath: specialTokensPath)
-    special = try SpecialTokens(ids, baseCount: vocabulary.baseCount, file: file)
+      of: codec, path: path, specialTokensPath: specialTokensPath)
+    special = try SpecialTokens(ids, baseCount: codec.ordinaryCount, file: file)
     specialNames = Dictionary(uniqueKeysWithValues: special.ids.map { ($0.value, $0.key) })
-    self.vocabulary = vocabulary
+    self.codec = codec
     self.maxSeqLen = maxSeqLen
     self.promptTemplate = promptTemplate
   }
 
+  /// Whether a tokenizer.json has the special tokens that Llama 3's conversations need.
+  package static func hasSpecialTokens(tokenizerJSON path: String) throws -> Bool {
+    let ids = try TokenizerJSON.specialTokens(path: path)
+    return SpecialTokens.required.allSatisfy { ids[$0] != nil }
+  }
+
   private static func specialTokens(
-    of vocabulary: Vocabulary, path: String, specialTokensPath: String?
+    of codec: TokenCodec, path: String, specialTokensPath: String?
   ) throws -> ([String: Int32], file: String) {
     if let specialTokensPath {
       return (try TokenizerJSON.specialTokens(path: specialTokensPath), specialTokensPath)
     }
-    if let tokens = vocabulary.specialTokens { return (tokens, path) }
-    if vocabulary.baseCount != SpecialTokens.llama3BaseCount {
+    if case .pipeline(let pipeline) = codec { return (pipeline.added.namedIDs, path) }
+    if codec.baseCount != SpecialTokens.llama3BaseCount {
       let folder = path.parentFolder
       for place in ["tokenizer.json", "../tokenizer.json"] {
         let sibling = (folder as NSString).appendingPathComponent(place)
@@ -55,12 +60,12 @@ public final class Llama3Tokenizer: Tokenizer {
         }
       }
     }
-    return (SpecialTokens.standard(after: vocabulary.baseCount), path)
+    return (SpecialTokens.standard(after: codec.baseCount), path)
   }
 
-  public var baseVocabularySize: Int { vocabulary.baseCount }
+  public var baseVocabularySize: Int { codec.baseCount }
   public var vocabularySize: Int {
-    max(vocabulary.baseCount, Int(special.ids.values.max() ?? 0) + 1)
+    max(codec.baseCount, Int(special.ids.values.max() ?? 0) + 1)
   }
   public var specialTokens: [String: Int32] { special.ids }
   public var bosID: Int32 { special.beginOfText }
@@ -73,7 +78,7 @@ public final class Llama3Tokenizer: Tokenizer {
 
   public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
     if text.isEmpty { return [] }
-    var text = vocabulary.isComposed ? text.composed : text
+    var text = text
     var ids: [Int32] = []
     ids.reserveCapacity(text.utf8.count / 3 + 2)
     if addBOS { ids.append(bosID) }
@@ -95,9 +100,7 @@ public final class Llama3Tokenizer: Tokenizer {
     _ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32], cache: inout PieceCache
   ) throws {
     for part in LongText.parts(of: text) {
-      try vocabulary.splitter.forEachPiece(in: UnsafeBufferPointer(rebasing: text[part])) {
-        vocabulary.encoder.encode($0, into: &ids, cache: &cache)
-      }
+      try codec.encode(UnsafeBufferPointer(rebasing: text[part]), into: &ids, cache: &cache)
     }
   }
 
@@ -105,15 +108,16 @@ public final class Llama3Tokenizer: Tokenizer {
     var ids = ids[...]
     if truncateAtEOS, let end = ids.firstIndex(of: eosID) { ids = ids[..<end] }
     if skipSpecialTokens { ids = withoutSpecialTokens(ids) }
-    var bytes: [UInt8] = []
+    var (bytes, run): ([UInt8], [Int32]) = ([], [])
     for id in ids {
-      let token = vocabulary.encoder.tokens.bytes(of: id)
-      if !token.isEmpty {
-        bytes.append(contentsOf: token)
-      } else {
-        bytes.append(contentsOf: (specialNames[id] ?? "\u{FFFD}").utf8)
+      guard let name = specialNames[id] else {
+        run.append(id)
+        continue
       }
+      bytes += codec.decode(run) + Array(name.utf8)
+      run = []
     }
+    bytes += codec.decode(run)
     return String(decoding: bytes, as: UTF8.self)
   }
 
@@ -127,7 +131,7 @@ public final class Llama3Tokenizer: Tokenizer {
         position = end + 1
         let lineBreaks: [UInt8] = [0x0A, 0x0A]
         if position < ids.endIndex,
-          vocabulary.encoder.tokens.bytes(of: ids[position]).elementsEqual(lineBreaks)
+          codec.decode([ids[position]]) == lineBreaks
         {
           position += 1
         }

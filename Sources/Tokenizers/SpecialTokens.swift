@@ -16,6 +16,11 @@ struct SpecialTokens: Sendable {
     "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>", "<|python_tag|>",
     "<|image|>", "<|video|>",
   ]
+  /// Those that every conversation needs.
+  static let required = [
+    "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
+    "<|eot_id|>",
+  ]
   static let llama3BaseCount = 128_000
   static let count = 256
 

@@ -5,9 +5,9 @@ import Templates
 
 /// Text to token ids and back. Every tokenizer may be used by many threads at once.
 ///
-/// Conforming types: `Llama3Tokenizer`, `Llama2Tokenizer` (SentencePiece) and `QwenTokenizer`. Their
-/// initializers read the files of published models and throw `TuneError`, which names the file and
-/// the line or key at fault.
+/// Conforming types: `Llama3Tokenizer`, `Llama2Tokenizer` (SentencePiece), `QwenTokenizer` and
+/// `HuggingFaceModelTokenizer` (any tokenizer.json). Their initializers read the files of published
+/// models and throw `TuneError`, which names the file and the line or key at fault.
 public protocol Tokenizer: AnyObject, Sendable {
   /// The highest id + 1, special tokens included: the least number of rows an embedding needs.
   var vocabularySize: Int { get }
@@ -28,7 +28,7 @@ public protocol Tokenizer: AnyObject, Sendable {
   var maxSeqLen: Int? { get }
 
   /// The ids of a text. Whether the text of a special token is that token or plain text differs by
-  /// family: Qwen's tokenizers take it for the token, those of Llama do not.
+  /// family: those of Llama take it for plain text, the others for the token.
   /// - Throws: `TuneError` `.unsupported` where the file's own pattern cannot split the text.
   func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32]
   /// The text of ids. Bytes that are not UTF-8 and ids without a token become U+FFFD.

@@ -1,45 +1,8 @@
-// Hugging Face's tokenizer.json: a byte-level BPE model with its vocabulary, its merges in order,
-// the pattern that splits text, and the added (special) tokens. What would tokenize differently
-// from how this file is read is refused by name.
+// Parts of Hugging Face's files that other formats lean on: the added tokens of a tokenizer.json, as
+// the names and ids of special tokens, and the vocabulary and merges of vocab.json and merges.txt.
 import Essentials
 
 enum TokenizerJSON {
-  /// - Throws: `TuneError`: `.malformedFile` with the key (and the line where the JSON itself is
-  ///   broken), `.unsupported` for other kinds of tokenizers.
-  static func parse(_ bytes: UnsafeRawBufferPointer, file: String) throws -> Vocabulary {
-    try vocabulary(of: try JSON.parse(bytes, file: file), file: file)
-  }
-
-  /// The whole file, with what it says about each added token.
-  static func load(path: String) throws -> (Vocabulary, [AddedToken]) {
-    let root = try JSON.load(path: path)
-    return (try vocabulary(of: root, file: path), try addedTokens(root, file: path))
-  }
-  static func addedTokens(path: String) throws -> [AddedToken] {
-    try addedTokens(try JSON.load(path: path), file: path)
-  }
-
-  private static func vocabulary(of root: JSON, file: String) throws -> Vocabulary {
-    guard root.object != nil else { throw malformed(file, nil, "expected an object") }
-    let special = try specialTokens(root, file: file)
-    guard let model = root["model"], model.object != nil else {
-      throw malformed(file, "model", "the model is missing")
-    }
-    try checkModel(model, file: file)
-    let (table, base) = try vocabulary(model, special: special, file: file)
-    let pairs = try merges(model, table, file: file)
-    let takesWholePieces = model["ignore_merges"]?.bool ?? false
-    guard
-      let encoder = BytePairEncoder(
-        tokens: table, pairs: pairs, takesWholePieces: takesWholePieces)
-    else { throw Vocabulary.incomplete(file) }
-    let pattern = try splitPattern(root["pre_tokenizer"] ?? .null, file: file)
-    return Vocabulary(
-      encoder: encoder, splitter: try PieceSplitter(pattern: pattern, file: file),
-      isComposed: try isComposed(root["normalizer"] ?? .null, file: file), baseCount: base,
-      specialTokens: special)
-  }
-
   /// The added tokens of a tokenizer.json, which is all that `special_tokens_path` is read for.
   static func specialTokens(path: String) throws -> [String: Int32] {
     try specialTokens(try JSON.load(path: path), file: path)
@@ -49,19 +12,13 @@ enum TokenizerJSON {
     Dictionary(try addedTokens(root, file: file).map { ($0.name, $0.id) }) { first, _ in first }
   }
 
-  struct AddedToken {
+  private struct AddedToken {
     var name: String
     var id: Int32
-    /// Left out of decoded text on request.
-    var isSpecial: Bool
-    /// Looked for after the text is normalized.
-    var isNormalized: Bool
-    /// Takes spaces around it along, or is only found as a whole word.
-    var isPicky: Bool
   }
 
   /// In the file's order.
-  static func addedTokens(_ root: JSON, file: String) throws -> [AddedToken] {
+  private static func addedTokens(_ root: JSON, file: String) throws -> [AddedToken] {
     guard let added = root["added_tokens"] else { return [] }
     guard let entries = added.array else {
       throw malformed(file, "added_tokens", "expected a list, found \(added.kind)")
@@ -76,42 +33,8 @@ enum TokenizerJSON {
       if !names.insert(name).inserted {
         throw malformed(file, key, "the token \(name) appears twice")
       }
-      func isSet(_ key: String) -> Bool { entry[key]?.bool ?? false }
-      return AddedToken(
-        name: name, id: id, isSpecial: isSet("special"), isNormalized: isSet("normalized"),
-        isPicky: isSet("lstrip") || isSet("rstrip") || isSet("single_word"))
+      return AddedToken(name: name, id: id)
     }
-  }
-
-  private static func checkModel(_ model: JSON, file: String) throws {
-    func refuse(_ key: String, _ what: String) -> TuneError {
-      TuneError(
-        .unsupported, what, remedy: "Only byte-level BPE tokenizers are supported.",
-        at: .init(file: file, key: key))
-    }
-    if let type = model["type"], type.string != "BPE" {
-      throw refuse("model.type", "the tokenizer's model is \(type.string ?? type.kind), not BPE")
-    }
-    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-      if let value = model[key], !value.isNull, value.string != "" {
-        throw refuse("model." + key, "marks inside words are not supported")
-      }
-    }
-    if model["byte_fallback"]?.bool == true {
-      throw refuse("model.byte_fallback", "byte fallback belongs to another kind of tokenizer")
-    }
-    if let dropout = model["dropout"]?.double, dropout != 0 {
-      throw refuse("model.dropout", "merges left out at random are not supported")
-    }
-  }
-
-  private static func vocabulary(
-    _ model: JSON, special: [String: Int32], file: String
-  ) throws -> (TokenTable, baseCount: Int) {
-    guard let entries = model["vocab"]?.object else {
-      throw malformed(file, "model.vocab", "the vocabulary is missing or not an object")
-    }
-    return try vocabulary(entries, special: special, file: file, key: "model.vocab")
   }
 
   /// - Parameter key: where in the file the entries are; empty for the whole file.
@@ -134,27 +57,6 @@ enum TokenizerJSON {
       throw malformed(file, place.isEmpty ? nil : place, "the vocabulary is empty")
     }
     return (TokenTable(tokens, idLimit: Int(highest) + 1), Int(highest) + 1)
-  }
-
-  private static func merges(
-    _ model: JSON, _ table: TokenTable, file: String
-  ) throws -> PairTable {
-    guard let merges = model["merges"]?.array else {
-      throw malformed(file, "model.merges", "the merges are missing or not a list")
-    }
-    var pairs = PairTable(capacity: merges.count)
-    for (position, merge) in merges.enumerated() {
-      let parts: [Substring]
-      if let text = merge.string {
-        parts = text.split(separator: " ", omittingEmptySubsequences: false)
-      } else {
-        parts = (merge.array ?? []).compactMap { $0.string.map { Substring($0) } }
-      }
-      try insert(parts, rank: UInt32(position), into: &pairs, table) {
-        malformed(file, "model.merges[\(position)]", $0)
-      }
-    }
-    return pairs
   }
 
   /// Adds the merge of two tokens as they are spelled.

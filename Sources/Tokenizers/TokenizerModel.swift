@@ -28,7 +28,7 @@ enum TokenizerModel {
     }
     return Vocabulary(
       encoder: encoder, splitter: try PieceSplitter(pattern: PieceSplitter.llama3Pattern),
-      baseCount: tokens.count, specialTokens: nil)
+      baseCount: tokens.count)
   }
 
   /// Every two tokens that together are a token may merge into it.

@@ -58,4 +58,16 @@ import Testing
     #expect(object["k3"] == nil && object["k5"] == "changed" && object["k19"] == 19)
     #expect(object.map(\.key) == object.keys)
   }
+
+  /// Swift's strings are equal when they look the same; keys are not.
+  @Test func keysAreEqualByTheirBytes() throws {
+    var many = JSONObject()
+    for number in 0..<20 { many["k\(number)"] = .integer(number) }
+    for var object in [JSONObject(), many] {
+      let count = object.count
+      object["\u{E9}"] = 1
+      object["e\u{301}"] = 2
+      #expect(object.count == count + 2 && object["\u{E9}"] == 1 && object["e\u{301}"] == 2)
+    }
+  }
 }

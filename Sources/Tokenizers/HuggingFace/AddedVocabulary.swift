@@ -93,6 +93,13 @@ struct AddedVocabulary: Sendable {
 
   var highestID: Int32 { tokens.keys.max() ?? -1 }
 
+  /// All tokens by their name.
+  var namedIDs: [String: Int32] {
+    var named: [String: Int32] = [:]
+    for token in tokens.values { named[String(decoding: token.content, as: UTF8.self)] = token.id }
+    return named
+  }
+
   /// The special tokens by their name.
   var specialIDs: [String: Int32] {
     var named: [String: Int32] = [:]

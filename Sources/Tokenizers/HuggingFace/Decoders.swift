@@ -19,6 +19,11 @@ struct Decoders: Sendable {
     return [try Decoder(component)]
   }
 
+  /// Whether all that is done is to read tokens as the bytes they spell.
+  var isByteLevel: Bool {
+    if steps.count == 1, case .byteLevel = steps[0] { true } else { false }
+  }
+
   /// - Parameter continues: whether the tokens follow others, so that what is done to the start of a
   ///   text is not done.
   func decode(_ tokens: [[UInt8]], continues: Bool) throws -> [UInt8] {

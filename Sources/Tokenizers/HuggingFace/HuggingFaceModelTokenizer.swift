@@ -37,6 +37,7 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
   ///     has the chat template.
   ///   - generationConfigPath: the `generation_config.json`, whose ids of BOS and padding count where
   ///     the other file names none; all of its EOS ids end generation.
+  ///     Where neither file is given, those beside the tokenizer.json are taken.
   ///   - maxSeqLen: conversations are cut to this many tokens.
   ///   - truncationType: at which end.
   /// - Throws: `TuneError`: `.missingFile`, `.malformedFile` and `.unsupported` with file and key;
@@ -48,9 +49,9 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
     truncationType: TruncationType = .right
   ) throws {
     try self.init(
-      PretrainedFiles(
+      try PretrainedFiles(
         tokenizer: tokenizerJSONPath, configuration: tokenizerConfigJSONPath,
-        generation: generationConfigPath, folder: tokenizerConfigJSONPath?.parentFolder),
+        generation: generationConfigPath),
       maxSeqLen: maxSeqLen, truncationType: truncationType)
   }
 

@@ -121,10 +121,4 @@ struct Pieces {
     }
     text = output
   }
-
-  func forEach(_ body: (UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
-    try text.withUnsafeBufferPointer { text in
-      for piece in bounds { try body(UnsafeBufferPointer(rebasing: text[piece])) }
-    }
-  }
 }

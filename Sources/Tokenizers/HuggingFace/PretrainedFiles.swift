@@ -13,18 +13,29 @@ struct PretrainedFiles {
   /// Where a chat_template.jinja may be.
   var folder: String?
 
-  init(tokenizer: String, configuration: String?, generation: String?, folder: String?) {
+  private init(tokenizer: String, configuration: String?, generation: String?, folder: String?) {
     (self.tokenizer, self.configuration) = (tokenizer, configuration)
     (self.generation, self.folder) = (generation, folder)
   }
 
+  /// Where neither of the others is given, those beside the tokenizer.json are taken.
+  init(tokenizer: String, configuration: String?, generation: String?) throws {
+    if configuration == nil, generation == nil {
+      try self.init(folder: tokenizer.parentFolder, tokenizer: tokenizer)
+      return
+    }
+    self = PretrainedFiles(
+      tokenizer: tokenizer, configuration: configuration, generation: generation,
+      folder: configuration?.parentFolder)
+  }
+
   /// - Throws: `TuneError` `.missingFile` for a folder without tokenizer.json, with what can be done.
-  init(folder: String) throws {
+  init(folder: String, tokenizer: String? = nil) throws {
     func path(_ name: String) -> String { (folder as NSString).appendingPathComponent(name) }
     func existing(_ name: String) -> String? {
       FileManager.default.fileExists(atPath: path(name)) ? path(name) : nil
     }
-    guard let tokenizer = existing("tokenizer.json") else {
+    guard let tokenizer = tokenizer ?? existing("tokenizer.json") else {
       var remedy = "Download it with the model."
       if existing("tokenizer.model") != nil {
         remedy =
@@ -39,11 +50,10 @@ struct PretrainedFiles {
         .missingFile, "the folder has no tokenizer.json", remedy: remedy,
         at: .init(file: path("tokenizer.json")))
     }
-    self.tokenizer = tokenizer
-    configuration = existing("tokenizer_config.json")
-    generation = existing("generation_config.json")
+    self = PretrainedFiles(
+      tokenizer: tokenizer, configuration: existing("tokenizer_config.json"),
+      generation: existing("generation_config.json"), folder: folder)
     specialTokensMap = existing("special_tokens_map.json")
-    self.folder = folder
   }
 }
 

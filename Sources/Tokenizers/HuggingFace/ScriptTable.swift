@@ -48,8 +48,7 @@ final class ScriptTable: Sendable {
     // The library's table is of Unicode 9.
     if let age = Unicode.Scalar(scalar)?.properties.age, age.major <= 9 {
       var text: [UInt8] = []
-      // The prolonged sound mark of both syllabaries counts as a letter of them.
-      appendUTF8(scalar == 0x30FC ? 0x30A2 : scalar, to: &text)
+      appendUTF8(stand(for: scalar), to: &text)
       found =
         try text.withUnsafeBufferPointer { text in
           try known.expressions.first { _, expression in
@@ -62,6 +61,17 @@ final class ScriptTable: Sendable {
     if known.scripts.count > 1 << 16 { known.scripts = [:] }
     known.scripts[scalar] = found
     return found
+  }
+
+  /// Another character of the script that a few are counted to: the prolonged sound mark of both
+  /// Japanese syllabaries, and signs that other versions of Unicode class differently.
+  private static func stand(for scalar: UInt32) -> UInt32 {
+    switch scalar {
+    case 0x30FC: 0x30A2
+    case 0x589, 0x61C: 0x21
+    case 0x953, 0x954: 0x904
+    default: scalar
+    }
   }
 
   static let otherNames =

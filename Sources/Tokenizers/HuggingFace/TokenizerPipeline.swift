@@ -15,8 +15,16 @@ final class TokenizerPipeline: Sendable {
   private let cache = Mutex(PieceCache())
 
   /// - Throws: `TuneError`: `.missingFile`, `.malformedFile` and `.unsupported` with file and key.
-  convenience init(path: String) throws {
-    try self.init(try JSON.load(path: path), file: path)
+  /// - Parameter addedTokensPath: another tokenizer.json, whose added tokens take the place of those
+  ///   of the first.
+  convenience init(path: String, addedTokensPath: String? = nil) throws {
+    guard var root = try JSON.load(path: path).object else {
+      throw TuneError(.malformedFile, "expected an object", at: .init(file: path))
+    }
+    if let addedTokensPath {
+      root["added_tokens"] = try JSON.load(path: addedTokensPath)["added_tokens"] ?? .null
+    }
+    try self.init(.object(root), file: path)
   }
 
   init(_ root: JSON, file: String) throws {
@@ -86,11 +94,40 @@ final class TokenizerPipeline: Sendable {
   ) throws {
     try added.split(
       text, normalizers: normalizers, found: { ids.append($0) },
-      between: { part in
-        var pieces = Pieces(part)
-        try preTokenizers.apply(to: &pieces)
-        try pieces.forEach { try model.encode($0, into: &ids, cache: &cache) }
-      })
+      between: { part in try encode(part, into: &ids, cache: &cache) })
+  }
+
+  /// The ids of a text in which added tokens are plain text.
+  func encodePlain(
+    _ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32], cache: inout PieceCache
+  ) throws {
+    if text.isEmpty { return }
+    var part = NormalizedText(bytes: Array(text), isFirst: true)
+    try normalizers.apply(to: &part)
+    try encode(part, into: &ids, cache: &cache)
+  }
+
+  private func encode(
+    _ part: NormalizedText, into ids: inout [Int32], cache: inout PieceCache
+  ) throws {
+    var pieces = Pieces(part)
+    try preTokenizers.apply(to: &pieces)
+    try pieces.text.withUnsafeBufferPointer { text in
+      for piece in pieces.bounds {
+        try model.encode(UnsafeBufferPointer(rebasing: text[piece]), into: &ids, cache: &cache)
+      }
+    }
+  }
+
+  /// The bytes of some of the model's tokens, with a U+FFFD for an id without one.
+  func decodePlain(_ ids: [Int32]) -> [UInt8] {
+    if decoders.isByteLevel {
+      return ids.flatMap { id -> [UInt8] in
+        guard let token = modelToken(id) else { return [0xEF, 0xBF, 0xBD] }
+        return ByteAlphabet.decode(utf8: token) ?? token
+      }
+    }
+    return Array(decode(ids, skipsSpecialTokens: false).utf8)
   }
 
   /// The text of ids. Ids without a token are left out.

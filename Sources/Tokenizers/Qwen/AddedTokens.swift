@@ -1,59 +1,32 @@
-// Tokens that are found in a text by their name before anything else happens to it: at each place
-// the longest one, from left to right. Some are looked for in the text as it is, some after it is
-// composed (NFC).
+// Special tokens of a vocab.json, which are found in a text by their name once the whole text is
+// composed (NFC), as torchtune does it: at each place the longest one, from left to right.
 import Essentials
 
 struct AddedTokens: Sendable {
-  let ids: [String: Int32]
   let names: [Int32: String]
-  private let raw: ByteTrie
-  private let composed: ByteTrie
+  private let trie: ByteTrie
 
-  /// - Parameter composed: the names that are looked for in composed text.
-  init(_ ids: [String: Int32], composed names: Set<String>) {
-    self.ids = ids
-    self.names = Dictionary(ids.map { ($0.value, $0.key) }) { first, _ in first }
-    raw = ByteTrie(ids.filter { !names.contains($0.key) }.map { (Array($0.key.utf8), $0.value) })
-    composed = ByteTrie(
-      ids.filter { names.contains($0.key) }.map {
-        (Array($0.key.composed.utf8), $0.value)
-      })
+  init(_ ids: [String: Int32]) {
+    names = Dictionary(ids.map { ($0.value, $0.key) }) { first, _ in first }
+    trie = ByteTrie(ids.map { (Array($0.key.composed.utf8), $0.value) })
   }
 
-  /// Visits the text in order: tokens that were found, and composed text between them.
+  /// Visits a text in order: tokens that were found, and composed text between them.
   func split(
-    _ text: String, composes: Bool, found: (Int32) -> Void,
-    between: (UnsafeBufferPointer<UInt8>) throws -> Void
+    _ text: String, found: (Int32) -> Void, between: (UnsafeBufferPointer<UInt8>) throws -> Void
   ) throws {
-    var text = text
-    try text.withUTF8 { bytes in
-      try Self.split(bytes, by: raw, found: found) { part in
-        guard composes, part.contains(where: { $0 >= 0x80 }) else {
-          return try Self.split(part, by: composed, found: found, between: between)
+    try UnicodeForm.nfc.apply(to: Array(text.utf8)).withUnsafeBufferPointer { text in
+      var (start, position) = (0, 0)
+      while position < text.count {
+        guard let match = trie.longestMatch(in: text, from: position) else {
+          position += 1
+          continue
         }
-        var part = String(decoding: part, as: UTF8.self).composed
-        try part.withUTF8 {
-          try Self.split($0, by: composed, found: found, between: between)
-        }
+        if start < position { try between(UnsafeBufferPointer(rebasing: text[start..<position])) }
+        found(match.value)
+        (start, position) = (match.end, match.end)
       }
+      if start < text.count { try between(UnsafeBufferPointer(rebasing: text[start...])) }
     }
-  }
-
-  private static func split(
-    _ text: UnsafeBufferPointer<UInt8>, by trie: ByteTrie, found: (Int32) -> Void,
-    between: (UnsafeBufferPointer<UInt8>) throws -> Void
-  ) throws {
-    if trie.isEmpty { return text.isEmpty ? () : try between(text) }
-    var (start, position) = (0, 0)
-    while position < text.count {
-      guard let match = trie.longestMatch(in: text, from: position) else {
-        position += 1
-        continue
-      }
-      if start < position { try between(UnsafeBufferPointer(rebasing: text[start..<position])) }
-      found(match.value)
-      (start, position) = (match.end, match.end)
-    }
-    if start < text.count { try between(UnsafeBufferPointer(rebasing: text[start...])) }
   }
 }

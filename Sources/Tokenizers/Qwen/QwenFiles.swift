@@ -4,44 +4,27 @@
 import Essentials
 
 struct QwenFiles {
-  var vocabulary: Vocabulary
-  var added: AddedTokens
-  var visible: Set<Int32>
+  enum Core: Sendable {
+    case files(Vocabulary, AddedTokens)
+    case pipeline(TokenizerPipeline)
+  }
+  var core: Core
+  /// The ids of the added tokens by their names.
+  var ids: [String: Int32]
 
   static func load(
-    _ family: QwenFamily, path: String, mergesPath: String?,
-    special: [TokenizerJSON.AddedToken]?
+    _ family: QwenFamily, path: String, mergesPath: String?, specialTokensPath: String?
   ) throws -> QwenFiles {
-    guard let mergesPath else { return try load(tokenizerJSON: path, special: special) }
-    let ids = special.map { names(of: $0) } ?? family.specialTokens
+    guard let mergesPath else {
+      let pipeline = try TokenizerPipeline(path: path, addedTokensPath: specialTokensPath)
+      return QwenFiles(core: .pipeline(pipeline), ids: pipeline.added.namedIDs)
+    }
+    let ids =
+      try specialTokensPath.map { try TokenizerJSON.specialTokens(path: $0) }
+      ?? family.specialTokens
     let vocabulary = try vocabulary(path: path, mergesPath: mergesPath, special: ids)
     try checkIDs(ids, vocabulary, file: path)
-    return QwenFiles(
-      vocabulary: vocabulary, added: AddedTokens(ids, composed: Set(ids.keys)), visible: [])
-  }
-
-  private static func load(
-    tokenizerJSON path: String, special: [TokenizerJSON.AddedToken]?
-  ) throws -> QwenFiles {
-    let (vocabulary, own) = try TokenizerJSON.load(path: path)
-    let tokens = special ?? own
-    if let token = tokens.first(where: \.isPicky) {
-      throw TuneError(
-        .unsupported,
-        "the added token \(token.name) takes spaces along or must be a whole word",
-        remedy: "Only added tokens without lstrip, rstrip and single_word are supported.",
-        at: .init(file: path, key: "added_tokens"))
-    }
-    let ids = names(of: tokens)
-    try checkIDs(ids, vocabulary, file: path)
-    return QwenFiles(
-      vocabulary: vocabulary,
-      added: AddedTokens(ids, composed: Set(tokens.filter(\.isNormalized).map(\.name))),
-      visible: Set(tokens.filter { !$0.isSpecial }.map(\.id)))
-  }
-
-  private static func names(of tokens: [TokenizerJSON.AddedToken]) -> [String: Int32] {
-    Dictionary(tokens.map { ($0.name, $0.id) }) { first, _ in first }
+    return QwenFiles(core: .files(vocabulary, AddedTokens(ids)), ids: ids)
   }
 
   private static func vocabulary(
@@ -64,7 +47,7 @@ struct QwenFiles {
     else { throw Vocabulary.incomplete(path) }
     return Vocabulary(
       encoder: encoder, splitter: try PieceSplitter(pattern: PieceSplitter.qwenPattern),
-      isComposed: true, baseCount: base, specialTokens: nil)
+      isComposed: true, baseCount: base)
   }
 
   /// merges.txt: two tokens a line, in the order in which they merge; the first line may name a

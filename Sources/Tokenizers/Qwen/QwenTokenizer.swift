@@ -14,10 +14,8 @@ public final class QwenTokenizer: Tokenizer {
   let promptTemplate: PromptTemplate?
   let startID, endID, endOfTextID: Int32
   let toolCallIDs: (begin: Int32, end: Int32)?
-  private let vocabulary: Vocabulary
-  private let added: AddedTokens
-  /// Added tokens that are not left out of decoded text.
-  private let visible: Set<Int32>
+  private let core: QwenFiles.Core
+  private let ids: [String: Int32]
   private let cache = Mutex(PieceCache())
 
   /// - Parameters:
@@ -41,11 +39,10 @@ public final class QwenTokenizer: Tokenizer {
         remedy: "Set tokenizer.prompt_template to null.",
         at: .init(key: "tokenizer.prompt_template"))
     }
-    let special = try specialTokensPath.map { try TokenizerJSON.addedTokens(path: $0) }
     let files = try QwenFiles.load(
-      family, path: path, mergesPath: mergesPath, special: special)
+      family, path: path, mergesPath: mergesPath, specialTokensPath: specialTokensPath)
     let file = specialTokensPath ?? path
-    let ids = files.added.ids
+    let ids = files.ids
     func required(_ name: String) throws -> Int32 {
       if let id = ids[name] { return id }
       throw TuneError(
@@ -60,14 +57,17 @@ public final class QwenTokenizer: Tokenizer {
       family == .qwen2
       ? nil : (try required(QwenFamily.toolCall), try required(QwenFamily.toolCallEnd))
     (self.family, self.maxSeqLen, self.promptTemplate) = (family, maxSeqLen, promptTemplate)
-    (vocabulary, added, visible) = (files.vocabulary, files.added, files.visible)
+    (core, self.ids) = (files.core, ids)
   }
 
-  public var baseVocabularySize: Int { vocabulary.baseCount }
-  public var vocabularySize: Int {
-    max(vocabulary.baseCount, Int(added.ids.values.max() ?? 0) + 1)
+  public var baseVocabularySize: Int {
+    switch core {
+    case .files(let vocabulary, _): vocabulary.baseCount
+    case .pipeline(let pipeline): pipeline.baseVocabularySize
+    }
   }
-  public var specialTokens: [String: Int32] { added.ids }
+  public var vocabularySize: Int { max(baseVocabularySize, Int(ids.values.max() ?? 0) + 1) }
+  public var specialTokens: [String: Int32] { ids }
   public var bosID: Int32 { endOfTextID }
   /// `<|im_end|>`, as in torchtune.
   public var eosID: Int32 { endID }
@@ -76,20 +76,29 @@ public final class QwenTokenizer: Tokenizer {
 
   public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
     var ids: [Int32] = []
-    ids.reserveCapacity(text.utf8.count / 3 + 1)
-    // Another thread may be using the cache: then this call makes do with one of its own.
-    let done: Void? = try cache.withLockIfAvailable { try encode(text, into: &ids, cache: &$0) }
-    if done == nil {
-      var own = PieceCache()
-      try encode(text, into: &ids, cache: &own)
+    switch core {
+    case .pipeline(let pipeline): ids = try pipeline.encode(text)
+    case .files(let vocabulary, let added):
+      ids.reserveCapacity(text.utf8.count / 3 + 1)
+      // Another thread may be using the cache: then this call makes do with one of its own.
+      let done: Void? = try cache.withLockIfAvailable { cache in
+        try Self.encode(text, vocabulary, added, into: &ids, cache: &cache)
+      }
+      if done == nil {
+        var own = PieceCache()
+        try Self.encode(text, vocabulary, added, into: &ids, cache: &own)
+      }
     }
     if addEOS { ids.append(eosID) }
     return ids
   }
 
-  private func encode(_ text: String, into ids: inout [Int32], cache: inout PieceCache) throws {
+  private static func encode(
+    _ text: String, _ vocabulary: Vocabulary, _ added: AddedTokens, into ids: inout [Int32],
+    cache: inout PieceCache
+  ) throws {
     try added.split(
-      text, composes: vocabulary.isComposed, found: { ids.append($0) },
+      text, found: { ids.append($0) },
       between: { part in
         try vocabulary.splitter.forEachPiece(in: part) {
           vocabulary.encoder.encode($0, into: &ids, cache: &cache)
@@ -100,15 +109,20 @@ public final class QwenTokenizer: Tokenizer {
   public func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
     var ids = ids[...]
     if truncateAtEOS, let end = ids.firstIndex(of: eosID) { ids = ids[..<end] }
-    var bytes: [UInt8] = []
-    for id in ids {
-      if let name = added.names[id] {
-        if !skipSpecialTokens || visible.contains(id) { bytes += Array(name.utf8) }
-        continue
+    switch core {
+    case .pipeline(let pipeline):
+      return pipeline.decode(ids, skipsSpecialTokens: skipSpecialTokens)
+    case .files(let vocabulary, let added):
+      var bytes: [UInt8] = []
+      for id in ids {
+        if let name = added.names[id] {
+          if !skipSpecialTokens { bytes += Array(name.utf8) }
+          continue
+        }
+        let token = vocabulary.encoder.tokens.bytes(of: id)
+        bytes += token.isEmpty ? [0xEF, 0xBF, 0xBD] : token
       }
-      let token = vocabulary.encoder.tokens.bytes(of: id)
-      bytes += token.isEmpty ? [0xEF, 0xBF, 0xBD] : token
+      return String(decoding: bytes, as: UTF8.self)
     }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }
