@@ -20,6 +20,11 @@ extension HuggingFaceModelTokenizer {
     _ messages: [Message], addEndTokens: Bool
   ) throws -> (tokens: [Int32], mask: [Bool]) {
     let template = try chatTemplate(hasTools: false)
+    if messages.isEmpty {
+      throw TuneError(
+        .data, "a chat template needs at least one message",
+        at: .init(file: configuration.file, key: "chat_template"))
+    }
     let now = Date()
     var conversation = ChatConversation(
       try messages.map(object), variables: templateVariables)
