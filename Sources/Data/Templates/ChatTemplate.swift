@@ -41,8 +41,11 @@ public struct ChatTemplate: Sendable {
   ///   (`raise_exception`), `.malformedFile` where it fails or exceeds a bound, `.unsupported` where
   ///   it needs a function that is not supported.
   package func render(_ variables: JSONObject, now: Date? = nil) throws -> Rendering {
+    try render(variables, now: now, steps: Jinja.Limits.steps)
+  }
+  func render(_ variables: JSONObject, now: Date?, steps: Int) throws -> Rendering {
     let scope = Jinja.Scope(parent: nil)
-    let interpreter = Jinja.Interpreter(scope, now: now ?? Date())
+    let interpreter = Jinja.Interpreter(scope, now: now ?? Date(), steps: steps)
     defer { interpreter.clear() }
     do {
       for (name, value) in variables { scope.values[name] = try Jinja.Value(value) }

@@ -111,9 +111,7 @@ extension Jinja.Interpreter {
         Jinja.Range(
           start: first, stop: first + places.count * places.step * range.step,
           step: places.step * range.step))
-    default:
-      // Python raises here, and Jinja makes it undefined.
-      return .undefined("\(Self.described(value)) has no element slice")
+    default: throw Failure(message: "'\(value.type)' object cannot be sliced")
     }
   }
 

@@ -52,8 +52,34 @@ extension Jinja.Interpreter {
         return left.isExactly(right)
       }
       if let left = left.integer, let right = right.integer { return left == right }
-      if let left = left.number, let right = right.number { return left == right }
+      if left.number != nil, right.number != nil {
+        return Self.isEqual(left, right)
+      }
       return false
+    }
+  }
+
+  /// An integer and a float are compared exactly, as in Python.
+  private static func isEqual(_ left: Value, _ right: Value) -> Bool {
+    switch (left.integer, right.integer) {
+    case (let integer?, nil): right.number.flatMap(Int.init(exactly:)) == integer
+    case (nil, let integer?): left.number.flatMap(Int.init(exactly:)) == integer
+    default: left.number == right.number
+    }
+  }
+  private static func isLessNumber(_ left: Value, _ right: Value) -> Bool {
+    func isInteger(_ integer: Int, below number: Double) -> Bool {
+      if number.isNaN { return false }
+      return Int(exactly: number.rounded(.up)).map { integer < $0 } ?? (number > 0)
+    }
+    func isInteger(_ integer: Int, above number: Double) -> Bool {
+      if number.isNaN { return false }
+      return Int(exactly: number.rounded(.down)).map { integer > $0 } ?? (number < 0)
+    }
+    switch (left.integer, right.integer) {
+    case (let integer?, nil): return isInteger(integer, below: right.number!)
+    case (nil, let integer?): return isInteger(integer, above: left.number!)
+    default: return left.number! < right.number!
     }
   }
 
@@ -65,7 +91,7 @@ extension Jinja.Interpreter {
       return left.utf8.lexicographicallyPrecedes(right.utf8)
     }
     if let left = left.integer, let right = right.integer { return left < right }
-    if let left = left.number, let right = right.number { return left < right }
+    if left.number != nil, right.number != nil { return Self.isLessNumber(left, right) }
     switch (left, right) {
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
       for (left, right) in zip(left.items, right.items) where try !equal(left, right) {

@@ -12,7 +12,7 @@ extension Jinja {
     var output = ""
     /// The ranges of `output` inside `{% generation %}`.
     var generated: [Swift.Range<Int>] = []
-    private var steps = Limits.steps
+    private var steps: Int
     private var depth = 0
     /// Texts that are being collected: a macro's, a block's.
     private var collecting = 0
@@ -20,11 +20,13 @@ extension Jinja {
     private var objects: [any Object] = []
     let variables: Scope
 
-    init(_ variables: Scope, now: Date) { (self.variables, self.now) = (variables, now) }
+    init(_ variables: Scope, now: Date, steps: Int) {
+      (self.variables, self.now, self.steps) = (variables, now, steps)
+    }
 
     func charge(_ count: Int) throws {
       steps -= count
-      if steps < 0 { throw tooLarge("takes more than \(Limits.steps) steps") }
+      if steps < 0 { throw tooLarge("takes too many steps") }
     }
     func charge(bytes: Int) throws { try charge(1 + bytes / Limits.bytesPerStep) }
     func tooLarge(_ what: String) -> Failure {

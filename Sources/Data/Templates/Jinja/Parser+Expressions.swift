@@ -36,8 +36,11 @@ extension Jinja.Parser {
   mutating func expression() throws -> Expression {
     try nested { parser in
       let line = parser.token.line
+      let known = parser.unknown.count
       var result = try parser.or()
       while parser.isName("if") {
+        // What stands before the `if` is conditional too.
+        parser.unknown.removeSubrange(known...)
         let wasConditional = parser.isConditional
         parser.isConditional = true
         defer { parser.isConditional = wasConditional }
@@ -335,7 +338,7 @@ extension Jinja.Parser {
       let line = token.line
       let name = try dottedName()
       if !isConditional, Jinja.Filters.named[name] == nil {
-        throw Jinja.Filters.unknown(name, line: line)
+        unknown.append(Jinja.Filters.unknown(name, line: line))
       }
       let arguments = try isSymbol("(") ? self.arguments() : .none
       value = try node(
@@ -350,7 +353,7 @@ extension Jinja.Parser {
     let isNegated = skip(name: "not")
     let name = try dottedName()
     if !isConditional, Jinja.Tests.named[name] == nil {
-      throw Jinja.Tests.unknown(name, line: line)
+      unknown.append(Jinja.Tests.unknown(name, line: line))
     }
     var arguments = Jinja.Arguments()
     switch token.kind {

@@ -11,6 +11,8 @@ extension Jinja {
     var namesRead: [Set<String>] = []
     /// Inside `if`, where Jinja reports an unknown filter only when it is reached.
     var isConditional = false
+    /// Unknown filters and tests outside `if`.
+    var unknown: [Failure] = []
     /// Whether a loop is open in the macro or block whose text is being parsed.
     var isInLoop = false
     /// Whether the text of the enclosing block is collected first, so that its place is not known.
@@ -25,6 +27,7 @@ extension Jinja {
       }
       var parser = Parser(tokens: try Lexer.tokens(of: source))
       let body = try parser.body(until: [])
+      if let first = parser.unknown.first { throw first }
       return (body, parser.hasGenerationBlocks && !parser.hasMisplacedGeneration)
     }
 

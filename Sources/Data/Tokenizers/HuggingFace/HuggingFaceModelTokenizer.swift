@@ -1,6 +1,8 @@
 // Any tokenizer.json of Hugging Face's tokenizers library, with the special tokens that the other
 // files of a model folder name.
 import Essentials
+import Synchronization
+import Templates
 
 /// Text to ids and back by a `tokenizer.json`: byte pair encoding, Unigram, WordPiece or WordLevel, with
 /// every normalizer, pre-tokenizer, post-processor and decoder of the `tokenizers` library (0.23),
@@ -23,6 +25,8 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
   /// What tokenizer_config.json and its neighbours say, for chat templates.
   package let configuration: PretrainedConfiguration
   let pipeline: TokenizerPipeline
+  /// Chat templates by name, each parsed when it is first needed.
+  let parsedTemplates = Mutex<[String: ChatTemplate]>([:])
   /// Whether there is a token that texts begin with; if not, `bosID` is `eosID`.
   package let hasBOS: Bool
 

@@ -2,6 +2,7 @@
 // tokenizer.json: the names of special tokens and the chat templates.
 import Essentials
 import Foundation
+import Templates
 
 /// Paths; only the first file is needed.
 struct PretrainedFiles {
@@ -63,7 +64,8 @@ package struct PretrainedConfiguration: Sendable {
   /// The file that would have the chat template.
   package let file: String
   /// The chat templates by name; the only one, or the one that is taken when none is asked for, is
-  /// `default`. A chat_template.jinja goes before those of tokenizer_config.json.
+  /// `default`. A chat_template.jinja and additional_chat_templates go before those of
+  /// tokenizer_config.json; a processor's chat_template.json counts where there are no others.
   package let chatTemplates: [String: String]
   /// The content of `bos_token`, `eos_token` and the like, by that name.
   package let specialTokenNames: [String: String]
@@ -126,12 +128,11 @@ package struct PretrainedConfiguration: Sendable {
         at: .init(file: file, key: "chat_template"))
     }
     if let folder {
-      let path = (folder as NSString).appendingPathComponent("chat_template.jinja")
-      if FileManager.default.fileExists(atPath: path) {
-        let file = try MappedFile(path: path)
-        templates["default"] = withExtendedLifetime(file) {
-          String(decoding: UnsafeRawBufferPointer(file.bytes), as: UTF8.self)
-        }
+      for (name, template) in try ChatTemplate.sources(inFolder: folder) {
+        templates[name] = template
+      }
+      if templates.isEmpty {
+        templates = try ChatTemplate.processorSources(inFolder: folder)
       }
     }
     return templates

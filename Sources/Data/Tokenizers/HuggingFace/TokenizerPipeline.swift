@@ -11,6 +11,7 @@ final class TokenizerPipeline: Sendable {
   private let preTokenizers: PreTokenizers
   private let model: PretrainedModel
   private let decoders: Decoders
+  private let offsets: TokenOffsets
   private let cache = Mutex(PieceCache())
 
   /// - Throws: `TuneError`: `.missingFile`, `.malformedFile` and `.unsupported` with file and key.
@@ -46,6 +47,7 @@ final class TokenizerPipeline: Sendable {
       root, file: file, vocabularyCount: model.count, normalizers: normalizers,
       modelID: { model.table.id(of: $0) })
     self.model = model
+    offsets = TokenOffsets(root)
   }
 
   /// The highest id + 1.
@@ -75,6 +77,16 @@ final class TokenizerPipeline: Sendable {
       }
     }
     return ids
+  }
+
+  /// The byte range of each of a text's tokens as the library gives it, or nil where a normalizer
+  /// changed the text.
+  func offsets(of ids: [Int32], in text: [UInt8]) -> [Range<Int>]? {
+    offsets.ranges(
+      of: ids.map { id in
+        if let token = added.tokens[id] { return (token.content, true) }
+        return (offsets.surface(model.table.bytes(of: id)), false)
+      }, in: text)
   }
 
   private func encode(
