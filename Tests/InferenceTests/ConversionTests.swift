@@ -67,7 +67,7 @@ import Testing
     let x = random.normal([5, 64])
     let weights = (0..<3).map { _ in random.normal([24, 64]) }
     let kinds: [LinearWeight] = [
-      .coded(scheme.code(weights[0]), slopes: nil), .exact(weights[1]),
+      .packed(scheme.code(weights[0]), gradients: nil), .exact(weights[1]),
       .quantized(scheme.quantize(weights[2])),
     ]
     let together = linear(x, kinds[0], kinds[1], kinds[2])

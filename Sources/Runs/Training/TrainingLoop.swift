@@ -86,13 +86,13 @@ package final class TrainingLoop {
     let total = try group.sums([Double(batches.reduce(0) { $0 + $1.predictedCount })])[0]
     let numerics = plan.numerics(step: progress.step)
     let learningRate = plan.schedule.value(step: progress.step)
-    // The slope at the sum of the losses, so that gradients come out as of the mean over the step.
+    // The gradient at the sum of the losses, so that gradients come out as of the mean over the step.
     // A step without any label leaves all gradients zero.
     let seed = total > 0 ? 1 / total : 0
 
     let store = GradientStore()
     let reducer = GradientReducer(model.trained, group: group) { [self] unit, gradient in
-      if plan.retiresImmediately {
+      if plan.stepsImmediately {
         update(unit, gradient, learningRate)
       } else {
         store.add(unit: unit, gradient)
@@ -111,10 +111,10 @@ package final class TrainingLoop {
     }
     let loss = lossSum / max(total, 1)
     var norm: Double?
-    if !plan.retiresImmediately {
+    if !plan.stepsImmediately {
       norm = try plan.clipNorm.map { _ in try store.globalNorm(group) }
       let factor = norm.map { clipFactor(norm: $0, maximum: plan.clipNorm ?? .infinity) } ?? 1
-      store.retireAll(times: factor) { update($0, $1, learningRate) }
+      store.stepAll(times: factor) { update($0, $1, learningRate) }
     }
     try pager.reset()
     progress.step += 1

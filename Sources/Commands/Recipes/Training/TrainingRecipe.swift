@@ -52,7 +52,7 @@ private func train(
 
   let model = try ShardedModel(
     run.configuration, from: run.weights, dtype: dtype(from: root), on: device, group: group,
-    home: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
+    placement: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
   if let saved = run.saved {
     try RunState.restore(saved.file, into: run.optimizer, model)
     log.info("Resuming after step \(saved.state.progress.step) of \(saved.weightsPath)")
