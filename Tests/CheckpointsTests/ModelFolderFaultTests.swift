@@ -26,6 +26,18 @@ import Testing
     return try ModelFolder(path: path)
   }
 
+  @Test(arguments: ["model.safetensors.index.json", "pytorch_model.bin"])
+  func severalSetsOfWeights(other: String) throws {
+    let scratch = try Scratch()
+    let folder = try Self.folder(in: scratch) { _ in }
+    try Data("{}".utf8).write(to: URL(fileURLWithPath: folder.path + "/" + other))
+    let error = try #require(thrown { _ = try ModelFolder(path: folder.path) })
+    #expect(error.code == .checkpointMismatch && error.location.file == folder.path)
+    #expect(error.message.contains("model.safetensors, \(other)"))
+    // Named, they are no riddle.
+    _ = try ModelFolder(path: folder.path, files: ["model.safetensors"])
+  }
+
   @Test func aMissingTensor() throws {
     let scratch = try Scratch()
     let folder = try Self.folder(in: scratch) { tensors in

@@ -27,7 +27,7 @@ struct PreparedTraining {
   init(_ root: Section, _ group: ProcessGroup, _ hooks: TrainingHooks, _ log: RecipeLog) throws {
     configuration = try decoderConfiguration(from: root)
     let tokenizer = try tokenizer(from: root)
-    try check(tokenizer, fits: configuration, root[Keys.tokenizer])
+    try check(tokenizer, fits: configuration, root[Keys.tokenizer], log: log)
     let checkpointer = root[Keys.checkpointer]
     saved = try savedRun(root, checkpointer)
     trainable = try trainableParameters(root, configuration, saved?.state)
