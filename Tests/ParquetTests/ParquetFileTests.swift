@@ -39,7 +39,8 @@ import Testing
     }
   }
 
-  @Test func filesOfPyarrowAreReadAsItMeansThem() throws {
+  @Test(.enabled(if: Program.comparesWithPython, "needs scripts/interop-env"))
+  func filesOfPyarrowAreReadAsItMeansThem() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
     try Program.python([fixturePath("ParquetTests/Fixtures/parquet/write_cases.py"), folder.path])
