@@ -24,18 +24,23 @@ struct PreparedTraining {
   let validation: BatchStream?
   let saver: CheckpointSaver
 
-  init(_ root: Section, _ group: ProcessGroup, _ hooks: TrainingHooks, _ log: RecipeLog) throws {
+  /// - Parameter isFirstOnMachine: whether this rank is the one of its machine that checks digests.
+  init(
+    _ c: ValidatedConfiguration, _ group: ProcessGroup, isFirstOnMachine: Bool,
+    _ hooks: TrainingHooks, _ log: RecipeLog
+  ) throws {
+    let root = c.root
     configuration = try decoderConfiguration(from: root)
     let tokenizer = try tokenizer(from: root)
     try check(tokenizer, fits: configuration, root[Keys.tokenizer])
     let checkpointer = root[Keys.checkpointer]
-    saved = try savedRun(root, checkpointer)
+    saved = try SavedRun.find(root, group, isFirstOnMachine: isFirstOnMachine, log)
     trainable = try trainableParameters(root, configuration, saved?.state)
     let source = try trainableFolder(checkpointer, configuration, log)
     let quantization = try fakeQuantization(root, configuration, log)
     let stream: BatchStream
     (stream, validation) = try batches(root, tokenizer, group, log)
-    weights = try saved.map { try $0.weights() } ?? source
+    weights = saved?.weights ?? source
     try weights.check(against: configuration)
 
     let seed = try sharedSeed(root, saved?.state, group)
@@ -62,11 +67,11 @@ struct PreparedTraining {
       hooks.learningRate.map { rate in .tabulated((0..<steps).map { rate($0, steps) }) }
       ?? schedule(root, totalSteps: steps)
     (self.plan, self.course) = (plan, course)
+    let digests = c.valueDigests()
+    if let saved { warnOfChanges(since: saved.state.configuration, to: digests, log) }
     saver = CheckpointSaver(
-      outputFolder: checkpointer[Keys.Checkpointer.outputFolder], source: source,
-      trainable: trainable.patterns,
-      format: checkpointer.weightFormat, dtype: dtype(from: root),
-      optimizer: root[Keys.optimizer].choice(OptimizerChoice.self), seed: seed, log: log)
+      root, source: source, trainable: trainable.patterns, seed: seed, configuration: digests,
+      resuming: saved?.state, log: log)
     try saver.checkPlace(checkpointer)
   }
 }
