@@ -40,6 +40,7 @@ private func train(
 ) throws {
   let root = c.root
   let log = RecipeLog(root, rank: environment.rank)
+  try requireSameConfiguration(c, group)
   for remark in c.remarks { log.warning(remark.description) }
 
   // What can refuse the run, then what costs.
