@@ -55,6 +55,21 @@ import Testing
     try expectRecords(of: fixturePath("ParquetTests/Fixtures/parquet/\(name).parquet"), name)
   }
 
+  /// Of each pair the second has one bit of a page changed, which text does not show.
+  @Test(arguments: ["none", "snappy", "gzip", "zstd"])
+  func aPageThatDoesNotMatchItsChecksumIsRefused(_ codec: String) throws {
+    func read(_ kind: String) throws {
+      let path = fixturePath("ParquetTests/Fixtures/checksums/\(kind)-\(codec).parquet")
+      let records = try Records([path], kind: .parquet, source: DataSource(source: "parquet"))
+      #expect(records.count > 0)
+      for index in 0..<records.count { _ = try records.record(at: index) }
+    }
+    try read("whole")
+    let error = #expect(throws: TuneError.self) { try read("flipped") }
+    #expect(error?.code == .malformedFile)
+    #expect(error?.location.file?.hasSuffix("flipped-\(codec).parquet") == true)
+  }
+
   @Test func rowsArePassedWithoutReadingThem() throws {
     let path = fixturePath("ParquetTests/Fixtures/parquet/chat.parquet")
     let source = DataSource(source: "parquet")

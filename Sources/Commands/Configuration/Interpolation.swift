@@ -19,6 +19,8 @@ private struct InterpolationResolver {
   private var visiting: [String] = []
   /// Nested references multiply; what they may produce together is bounded.
   private var budget = 10_000
+  /// Whether a variable of the environment went into what is being resolved.
+  private var usesEnvironment = false
 
   init(root: ConfigurationMap, environment: [String: String]) {
     self.root = root
@@ -49,7 +51,12 @@ private struct InterpolationResolver {
       }
       return ConfigurationNode(.list(elements), node.origin)
     case .string(let text) where text.contains("${"):
-      return ConfigurationNode(try resolve(text: text, node, path), node.origin)
+      let outer = usesEnvironment
+      usesEnvironment = false
+      let value = try resolve(text: text, node, path)
+      let reference = usesEnvironment ? text : nil
+      usesEnvironment = usesEnvironment || outer
+      return ConfigurationNode(value, node.origin, reference: reference)
     default:
       return node
     }
@@ -150,7 +157,11 @@ private struct InterpolationResolver {
     case "oc.env":
       let parts = argument.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
       let variable = String(parts[0].trimmingSpaces())
-      if let value = environment[variable] { return .string(value) }
+      if let value = environment[variable] {
+        usesEnvironment = true
+        HiddenValues.hide(value, as: "${oc.env:\(variable)}")
+        return .string(value)
+      }
       guard parts.count == 2 else {
         throw problem(
           "the environment variable '\(variable)' is not set", node, path,

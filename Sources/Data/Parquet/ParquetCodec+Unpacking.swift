@@ -53,7 +53,21 @@ extension ParquetCodec {
           taken += step.taken
           count += step.made
         }
+        try finish(unpacker, input[taken...])
       }
+    }
+  }
+
+  /// What is packed ends with a checksum, which is only compared when it is read to its end.
+  private func finish(_ unpacker: any Unpacker, _ rest: Slice<UnsafeRawBufferPointer>) throws {
+    var rest = rest
+    var spare: UInt8 = 0
+    while !unpacker.isComplete {
+      let step = try withUnsafeMutableBytes(of: &spare) {
+        try unpacker.unpack(UnsafeRawBufferPointer(rebasing: rest), into: $0)
+      }
+      guard step.made == 0, step.taken > 0 || unpacker.isComplete else { throw Self.wrongSize }
+      rest = rest.dropFirst(step.taken)
     }
   }
 

@@ -57,7 +57,7 @@ package final class ModelFolder: Sendable {
     -> ModelConfigurationFile
   {
     let path = folder + "/" + configurationName
-    guard let decoder, !FileManager.default.fileExists(atPath: path) else {
+    guard let decoder, try !FolderEntry.exists(path) else {
       return try ModelConfigurationFile(path: path)
     }
     try MetaParameters.check(decoder, in: folder)
@@ -103,8 +103,8 @@ package final class ModelFolder: Sendable {
   }
 
   private static func unindexed(in folder: String) throws -> [String] {
-    let found = [singleName, torchSingleName].first {
-      FileManager.default.fileExists(atPath: folder + "/" + $0)
+    let found = try [singleName, torchSingleName].first {
+      try FolderEntry.exists(folder + "/" + $0)
     }
     if let found { return [found] }
     throw TuneError(
@@ -138,8 +138,8 @@ package final class ModelFolder: Sendable {
   /// The index of a sharded checkpoint; nil where there is none.
   private static func index(in folder: String) throws -> Index? {
     for (single, name) in [(singleName, indexName), (torchSingleName, torchIndexName)] {
-      if FileManager.default.fileExists(atPath: folder + "/" + single) { return nil }
-      if FileManager.default.fileExists(atPath: folder + "/" + name) {
+      if try FolderEntry.exists(folder + "/" + single) { return nil }
+      if try FolderEntry.exists(folder + "/" + name) {
         return try index(name, in: folder)
       }
     }
