@@ -8,24 +8,34 @@ import TestSupport
 import Testing
 
 @Suite struct NonFiniteTests {
-  /// The loss is finite: what one factor makes huge, another makes small again. The gradient is not.
   @Test(arguments: [[], ["clip_grad_norm=null"], ["clip_grad_norm=null", "optimizer_in_bwd=True"]])
   func anInfiniteGradientEndsTheRun(_ overrides: [String]) throws {
     try TrainingFolder.with { folder in
-      let own = try folder.changedModel { weights in
-        let mlp = "model.layers.0.mlp."
-        func scale(_ name: String, _ factor: Double) {
-          weights[name] = weights[name].map { $0 * factor }
-        }
-        scale(mlp + "up_proj.weight", 1e36)
-        scale(mlp + "down_proj.weight", 1e-36)
-        scale("model.norm.weight", 1e4)
-      }
+      let own = try folder.modelWithInfiniteGradients()
       let error = try #require(throws: TuneError.self) {
         try folder.train([own, "fake_quant_after_n_steps=100"] + overrides)
       }
       #expect(error.code == .nonFinite && error.message.contains("gradient"), "\(error)")
       #expect(!folder.exists("out/epoch_0"))
+    }
+  }
+
+  @Test(arguments: [1, 2]) func suchStepsArePassedOverWhenAsked(ranks: Int) throws {
+    try TrainingFolder.with { folder in
+      let own = try folder.modelWithInfiniteGradients()
+      let run = [
+        own, "fake_quant_after_n_steps=100", "max_steps_per_epoch=3", "epochs=1",
+        "batch_size=\(2 / ranks)",
+      ]
+      try folder.train(run + ["skip_nonfinite_steps=3", "clip_grad_norm=null"], ranks: ranks)
+      let (before, after) = (try folder.model("model"), try folder.model("out/epoch_0"))
+      for (name, tensor) in before {
+        #expect(try tensor.isEqual(to: #require(after[name])), "\(name)")
+      }
+      let error = #expect(throws: TuneError.self) {
+        try folder.train(run + ["skip_nonfinite_steps=2"], ranks: ranks)
+      }
+      #expect(error?.message.hasSuffix("gradient norm of step 2 is not finite") == true)
     }
   }
 
@@ -54,6 +64,18 @@ import Testing
 }
 
 extension TrainingFolder {
+  /// The loss is finite: what one factor makes huge, another makes small again.
+  fileprivate func modelWithInfiniteGradients() throws -> String {
+    try changedModel { weights in
+      func scale(_ name: String, _ factor: Double) {
+        weights[name] = weights[name].map { $0 * factor }
+      }
+      scale("model.layers.0.mlp.up_proj.weight", 1e36)
+      scale("model.layers.0.mlp.down_proj.weight", 1e-36)
+      scale("model.norm.weight", 1e4)
+    }
+  }
+
   /// A copy of the model with other weights, and the override that names it.
   func changedModel(_ change: (inout [String: Tensor]) throws -> Void) throws -> String {
     try FileManager.default.copyItem(

@@ -78,6 +78,7 @@ package enum RecipeSchema {
     Keys.schedule
     Keys.loss
     Keys.clipNorm
+    Keys.skippableSteps
     Keys.stepsInBackward
     Keys.resumes
     Keys.saveInterval

@@ -23,6 +23,9 @@ package final class TrainingLoop {
   private let validation: BatchStream?
   private let events: TrainingEvents
   private let timeline: Timeline?
+  private var skippedInARow = 0
+  /// Optimizers square gradients in fp32; an infinite square makes weights that are not finite.
+  private static let largestSquare = Double(Float.greatestFiniteMagnitude)
 
   /// - Parameters:
   ///   - course: this rank's batches, and where among them the run begins.
@@ -95,7 +98,7 @@ package final class TrainingLoop {
     var isFinite = true
     let reducer = GradientReducer(model.trained, group: group) { [self] unit, gradient in
       if plan.stepsImmediately {
-        if gradient.sumOfSquares.isFinite {
+        if gradient.sumOfSquares <= Self.largestSquare {
           update(unit, gradient, learningRate)
         } else {
           isFinite = false
@@ -104,6 +107,32 @@ package final class TrainingLoop {
         store.add(unit: unit, gradient)
       }
     }
+    var (lossSum, norm, skipped): (Double, Double?, TuneError?) = (.nan, nil, nil)
+    do {
+      lossSum = try walk(inputs, numerics, seed: seed, reducer)
+      norm = try stepWeights(store, isFinite: isFinite, learningRate)
+      skippedInARow = 0
+    } catch let error as TuneError
+      where error.code == .nonFinite && skippedInARow < plan.skippableSteps
+    {
+      // No weight has moved, on no rank: all of them saw the same sums.
+      skippedInARow += 1
+      skipped = error
+    }
+    try pager.reset()
+    progress.step += 1
+    progress.stepInEpoch += 1
+    progress.consumedSamples = stream.consumedSamples
+    let seconds = Double(DispatchTime.now().uptimeNanoseconds - started) / 1e9
+    return StepMetrics(
+      loss: lossSum / max(total, 1), learningRate: learningRate, labelTokens: Int(total),
+      seconds: seconds, gradientNorm: norm, skipped: skipped?.message)
+  }
+
+  /// The sum of the losses over all micro-batches and ranks.
+  private func walk(
+    _ inputs: [StepInput], _ numerics: LinearNumerics, seed: Double, _ reducer: GradientReducer
+  ) throws -> Double {
     var lossSum = 0.0
     for input in inputs {
       _ = try walker.forwardBackward(
@@ -115,25 +144,28 @@ package final class TrainingLoop {
         lossSum += sum
       }
     }
-    let loss = lossSum / max(total, 1)
-    var norm: Double?
-    if plan.stepsImmediately {
+    return lossSum
+  }
+
+  /// Steps the weights with the gradients that were kept.
+  /// - Parameter isFinite: whether this rank's gradients were that were used at once.
+  /// - Returns: the gradient norm where gradients are clipped.
+  private func stepWeights(_ store: GradientStore, isFinite: Bool, _ learningRate: Double) throws
+    -> Double?
+  {
+    guard !plan.stepsImmediately else {
       guard try group.sums([isFinite ? 0 : 1])[0] == 0 else { throw nonFinite("a gradient") }
-    } else {
-      let found = try store.globalNorm(group)
-      guard found.isFinite else { throw nonFinite("the gradient norm") }
-      norm = plan.clipNorm.map { _ in found }
-      let factor = norm.map { clipFactor(norm: $0, maximum: plan.clipNorm ?? .infinity) } ?? 1
-      store.stepAll(times: factor) { update($0, $1, learningRate) }
+      return nil
     }
-    try pager.reset()
-    progress.step += 1
-    progress.stepInEpoch += 1
-    progress.consumedSamples = stream.consumedSamples
-    let seconds = Double(DispatchTime.now().uptimeNanoseconds - started) / 1e9
-    return StepMetrics(
-      loss: loss, learningRate: learningRate, labelTokens: Int(total), seconds: seconds,
-      gradientNorm: norm)
+    let norm = try store.globalNorm(group)
+    guard norm.isFinite else { throw nonFinite("the gradient norm") }
+    let factor = plan.clipNorm.map { clipFactor(norm: norm, maximum: $0) } ?? 1
+    let clipped = norm * factor
+    guard clipped * clipped <= Self.largestSquare else {
+      throw nonFinite("the square of the gradient norm")
+    }
+    store.stepAll(times: factor) { update($0, $1, learningRate) }
+    return plan.clipNorm.map { _ in norm }
   }
 
   private func update(_ unit: Int, _ gradient: Tensor, _ learningRate: Double) {
@@ -225,6 +257,8 @@ package struct StepMetrics: Sendable {
   package var seconds: Double
   /// Before clipping; nil where gradients are not clipped.
   package var gradientNorm: Double?
+  /// Why the step was passed over; nil for one that was not.
+  package var skipped: String?
 }
 
 /// What a loop tells the outside.

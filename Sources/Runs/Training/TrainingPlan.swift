@@ -13,6 +13,8 @@ package struct TrainingPlan: Sendable {
   package var accumulation: Int
   /// Gradients are scaled down to this global norm; nil leaves them.
   package var clipNorm: Double?
+  /// How many steps in a row that are not finite are passed over; 0 ends the run at the first.
+  package var skippableSteps: Int
   package var stepPolicy: StepPolicy
   package var blockPolicy: BlockPolicy
   package var fakeQuantization: FakeQuantizationPlan?
@@ -33,7 +35,8 @@ package struct TrainingPlan: Sendable {
 
   package init(
     epochs: Int, maximumStepsPerEpoch: Int? = nil, accumulation: Int = 1, clipNorm: Double? = nil,
-    stepPolicy: StepPolicy = .afterNorm, blockPolicy: BlockPolicy = .recompute,
+    skippableSteps: Int = 0, stepPolicy: StepPolicy = .afterNorm,
+    blockPolicy: BlockPolicy = .recompute,
     fakeQuantization: FakeQuantizationPlan? = nil, schedule: LearningRateSchedule,
     logEvery: Int = 1, validateEvery: Int? = nil,
     saveEvery: Int? = nil
@@ -42,6 +45,7 @@ package struct TrainingPlan: Sendable {
     self.maximumStepsPerEpoch = maximumStepsPerEpoch
     self.accumulation = accumulation
     self.clipNorm = clipNorm
+    self.skippableSteps = skippableSteps
     self.stepPolicy = stepPolicy
     self.blockPolicy = blockPolicy
     self.fakeQuantization = fakeQuantization
@@ -72,7 +76,7 @@ extension TrainingPlan {
   /// Without a norm to clip to, and with one micro-batch, a gradient can be used as soon as it is there,
   /// with the same result, and is stored nowhere.
   package var stepsImmediately: Bool {
-    stepPolicy == .immediately || (clipNorm == nil && accumulation == 1)
+    stepPolicy == .immediately || (clipNorm == nil && accumulation == 1 && skippableSteps == 0)
   }
   /// How step number `step`, from 0, sees the weights.
   package func numerics(step: Int) -> LinearNumerics {

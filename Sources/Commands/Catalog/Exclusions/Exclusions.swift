@@ -147,9 +147,15 @@ enum Exclusions {
   }
 
   private static let steppingInBackward = Exclusion(
-    "optimizer_in_bwd excludes gradient_accumulation_steps above 1 and clip_grad_norm"
+    "optimizer_in_bwd excludes gradient_accumulation_steps above 1, clip_grad_norm and skipped steps"
   ) { root in
     guard root[Keys.stepsInBackward] else { return nil }
+    if root[Keys.skippableSteps] != nil {
+      return root.error(
+        at: Keys.skippableSteps,
+        "is not supported with optimizer_in_bwd, which steps weights before the gradient norm is known",
+        remedy: "Set optimizer_in_bwd to False, or skip_nonfinite_steps to null.")
+    }
     if root[Keys.clipNorm] != nil {
       return root.error(
         at: Keys.clipNorm,

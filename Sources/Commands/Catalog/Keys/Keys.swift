@@ -66,6 +66,10 @@ extension Keys {
   package static let clipNorm = Key.nullable(
     "clip_grad_norm", .double(0...Double.infinity),
     "Maximum gradient norm; inf only logs the norm")
+  package static let skippableSteps = Key.nullable(
+    "skip_nonfinite_steps", .count,
+    "Pass over so many steps in a row whose loss or gradient norm is not finite; null ends the run at "
+      + "the first")
   package static let stepsInBackward = Key.optional(
     "optimizer_in_bwd", .bool, default: false,
     "Run the optimizer step of each weight in the backward pass and free its gradient")

@@ -108,8 +108,9 @@ private func fakeQuantization(
   }
   if !skipped.isEmpty {
     log.warning(
-      "Not quantized, since the group size \(scheme.weights.groupSize) does not divide their input "
-        + "width: " + skipped.map(\.name).joined(separator: ", "))
+      "\(skipped.count) of \(linears.count) layers are not quantized, since the group size "
+        + "\(scheme.weights.groupSize) does not divide their input width: "
+        + ModelFolder.listed(skipped.map(\.name)))
   }
   let delay = root[Keys.fakeQuantizationDelay] ?? 0
   log.info(

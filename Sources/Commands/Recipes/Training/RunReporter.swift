@@ -73,6 +73,9 @@ final class RunReporter {
 
   func stepped(_ loop: TrainingLoop, _ step: StepMetrics) throws {
     try countLabels(of: step, loop)
+    if let skipped = step.skipped {
+      pausing { log.warning("\(skipped): the step is passed over, no weight has changed") }
+    }
     tokens += step.labelTokens
     seconds += step.seconds
     lastLoss = step.loss
