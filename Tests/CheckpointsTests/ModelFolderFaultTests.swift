@@ -172,6 +172,21 @@ import Testing
     let error = try #require(thrown { _ = try ModelFolder(path: path) })
     #expect([.malformedFile, .missingFile, .checkpointMismatch].contains(error.code))
   }
+
+  @Test func anIndexThatLeavesATensorOut() throws {
+    let scratch = try Scratch()
+    let path = try nanoCopy(in: scratch)
+    let names = try SafetensorsFile(path: path + "/model.safetensors").names
+    rename(path + "/model.safetensors", path + "/shard.safetensors")
+    let entries = names.filter { $0 != "model.norm.weight" }.map {
+      "\"\($0)\": \"shard.safetensors\""
+    }
+    let text = "{\"weight_map\": {\(entries.joined(separator: ", "))}}"
+    _ = try scratch.write(Array(text.utf8), "model/model.safetensors.index.json")
+    let folder = try ModelFolder(path: path)
+    let error = thrown { try folder.check(against: folder.configuration.decoder) }
+    #expect(error?.message.contains("does not list tensor 'model.norm.weight'") == true)
+  }
 }
 
 /// Links in model folders, which may be anyone's.

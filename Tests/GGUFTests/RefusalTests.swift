@@ -117,6 +117,10 @@ import Testing
       $0.tensors.removeAll { $0.name == "blk.0.attn_q.weight" }
       $0.add("blk.0.attn_q.weight", [8, 4])
     },
+    Case("rotary base", .malformedFile, ["llama.rope.freq_base", "is not positive"]) {
+      $0.remove("llama.rope.freq_base")
+      $0.set("llama.rope.freq_base", 0 as Float)
+    },
     Case("rotary scaling", .unsupported, ["llama.rope.scaling.type", "'longrope'"]) {
       $0.set("llama.rope.scaling.type", "longrope")
     },

@@ -92,6 +92,35 @@ import Testing
     }
   }
 
+  /// What the rules of configurations check of a builder.
+  @Test(arguments: [
+    ("checkpointer.model_type=QWEN2", "does not match config.json, whose model_type is llama"),
+    ("tokenizer.max_seq_len=100000", "is 100000, but the model supports at most"),
+  ])
+  func theCheckpointsOwnModelHasTheRulesOfBuilders(_ override: String, _ said: String) throws {
+    try with("norm_eps_from_gguf") { folder, _, run in
+      do {
+        try folder.train(run + ownModel + [override], recipe: .fullFinetuneSingleDevice)
+        Issue.record("trained with \(override)")
+      } catch let error as TuneError {
+        #expect("\(error)".contains(said), "\(error)")
+      }
+    }
+  }
+
+  /// Every answer is behind the cut.
+  @Test func anEpochWithoutLabelsIsRefused() throws {
+    try TrainingFolder.with { folder in
+      do {
+        try folder.train(["tokenizer.max_seq_len=8", "dataset.train_on_input=False"])
+        Issue.record("trained on nothing")
+      } catch let error as TuneError {
+        #expect("\(error)".contains("no token to train on"), "\(error)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: folder.path + "/out/epoch_0"))
+    }
+  }
+
   /// 1e-5 that went through a float32 is the same number to a float32 model.
   @Test func aRoundedEpsilonIsTheModelsOwn() throws {
     try with("norm_eps_from_gguf") { folder, expected, run in

@@ -19,7 +19,20 @@ package func decoderConfiguration(from root: Section) throws -> DecoderConfigura
   if let limit = model[Keys.Model.longestSequenceHere] {
     configuration.maximumSequenceLength = limit
   }
+  try checkModelType(checkpointer, configuration.architecture)
   return configuration
+}
+
+/// The rule of builders, for a model that only its files describe.
+private func checkModelType(_ checkpointer: Section, _ architecture: ModelArchitecture) throws {
+  let families = ModelFamily.allCases.filter { $0.architecture == architecture }
+  guard let type = checkpointer[Keys.Checkpointer.modelType],
+    !families.contains(where: { $0.modelTypes.contains(type) })
+  else { return }
+  throw checkpointer.error(
+    at: Keys.Checkpointer.modelType,
+    "does not match config.json, whose model_type is \(architecture.rawValue)",
+    remedy: "Remove the key: config.json says what the model is.")
 }
 
 private func decoderConfiguration(ofBuilder model: Section) -> DecoderConfiguration {

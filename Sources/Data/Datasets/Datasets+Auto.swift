@@ -20,7 +20,8 @@ extension Datasets {
     let recognizer = try FormatRecognizer(columnMap: columnMap)
     try checkPacking(source, tokenizer, packed: packed)
     let opened = try OpenedRecords(source)
-    let format = try recognizer.format(of: try opened.first())
+    let first = try opened.first()
+    let format = try recognizer.format(of: first)
     let base: any SampleRule
     switch format.kind {
     case .text, .texts:
@@ -46,6 +47,8 @@ extension Datasets {
       base = ConversationSamples(rule: rule, tokenizer: tokenizer)
     }
     let rule = UniformSamples(base: base, format: format, recognizer: recognizer)
+    // A chat template that is missing or broken shows before any weight is read.
+    _ = try rule.sample(from: first)
     let dataset = try samples(
       opened, rule, tokenizer, packed: packed, splitsSamples: format.kind == .text)
     return (dataset, format)

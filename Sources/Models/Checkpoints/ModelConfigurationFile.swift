@@ -26,6 +26,7 @@ package struct ModelConfigurationFile: Sendable {
   /// Of a model folder.
   /// - Throws: `TuneError` `.missingFile` for a folder without one.
   package init(inFolder folder: String) throws {
+    try ModelFolder.checkFolder(folder)
     let path = folder + "/" + ModelFolder.configurationName
     guard try FolderEntry.exists(path) else {
       throw TuneError(

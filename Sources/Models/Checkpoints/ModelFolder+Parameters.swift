@@ -158,6 +158,12 @@ extension ModelFolder {
   }
 
   private func missing(_ specification: ParameterSpecification) -> TuneError {
+    if tensorNames.contains(specification.storedName) {
+      return TuneError(
+        .checkpointMismatch,
+        "the index does not list tensor '\(specification.storedName)', which a file has",
+        remedy: "Download the index again.", at: .init(file: path))
+    }
     let near = nearestName(to: specification.storedName, among: tensorNames)
     return TuneError(
       .checkpointMismatch,

@@ -33,13 +33,7 @@ package final class ModelFolder: Sendable {
     path: String, files chosen: [String]? = nil, naming: CheckpointNaming = .huggingFace,
     decoder: DecoderConfiguration? = nil
   ) throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
-    else {
-      throw TuneError(
-        .missingFile, "the model folder is not there",
-        remedy: "Download the model first, or correct checkpoint_dir.", at: .init(file: path))
-    }
+    try Self.checkFolder(path)
     configuration = try Self.configuration(in: path, decoder)
     if chosen == nil { try Self.refuseSeveralSets(in: path) }
     let index = chosen == nil ? try Self.index(in: path) : nil
@@ -51,6 +45,16 @@ package final class ModelFolder: Sendable {
     self.path = path
     self.naming = naming
     try checkQuantizationMetadata()
+  }
+
+  static func checkFolder(_ path: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
+    else {
+      throw TuneError(
+        .missingFile, "the model folder is not there",
+        remedy: "Download the model first, or correct checkpoint_dir.", at: .init(file: path))
+    }
   }
 
   private static func configuration(in folder: String, _ decoder: DecoderConfiguration?) throws

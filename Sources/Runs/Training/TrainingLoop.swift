@@ -66,8 +66,11 @@ package final class TrainingLoop {
   }
 
   private func runEpoch() throws {
+    // A resumed epoch may end in steps without a label.
+    var trainsOnSomething = progress.stepInEpoch > 0
     while progress.stepInEpoch < stepsPerEpoch {
       let metrics = try step()
+      trainsOnSomething = trainsOnSomething || metrics.labelTokens > 0
       let isLast = progress.stepInEpoch == stepsPerEpoch
       try events.stepped(self, metrics)
       if let every = plan.validateEvery, progress.step % every == 0 {
@@ -77,6 +80,11 @@ package final class TrainingLoop {
         try events.save(self, .withinEpoch(step: progress.step))
       }
     }
+    guard !trainsOnSomething else { return }
+    throw TuneError(
+      .data, "the epoch has no token to train on: every label is masked",
+      remedy: "Where tokenizer.max_seq_len cuts answers off, raise it; else check the data, or set "
+        + "train_on_input.", at: .init(key: "dataset"))
   }
 
   /// One optimizer step over all micro-batches of all ranks.
@@ -226,7 +234,12 @@ package final class TrainingLoop {
     }
     try pager.reset()
     let totals = try group.sums([sum, Double(labels)])
-    return totals[0] / max(totals[1], 1)
+    guard totals[1] > 0 else {
+      throw TuneError(
+        .data, "the validation data has no token to measure: every label is masked",
+        remedy: "Check the data and tokenizer.max_seq_len.", at: .init(key: "dataset_val"))
+    }
+    return totals[0] / totals[1]
   }
 
   /// Every rank comes here together: the walk that looks for the place gathers weights.

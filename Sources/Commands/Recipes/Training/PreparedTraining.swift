@@ -33,6 +33,7 @@ struct PreparedTraining {
     configuration = try decoderConfiguration(from: root)
     let tokenizer = try tokenizer(from: root)
     try check(tokenizer, fits: configuration, root[Keys.tokenizer], log: log)
+    try checkSequenceLength(root[Keys.tokenizer], configuration)
     let checkpointer = root[Keys.checkpointer]
     saved = try SavedRun.find(root, group, isFirstOnMachine: isFirstOnMachine, log)
     trainable = try trainableParameters(root, configuration, saved?.state)
@@ -77,6 +78,16 @@ struct PreparedTraining {
       resuming: saved?.state, log: log)
     try saver.checkPlace(checkpointer)
   }
+}
+
+/// The rule of builders, for a model that only its files describe.
+private func checkSequenceLength(_ section: Section, _ configuration: DecoderConfiguration) throws {
+  let limit = configuration.maximumSequenceLength
+  guard let length = section[Keys.Tokenizer.longestSequence], length > limit else { return }
+  throw section.error(
+    at: Keys.Tokenizer.longestSequence,
+    "is \(length), but the model supports at most \(limit) tokens",
+    remedy: "Set it to at most \(limit).")
 }
 
 /// The checkpoint to start from, which must hold numbers that a gradient can move.

@@ -61,7 +61,7 @@ extension HuggingFaceModelTokenizer {
     }
     return try parsedTemplates.withLock { parsed in
       if let template = parsed[name] { return template }
-      let template = try ChatTemplate(source, file: "\(configuration.file) (chat_template \(name))")
+      let template = try ChatTemplate(source, file: configuration.place(ofTemplate: name))
       parsed[name] = template
       return template
     }

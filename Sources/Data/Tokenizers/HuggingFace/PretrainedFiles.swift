@@ -67,6 +67,7 @@ package struct PretrainedConfiguration: Sendable {
   /// `default`. A chat_template.jinja and additional_chat_templates go before those of
   /// tokenizer_config.json; a processor's chat_template.json counts where there are no others.
   package let chatTemplates: [String: String]
+  private let folder: String?
   /// The content of `bos_token`, `eos_token` and the like, by that name.
   package let specialTokenNames: [String: String]
   let generation: JSONObject
@@ -88,6 +89,15 @@ package struct PretrainedConfiguration: Sendable {
     }
     specialTokenNames = names
     chatTemplates = try Self.chatTemplates(values, file: file, folder: files.folder)
+    folder = files.folder
+  }
+
+  /// The file that has a chat template, for messages.
+  func place(ofTemplate name: String) -> String {
+    let own = name == "default" ? "chat_template.jinja" : "additional_chat_templates/\(name).jinja"
+    let path = folder.map { ($0 as NSString).appendingPathComponent(own) }
+    if let path, FileManager.default.fileExists(atPath: path) { return path }
+    return "\(file) (chat_template \(name))"
   }
 
   private static func object(_ path: String) throws -> JSONObject {

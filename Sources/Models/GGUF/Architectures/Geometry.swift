@@ -58,6 +58,7 @@ struct Geometry: Sendable {
     }
     self.epsilon = epsilon
     ropeBase = try keys.number("rope.freq_base") ?? 10_000
+    guard ropeBase > 0 else { throw keys.failure("rope.freq_base", "is not positive") }
     guard let embedding = model["token_embd.weight"], embedding.shape.count == 2 else {
       throw TuneError(
         .checkpointMismatch, "tensor 'token_embd.weight' is missing or no matrix",
