@@ -290,4 +290,27 @@ private let withSystem = [Message(.system, "s", masked: true)] + plain
     #expect(lengths.first == all[0].tokens.count && lengths.reduce(0, +) == 32)
     #expect(Array(first.labels.prefix(all[0].labels.count)) == all[0].labels)
   }
+
+  /// Text and completions are cut at the end that `truncation_type` names.
+  @Test(arguments: [
+    #"{"text": "one two three four"}"#, #"{"prompt": "one two", "completion": " three four"}"#,
+  ])
+  func textIsCutAtTheChosenEnd(line: String) throws {
+    func sample(_ end: HuggingFaceModelTokenizer.TruncationType, _ longest: Int?) throws -> Sample {
+      let folder = fixturePath("TokenizersTests/Fixtures/tokenizer_reports")
+      let tokenizer = try HuggingFaceModelTokenizer(
+        tokenizerJSONPath: "\(folder)/digits.json",
+        tokenizerConfigJSONPath: "\(folder)/tokenizer_config.json", maxSeqLen: longest,
+        truncationType: end)
+      let (dataset, _) = try Datasets.auto(
+        DataSource(source: try Fixtures.write(line + "\n", "d.jsonl")), tokenizer: tokenizer)
+      return try dataset.sample(at: 0)
+    }
+    let whole = try sample(.right, nil)
+    #expect(whole.tokens.count > 6)
+    let (left, right) = (try sample(.left, 5), try sample(.right, 5))
+    #expect(left.tokens == Array(whole.tokens.suffix(4)))
+    #expect(left.labels == Array(whole.labels.suffix(4)))
+    #expect(right.tokens == Array(whole.tokens.prefix(4)))
+  }
 }

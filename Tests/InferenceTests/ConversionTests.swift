@@ -121,7 +121,7 @@ import Testing
     let tiny = try TinyModel(tied: true)
     let file = try SafetensorsFile(path: tiny.model + "/model.safetensors")
     var tensors = try file.names.map { ($0, try file.tensor(named: $0)) }
-    tensors.append(("lm_head.weight", .ones([tiny.configuration.vocabularySize, 64])))
+    tensors.append(("lm_head.weight", try file.tensor(named: "model.embed_tokens.weight").clone()))
     tensors += (0..<3).map { ("model.layers.\($0).self_attn.rotary_emb.inv_freq", .ones([8])) }
     try FileManager.default.createDirectory(
       atPath: tiny.folder + "/more", withIntermediateDirectories: true)
@@ -142,9 +142,32 @@ import Testing
     let names = tensors.suffix(4).map(\.0).sorted()
     #expect(
       said.all == [
-        "WARNING: the checkpoint stores tensors that the model computes itself; they are not read: "
+        "WARNING: the checkpoint stores tensors that the model computes itself or has twice; "
+          + "they are not read: "
           + names.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + " and 1 more\n"
       ])
+  }
+
+  /// transformers takes such a model for one that is not tied.
+  @Test func aTiedHeadThatDiffersIsRefused() throws {
+    let tiny = try TinyModel(tied: true)
+    let file = try SafetensorsFile(path: tiny.model + "/model.safetensors")
+    var tensors = try file.names.map { ($0, try file.tensor(named: $0).clone()) }
+    let head = try file.tensor(named: "model.embed_tokens.weight").clone()
+    head.select(0, tiny.configuration.vocabularySize - 1).fill(3)
+    tensors.append(("lm_head.weight", head))
+    let writer = try SafetensorsWriter(
+      to: tiny.model + "/model.safetensors", tensors.map { .init($0, $1.dtype, $1.shape) })
+    for (name, tensor) in tensors { try writer.write(tensor, to: name) }
+    try writer.finish()
+    let root = try tiny.recipe(.quantize, Self.quantizer("Int8DynActInt4WeightQuantizer")).root
+    let error = tuneError {
+      _ = try Recipes.modelFolder(
+        from: root[Keys.checkpointer], for: tiny.configuration,
+        log: RecipeLog(level: .warning) { _ in })
+    }
+    #expect(error?.code == .checkpointMismatch)
+    #expect(error?.location.key == "tie_word_embeddings")
   }
 
   @Test func aGroupSizeThatDividesNoLayer() throws {

@@ -87,10 +87,11 @@ package func modelFolder(
   }
   try folder.check(against: configuration)
   try folder.refuseUnexpectedTensors(for: configuration)
+  try folder.checkTiedHead(of: configuration)
   let unused = folder.harmlessNames(for: configuration)
   if !unused.isEmpty {
     log.warning(
-      "the checkpoint stores tensors that the model computes itself; they are not read: "
+      "the checkpoint stores tensors that the model computes itself or has twice; they are not read: "
         + ModelFolder.listed(unused))
   }
   return folder

@@ -132,7 +132,8 @@ struct PromptCompletionSamples: SampleRule {
     }
     // One less than the limit, as of plain text.
     let count = limit.map { max(0, $0 - 1) } ?? tokens.count
-    return Sample(tokens: Array(tokens.prefix(count)), labels: Array(labels.prefix(count)))
+    return Sample(
+      tokens: tokenizer.truncate(tokens, to: count), labels: tokenizer.truncate(labels, to: count))
   }
 }
 

@@ -48,8 +48,15 @@ struct CompletionSamples: SampleRule {
     let text = try record.text(column, for: "text")
     var tokens = try tokenizer.encode(text, addBOS: true, addEOS: addEOS)
     // One less than the limit: torchtune leaves room for the shifted label.
-    if let limit { tokens = Array(tokens.prefix(max(0, limit - 1))) }
+    if let limit { tokens = tokenizer.truncate(tokens, to: max(0, limit - 1)) }
     return Sample(tokens: tokens, labels: tokens)
+  }
+}
+
+extension Tokenizer {
+  /// At most `count` of them, without their start or their end.
+  func truncate(_ tokens: [Int32], to count: Int) -> [Int32] {
+    Array(truncatesStart ? tokens.suffix(count) : tokens.prefix(count))
   }
 }
 

@@ -26,6 +26,8 @@ public protocol Tokenizer: AnyObject, Sendable {
   var stopTokens: [Int32] { get }
   /// Longer conversations are cut to this many tokens.
   var maxSeqLen: Int? { get }
+  /// Whether longer texts and conversations lose their start instead of their end.
+  var truncatesStart: Bool { get }
 
   /// The ids of a text. Whether the text of a special token is that token or plain text differs by
   /// family: those of Llama take it for plain text, the others for the token.
@@ -50,6 +52,7 @@ public protocol Tokenizer: AnyObject, Sendable {
 }
 
 extension Tokenizer {
+  public var truncatesStart: Bool { false }
   /// The ids of a text without BOS and EOS.
   public func encode(_ text: String) throws -> [Int32] {
     try encode(text, addBOS: false, addEOS: false)

@@ -2,6 +2,7 @@
 import Essentials
 import Layers
 import Quantization
+import Tensors
 
 extension ModelFolder {
   /// - Throws: `TuneError` `.checkpointMismatch` for the first tensor that is missing or does not
@@ -38,6 +39,24 @@ extension ModelFolder {
       .checkpointMismatch,
       "the checkpoint has \(tensors) that the model does not have: " + Self.listed(names),
       remedy: "Choose the model that the checkpoint was made for.", at: .init(file: path))
+  }
+
+  /// A head that a checkpoint of a tied model stores beside the embedding must be the same: transformers takes
+  /// such a model for one that is not tied. Reads both, where both are there.
+  /// - Throws: `TuneError` `.checkpointMismatch` where they differ.
+  package func checkTiedHead(of decoder: DecoderConfiguration) throws {
+    let (head, embedding) = (decoder.headSpecification, decoder.specification.embedding)
+    guard decoder.tiesEmbeddings, !isQuantized(head), let file = file(of: head.name) else { return }
+    for start in stride(from: 0, to: decoder.vocabularySize, by: 4096) {
+      let part = start..<min(start + 4096, decoder.vocabularySize)
+      guard try rows(head, part).isEqual(to: try rows(embedding, part)) else {
+        throw TuneError(
+          .checkpointMismatch,
+          "config.json ties the output head to the embedding, and '\(head.name)' differs from it",
+          remedy: "Set tie_word_embeddings to false in config.json, or remove the tensor.",
+          at: .init(file: file.path, key: "tie_word_embeddings"))
+      }
+    }
   }
 
   /// Tensors that the model does not have.

@@ -18,6 +18,7 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
 
   public let maxSeqLen: Int?
   public let truncationType: TruncationType
+  public var truncatesStart: Bool { truncationType == .left }
   public let bosID: Int32
   public let eosID: Int32
   public let padID: Int32
