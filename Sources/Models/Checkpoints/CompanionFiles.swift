@@ -15,14 +15,7 @@ enum CompanionFiles {
     for name in names where FileManager.default.fileExists(atPath: source + "/" + name) {
       let target = folder + "/" + name
       try PartialPath.makeFolder(target.parentFolder)
-      let data: Data
-      do {
-        data = try Data(contentsOf: URL(fileURLWithPath: source + "/" + name))
-      } catch {
-        throw TuneError(
-          .missingFile, "cannot read the file", at: .init(file: source + "/" + name), cause: error)
-      }
-      try AtomicFile.write(data, to: target)
+      try AtomicFile.write(RegularFile.read(source + "/" + name), to: target)
     }
   }
 
