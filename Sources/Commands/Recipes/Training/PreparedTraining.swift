@@ -51,7 +51,9 @@ struct PreparedTraining {
           "the saved run has done \(saved.state.progress.epoch) epochs already",
           remedy: "Raise epochs to train on.")
       }
-      try locatingErrors(in: root) { try course.resume(at: saved.state.progress) }
+      try locatingErrors(in: root, at: Keys.dataset) {
+        try course.resume(at: saved.state.progress)
+      }
       try RunState.check(
         saved.file, fits: optimizer, DecoderUnits(configuration, training: trainable.names),
         dtype: dtype(from: root))
@@ -101,7 +103,7 @@ private func fakeQuantization(
   if !skipped.isEmpty {
     log.warning(
       "Not quantized, since the group size \(scheme.weights.groupSize) does not divide their input "
-        + "width: " + skipped.map(\.name).joined(separator: ", "))
+        + "width: " + nameSummary(skipped.map(\.name)))
   }
   let delay = root[Keys.fakeQuantizationDelay] ?? 0
   log.info(
@@ -118,7 +120,7 @@ private func batches(
     let data = try dataset(from: sections, tokenizer: tokenizer, log: log)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
-    return try locatingErrors(in: root) {
+    return try locatingErrors(in: root, at: Keys.dataset) {
       try BatchStream(data, sampler: sampler, batchSize: batchSize, padID: tokenizer.padID)
     }
   }
