@@ -53,6 +53,24 @@ extension ParquetCodec {
           taken += step.taken
           count += step.made
         }
+        try Self.finish(unpacker, UnsafeRawBufferPointer(rebasing: input[taken...]))
+      }
+    }
+  }
+
+  /// What follows the last byte of a page is its checksum, and is compared only when it is read. A page
+  /// that goes on is none.
+  private static func finish(_ unpacker: any Unpacker, _ input: UnsafeRawBufferPointer) throws {
+    try withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { more in
+      var taken = 0
+      while !unpacker.isComplete {
+        let step = try unpacker.unpack(
+          UnsafeRawBufferPointer(rebasing: input[taken...]), into: more)
+        guard step.made == 0 else { throw wrongSize }
+        guard step.taken > 0 || unpacker.isComplete else {
+          throw MalformedBytes("the packed data of a page ends too early")
+        }
+        taken += step.taken
       }
     }
   }

@@ -18,7 +18,7 @@ package struct ParquetColumn {
   /// Values of the column in pages not opened yet.
   private var valuesLeft: Int
   private var pageLeft = 0
-  private var dictionary: [ParquetValue]?
+  private var dictionary: ParquetDictionary?
   private var repetitions: RunLengthDecoder?
   private var definitions: RunLengthDecoder?
   private var values: (any ParquetValues)?
@@ -86,18 +86,26 @@ package struct ParquetColumn {
     switch page.kind {
     case .dictionary:
       guard dictionary == nil else { throw MalformedBytes("a column has two dictionaries") }
-      let bytes = try codec.unpack(file.bytes(at: start, count: count)[...], size: Int(page.size))
-      try readDictionary(bytes, page)
+      let packed = try pageBytes(page, at: start, count)
+      try readDictionary(try codec.unpack(packed[...], size: Int(page.size)), page)
     case .data, .data2:
       guard page.valueCount <= Int64(valuesLeft) else {
         throw MalformedBytes("a page has more values than its column")
       }
-      let bytes = try file.bytes(at: start, count: count)
+      let bytes = try pageBytes(page, at: start, count)
       if page.kind == .data { try readData(bytes, page) } else { try readData2(bytes, page) }
       pageLeft = Int(page.valueCount)
       valuesLeft -= pageLeft
     case .index, nil: break
     }
+  }
+
+  private func pageBytes(_ page: ParquetPage, at start: Int, _ count: Int) throws -> [UInt8] {
+    let bytes = try file.bytes(at: start, count: count)
+    if let stated = page.checksum, checksum(of: bytes) != stated {
+      throw MalformedBytes("a page does not fit its checksum: the file was damaged")
+    }
+    return bytes
   }
 
   /// The head of the next page; how long it is only shows when it is read.
@@ -120,12 +128,8 @@ package struct ParquetColumn {
     guard page.encoding == 0 || page.encoding == 2 else {
       throw MalformedBytes("a dictionary has an unknown encoding")
     }
-    // No value of a dictionary takes less than a byte.
-    guard type != .boolean, page.valueCount <= Int64(bytes.count) else {
-      throw MalformedBytes("a dictionary has a wrong size")
-    }
-    var plain = try PlainValues(ByteCursor(bytes), type, length: leaf.element.typeLength)
-    dictionary = try (0..<Int(page.valueCount)).map { _ in try plain.next() }
+    dictionary = try ParquetDictionary(
+      bytes, type, length: leaf.element.typeLength, count: page.valueCount)
   }
 
   private mutating func readData(_ packed: [UInt8], _ page: ParquetPage) throws {
