@@ -39,22 +39,24 @@ package struct RunState: Sendable {
     return metadata
   }
   private static let trainableKey = "trainable"
+  /// Of steps and samples; what is counted on from here and multiplied stays far from overflowing.
+  package static let largestCount = 1 << 40
 
   package init(_ file: SafetensorsFile) throws {
-    func number<N: FixedWidthInteger>(_ key: String) throws -> N {
-      guard let value = file.metadata[key].flatMap({ N($0) }), value >= 0 else {
+    func number<N: FixedWidthInteger>(_ key: String, limit: N) throws -> N {
+      guard let value = file.metadata[key].flatMap({ N($0) }), (0...limit).contains(value) else {
         throw TuneError(
-          .malformedFile, "the recipe state has no number '\(key)'",
+          .malformedFile, "the recipe state has no number '\(key)' that a run can reach",
           remedy: "Resume from another saved state.", at: .init(file: file.path))
       }
       return value
     }
     progress = TrainingProgress()
-    progress.epoch = try number("epoch")
-    progress.stepInEpoch = try number("step_in_epoch")
-    progress.step = try number("step")
-    progress.consumedSamples = try number("consumed_samples")
-    seed = try number("seed")
+    progress.epoch = try number("epoch", limit: Self.largestCount)
+    progress.stepInEpoch = try number("step_in_epoch", limit: Self.largestCount)
+    progress.step = try number("step", limit: Self.largestCount)
+    progress.consumedSamples = try number("consumed_samples", limit: Self.largestCount)
+    seed = try number("seed", limit: .max)
     weightsFolder = file.metadata["weights"] ?? ""
     optimizer = file.metadata["optimizer"] ?? ""
     // A state that does not say is of a run that trained everything.
