@@ -1,5 +1,5 @@
 // Finds the worker that hangs. Of workers that train together most wait for the slowest, at any time; one that
-// neither computes nor waits for another is stopped, deadlocked, or held up by a disk that does not answer.
+// neither computes, nor reads or writes, nor waits for another is stopped, deadlocked, or held up by a disk that does not answer.
 // Whether it waits it tells by a byte of a file (`WaitingFlag`), whether it computes the system tells.
 import Essentials
 import Foundation
@@ -13,6 +13,8 @@ struct HangWatch {
     let process: pid_t
     let file: Int32
     var computed = 0.0
+    /// Bytes read and written.
+    var moved = 0
     var idle = 0.0
   }
   private let timeout: Double
@@ -43,7 +45,10 @@ struct HangWatch {
       guard let times = ProcessTimes(workers[index].process) else { continue }
       let work = times.computed - workers[index].computed
       workers[index].computed = times.computed
-      let isActive = work > Self.leastWork * elapsed && work > 0
+      // A slow download, or weights from a slow disk, take hardly any time of a processor.
+      let moved = Self.moved(by: workers[index].process)
+      let isActive = work > Self.leastWork * elapsed && work > 0 || moved != workers[index].moved
+      workers[index].moved = moved
       // Who is stopped in the middle of waiting still says that it waits.
       let isStopped = times.state == "T"
       let isFine = isActive || (!isStopped && waits(index))
@@ -51,6 +56,18 @@ struct HangWatch {
       if workers[index].idle >= timeout { return (index, isStopped ? "is stopped" : "hangs") }
     }
     return nil
+  }
+
+  /// Bytes that a process has read and written, 0 where the system does not tell.
+  private static func moved(by process: pid_t) -> Int {
+    let text = (try? String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").reduce(0) { sum, line in
+      let fields = line.split(separator: " ")
+      guard fields.count == 2, ["rchar:", "wchar:", "read_bytes:"].contains(fields[0]) else {
+        return sum
+      }
+      return sum &+ (Int(fields[1]) ?? 0)
+    }
   }
 
   private func waits(_ index: Int) -> Bool {
