@@ -2,8 +2,9 @@
 
 .PHONY: demo test smoke test-interop install uninstall dist build check format bench bootstrap interop
 
+# MODEL=FOLDER takes another model than SmolLM2-135M-Instruct.
 demo: build
-	scripts/demo
+	scripts/demo $(if $(MODEL),--model "$(MODEL)")
 
 # Debug, so that Swift's overflow and bounds checks are on; the numeric kernels are optimized there too.
 test: bootstrap check interop

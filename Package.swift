@@ -110,7 +110,8 @@ let package = Package(
     // Plain bytes, so that `tune` imports without libtorch.
     room("GGUF", in: "Models", ["Essentials"]),
     room(
-      "Checkpoints", in: "Models", ["CZlib", "Layers", "Quantization", "Tensors", "Essentials"]),
+      "Checkpoints", in: "Models",
+      ["CZlib", "CCrypto", "Layers", "Quantization", "Tensors", "Essentials"]),
 
     room("EvaluationTasks", in: "Runs", ["Essentials"]),
     room(

@@ -26,6 +26,18 @@ import Testing
     return try ModelFolder(path: path)
   }
 
+  @Test(arguments: ["model.safetensors.index.json", "pytorch_model.bin"])
+  func severalSetsOfWeights(other: String) throws {
+    let scratch = try Scratch()
+    let folder = try Self.folder(in: scratch) { _ in }
+    try Data("{}".utf8).write(to: URL(fileURLWithPath: folder.path + "/" + other))
+    let error = try #require(thrown { _ = try ModelFolder(path: folder.path) })
+    #expect(error.code == .checkpointMismatch && error.location.file == folder.path)
+    #expect(error.message.contains("model.safetensors, \(other)"))
+    // Named, they are no riddle.
+    _ = try ModelFolder(path: folder.path, files: ["model.safetensors"])
+  }
+
   @Test func aMissingTensor() throws {
     let scratch = try Scratch()
     let folder = try Self.folder(in: scratch) { tensors in
@@ -186,5 +198,65 @@ import Testing
     _ = try scratch.write(Array(text.utf8), "model/model.safetensors.index.json")
     let error = try #require(thrown { _ = try ModelFolder(path: path) })
     #expect([.malformedFile, .missingFile, .checkpointMismatch].contains(error.code))
+  }
+}
+
+/// Links in model folders, which may be anyone's.
+@Suite struct ModelFolderLinkTests {
+  @Test func aBrokenLinkIsNotTakenForNoFile() throws {
+    let scratch = try Scratch()
+    try FileManager.default.createDirectory(
+      atPath: scratch["model"], withIntermediateDirectories: true)
+    let decoder = try ModelConfigurationFile(path: fixture("nano/config.json")).decoder
+    for name in ["config.json", "model.safetensors"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch["model/" + name], withDestinationPath: "../blobs/nothing")
+      let error = #expect(throws: TuneError.self) {
+        _ = try ModelFolder(path: scratch["model"], decoder: decoder)
+      }
+      #expect(error?.location.file == scratch["model/" + name])
+      try FileManager.default.removeItem(atPath: scratch["model/" + name])
+      try FileManager.default.copyItem(
+        atPath: fixture("nano/" + name), toPath: scratch["model/" + name])
+    }
+    _ = try ModelFolder(path: scratch["model"], decoder: decoder)
+  }
+
+  @Test func onlyTheFoldersOwnFilesAreCopied() throws {
+    let scratch = try Scratch()
+    let files = FileManager.default
+    for folder in ["hub/snapshots/0123", "hub/blobs"] {
+      try files.createDirectory(atPath: scratch[folder], withIntermediateDirectories: true)
+    }
+    try Data("{}".utf8).write(to: URL(fileURLWithPath: scratch["hub/blobs/a"]))
+    try Data("secret".utf8).write(to: URL(fileURLWithPath: scratch["private"]))
+    #expect(chmod(scratch["hub/blobs/a"], 0o640) == 0)
+    let snapshot = scratch["hub/snapshots/0123"]
+    for name in ["config.json", "model.safetensors"] {
+      try files.copyItem(atPath: fixture("nano/" + name), toPath: snapshot + "/" + name)
+    }
+    let links = [
+      "tokenizer.json": "../../blobs/a", "vocab.json": "../../../private",
+      "merges.txt": scratch["private"], "added_tokens.json": "nothing",
+    ]
+    for (name, target) in links {
+      try files.createSymbolicLink(
+        atPath: snapshot + "/" + name, withDestinationPath: target)
+    }
+    let source = try ModelFolder(path: snapshot)
+    let writer = try ModelFolderWriter(to: scratch["new"], like: source, dtype: .float32)
+    for parameter in writer.specifications {
+      try writer.write(try source.whole(parameter), for: parameter)
+    }
+    try writer.finish()
+    #expect(
+      try Set(files.contentsOfDirectory(atPath: scratch["new"]))
+        == ["config.json", "model.safetensors", "tokenizer.json"])
+    let attributes = try files.attributesOfItem(atPath: scratch["new/tokenizer.json"])
+    #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o640)
+    let remark = try #require(source.remarkOnLinks)
+    #expect(
+      remark.contains("added_tokens.json, vocab.json, merges.txt")
+        && !remark.contains("tokenizer.json"), "\(remark)")
   }
 }

@@ -86,6 +86,7 @@ import Testing
     let configuration = try nanoFolder().configuration.decoder
     try initializeModelFolder(
       scratch["base"], configuration, dtype: .bfloat16, seed: 1, shardCount: 3)
+    let source = try ModelFolder(path: scratch["base"])
     for name in ["tokenizer.json", "generation_config.json", "notes.txt", "pytorch_model.bin"] {
       _ = try scratch.write(Array(name.utf8), "base/" + name)
     }
@@ -93,7 +94,6 @@ import Testing
       atPath: scratch["base/original"], withIntermediateDirectories: true)
     _ = try scratch.write([1], "base/original/tokenizer.model")
     _ = try scratch.write([1], "base/original/consolidated.00.pth")
-    let source = try ModelFolder(path: scratch["base"])
     try Self.copy(source, to: scratch["new"], dtype: .bfloat16)
     #expect(
       scratch.everything.filter { $0.hasPrefix("new/") } == [

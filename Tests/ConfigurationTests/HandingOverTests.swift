@@ -85,3 +85,62 @@ struct HandingOverTests {
     }
   }
 }
+
+/// Values of the environment may be secrets.
+struct EnvironmentTests {
+  private static let secret = "hf_SECRET_9c4f2d"
+  private let environment = ["HF_TOKEN": Self.secret]
+
+  @Test func referencesAreWrittenInPlaceOfValues() throws {
+    let text = """
+      token: ${oc.env:HF_TOKEN}
+      part: a-${oc.env:HF_TOKEN}-b
+      other: ${token}
+      list: [x, '${oc.env:HF_TOKEN}']
+      decoded: ${oc.decode:${oc.env:HF_TOKEN}}
+      default: ${oc.env:NOT_SET_HERE,plain}
+      path: ${default}/x
+      """
+    let map = try YAMLReader.map(in: text, file: "a.yaml")
+    let resolved = try map.resolvingInterpolations(environment: environment)
+    #expect(resolved["other"]?.value == .string(Self.secret))
+    #expect(resolved["part"]?.value == .string("a-\(Self.secret)-b"))
+    let written = YAMLWriter.text(of: resolved)
+    #expect(!written.contains(Self.secret))
+    #expect(written.contains("path: plain/x") && written.contains("default: plain"))
+    // And it means the same again.
+    let again = try YAMLReader.map(in: written, file: "a.yaml")
+      .resolvingInterpolations(environment: environment)
+    #expect(YAMLWriter.text(of: again) == written)
+    for key in resolved.keys where key != "list" {
+      #expect(again[key]?.value == resolved[key]?.value, "\(key)")
+    }
+  }
+
+  @Test func noErrorShowsThem() throws {
+    for key in ["seed", "optimizer.lr", "log_level", "loss._component_", "tokenizer.max_seq_len"] {
+      let error = #expect(throws: TuneError.self) {
+        _ = try ValidatedConfiguration.load(
+          recipe: .qatDistributed, config: "llama3_2/3B_qat_full",
+          overrides: ["\(key)=${oc.env:HF_TOKEN}"], environment: environment)
+      }
+      let text = error?.description ?? ""
+      #expect(text.contains(key) && !text.contains(Self.secret), "\(text)")
+    }
+    // An error that knows nothing of configurations.
+    let error = TuneError(.device, "no device '\(Self.secret)'", at: .init(file: "/\(Self.secret)"))
+    #expect(!error.description.contains(Self.secret))
+  }
+
+  @Test func workersKeepTheReferences() throws {
+    let map = try YAMLReader.map(in: "a: x-${oc.env:HF_TOKEN}", file: "a.yaml")
+    let composed = try ComposedConfiguration(map, environment: environment)
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("handing-over-\(UUID().uuidString).json").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try composed.handOver(to: path)
+    let arrived = try ComposedConfiguration(handedOverIn: path)
+    #expect(arrived == composed)
+    #expect(arrived.map["a"]?.reference == "x-${oc.env:HF_TOKEN}")
+  }
+}

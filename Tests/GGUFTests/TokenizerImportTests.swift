@@ -8,10 +8,12 @@ import Testing
 @testable import GGUF
 
 @Suite struct TokenizerImportTests {
-  @Test(arguments: [
-    ("llama3", "bytes", "bytes.json", "None"), ("llama", "scored", "scored.model", "1"),
-    ("gemma2", "gemma", "gemma.model", "2"),
-  ])
+  @Test(
+    .enabled(if: Program.comparesWithPython, "needs scripts/interop-env"),
+    arguments: [
+      ("llama3", "bytes", "bytes.json", "None"), ("llama", "scored", "scored.model", "1"),
+      ("gemma2", "gemma", "gemma.model", "2"),
+    ])
   func idsAreTheOriginalTokenizers(
     _ name: String, _ kind: String, _ original: String, _ bos: String
   )
@@ -28,7 +30,8 @@ import Testing
   }
 
   /// Every pre-tokenizer that is offered is one that the real library loads, and splits as it says.
-  @Test func preTokenizersLoad() throws {
+  @Test(.enabled(if: Program.comparesWithPython, "needs scripts/interop-env"))
+  func preTokenizersLoad() throws {
     let text = "I'll say 12345 foo(bar)\r\n  naïveCase"
     try Files.inFolder { folder in
       var paths: [String] = []

@@ -8,7 +8,8 @@ import Testing
 
 @testable import Hub
 
-struct RealClientTests {
+@Suite(.enabled(if: Program.comparesWithPython, "needs scripts/interop-env")) struct RealClientTests
+{
   /// Runs a Python script; not in a task's thread, which would starve the hub's clients.
   private func python(
     _ script: String, _ arguments: [String], hub: TestHub, home: String,

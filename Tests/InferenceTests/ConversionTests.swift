@@ -67,7 +67,7 @@ import Testing
     let x = random.normal([5, 64])
     let weights = (0..<3).map { _ in random.normal([24, 64]) }
     let kinds: [LinearWeight] = [
-      .coded(scheme.code(weights[0]), slopes: nil), .exact(weights[1]),
+      .packed(scheme.code(weights[0]), gradients: nil), .exact(weights[1]),
       .quantized(scheme.quantize(weights[2])),
     ]
     let together = linear(x, kinds[0], kinds[1], kinds[2])
@@ -184,11 +184,15 @@ import Testing
   @Test func weightsThatAreNotFinite() throws {
     let tiny = try TinyModel()
     let source = try tiny.modelFolder()
-    let writer = try ModelFolderWriter(to: tiny.folder + "/broken", like: source, dtype: .float32)
     let layer = tiny.configuration.specification.blocks[1].gate.weight
-    for parameter in writer.specifications {
-      let tensor = try source.whole(parameter)
-      try writer.write(parameter == layer ? tensor / 0 : tensor, for: parameter)
+    // Not as a model folder, which would refuse them.
+    try FileManager.default.copyItem(atPath: source.path, toPath: tiny.folder + "/broken")
+    let tensors = try tiny.configuration.specification.all.map { ($0, try source.whole($0)) }
+    let writer = try SafetensorsWriter(
+      to: tiny.folder + "/broken/model.safetensors",
+      tensors.map { .init($0.0.storedName, $0.1.dtype, $0.1.shape) }, metadata: ["format": "pt"])
+    for (parameter, tensor) in tensors {
+      try writer.write(parameter == layer ? tensor / 0 : tensor, to: parameter.storedName)
     }
     try writer.finish()
     let work = FolderQuantization(

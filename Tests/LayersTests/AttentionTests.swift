@@ -32,11 +32,11 @@ import Testing
       }
       #expect(ours.output.dtype == dtype)
       #expect(ours.output.differenceInRange(from: truth.output) <= bound)
-      for (slope, true_) in zip(ours.slopes, truth.slopes) {
-        // A single token's scores do not matter: their slopes are what rounding leaves.
+      for (gradient, true_) in zip(ours.gradients, truth.gradients) {
+        // A single token's scores do not matter: their gradients are what rounding leaves.
         let range = max(true_.abs().amax().item, 1)
-        #expect(slope.shape == true_.shape)
-        #expect(slope.largestDifference(from: true_) <= bound * range)
+        #expect(gradient.shape == true_.shape)
+        #expect(gradient.largestDifference(from: true_) <= bound * range)
       }
     }
   }
@@ -82,8 +82,8 @@ import Testing
           $0[0].attention($0[1], $0[2])
         }
         #expect(stretch(packed.output).isEqual(to: alone.output))
-        for (slope, own) in zip(packed.slopes, alone.slopes) {
-          #expect(stretch(slope).isEqual(to: own))
+        for (gradient, own) in zip(packed.gradients, alone.gradients) {
+          #expect(stretch(gradient).isEqual(to: own))
         }
         start += length
       }
@@ -109,9 +109,9 @@ import Testing
         $0[0].attention($0[1], $0[2], rule)
       }
       #expect(ours.output.differenceInRange(from: truth.output) <= bound)
-      for (slope, true_) in zip(ours.slopes, truth.slopes) {
+      for (gradient, true_) in zip(ours.gradients, truth.gradients) {
         let range = max(true_.abs().amax().item, 1)
-        #expect(slope.largestDifference(from: true_) <= bound * range)
+        #expect(gradient.largestDifference(from: true_) <= bound * range)
       }
     }
   }

@@ -1,4 +1,4 @@
-// The loss from logits, and its slopes written over them: against the formula in fp64.
+// The loss from logits, and its gradients written over them: against the formula in fp64.
 import Foundation
 import Tensors
 import Testing
@@ -25,22 +25,22 @@ import Testing
       Truth.crossEntropy($0[0], targets)
     }
     let graph = run([logits], seed: .full([], seed)) { $0[0].crossEntropySum(targets) }
-    let slopes = logits.clone()
-    let sum = slopes.crossEntropySumIntoSlopes(targets, seed: seed)
-    #expect(sum.dtype == .float32 && slopes.dtype == dtype)
+    let gradients = logits.clone()
+    let sum = gradients.crossEntropySumIntoGradients(targets, seed: seed)
+    #expect(sum.dtype == .float32 && gradients.dtype == dtype)
     #expect(abs(sum.item - truth.output.item) <= 4 * halfStep * truth.output.item + 1e-6)
     #expect(graph.output.isEqual(to: sum))
-    #expect(graph.slopes[0].isEqual(to: slopes))
+    #expect(graph.gradients[0].isEqual(to: gradients))
     let step = dtype == .float32 ? 4 * halfStep : dtype == .bfloat16 ? 0x1p-8 : 0x1p-10
     #expect(
-      slopes.relativeDifference(from: truth.slopes[0], floor: 0x1p-10 * seed)
+      gradients.relativeDifference(from: truth.gradients[0], floor: 0x1p-10 * seed)
         <= step * (dtype == .float32 ? 100 : 1.01))
   }
 
   @Test func bfloat16IsRoundedOnce() {
     let (logits, targets) = inputs(12, 777, .bfloat16)
     let (narrow, wide) = (logits.clone(), logits.to(.float32))
-    let sums = [narrow, wide].map { $0.crossEntropySumIntoSlopes(targets, seed: 0.3) }
+    let sums = [narrow, wide].map { $0.crossEntropySumIntoGradients(targets, seed: 0.3) }
     #expect(sums[0].isEqual(to: sums[1]))
     #expect(narrow.isEqual(to: wide.to(.bfloat16)))
   }
@@ -48,7 +48,7 @@ import Testing
   @Test func largeLogitsAndEmptyOnesAreFine() {
     let logits = Tensor([1e4, -1e4, 0, -.infinity, 2, 2], [2, 3])
     let targets = Tensor([Int64(0), 1])
-    let sum = logits.crossEntropySumIntoSlopes(targets, seed: 1)
+    let sum = logits.crossEntropySumIntoGradients(targets, seed: 1)
     #expect(abs(sum.item - log(2)) < 1e-6)
     #expect(logits.floats == [0, 0, 0, 0, -0.5, 0.5])
   }
@@ -57,10 +57,11 @@ import Testing
   func whatIsNotFiniteIsHandedOn(_ bad: Float) {
     let (logits, targets) = inputs(5, 50, .float32)
     logits.select(0, 1).narrow(0, from: 49, count: 1).fill(Double(bad))
-    let slopes = logits.clone()
-    #expect(slopes.crossEntropySumIntoSlopes(targets, seed: 1).item.isNaN)
-    let isNaN = slopes.select(0, 1).floats.map { $0.isNaN }
+    let gradients = logits.clone()
+    #expect(gradients.crossEntropySumIntoGradients(targets, seed: 1).item.isNaN)
+    let isNaN = gradients.select(0, 1).floats.map { $0.isNaN }
     #expect(isNaN == Array(repeating: true, count: 50))
-    #expect(slopes.select(0, 0).isFinite().allTrue() && slopes.select(0, 3).isFinite().allTrue())
+    #expect(
+      gradients.select(0, 0).isFinite().allTrue() && gradients.select(0, 3).isFinite().allTrue())
   }
 }

@@ -1,4 +1,4 @@
-// Each kernel against its formula in fp64: values within a few ulps, slopes of every input, odd
+// Each kernel against its formula in fp64: values within a few ulps, gradients of every input, odd
 // sizes, bf16 as fp32 rounded once, the same bits for any number of threads, NaN handed on.
 import Foundation
 import Tensors
@@ -38,10 +38,10 @@ private struct Layer: Sendable, CustomStringConvertible {
     let doubles = inputs.map { $0.to(.float64) }
     let truth = run([doubles[0], doubles[1]], seed: doubles[2]) { layer.truth($0[0], $0[1]) }
     #expect(ours.output.relativeDifference(from: truth.output) <= 10 * halfStep)
-    for (slope, true_) in zip(ours.slopes, truth.slopes) {
-      // A width of 1 has a slope of almost nothing left of a difference of two numbers near 1.
+    for (gradient, true_) in zip(ours.gradients, truth.gradients) {
+      // A width of 1 has a gradient of almost nothing left of a difference of two numbers near 1.
       let floor = size.width == 1 && layer.hasWeight ? 1.0 : true_.abs().amax().item
-      #expect(slope.largestDifference(from: true_) <= 20 * halfStep * max(floor, 1e-3))
+      #expect(gradient.largestDifference(from: true_) <= 20 * halfStep * max(floor, 1e-3))
     }
   }
 
@@ -52,21 +52,21 @@ private struct Layer: Sendable, CustomStringConvertible {
     let wide = inputs.map { $0.to(.float32) }
     let exact = run([wide[0], wide[1]], seed: wide[2]) { layer.kernel($0[0], $0[1]) }
     #expect(ours.output.isEqual(to: exact.output.to(.bfloat16)))
-    for (slope, wide) in zip(ours.slopes, exact.slopes) {
-      #expect(slope.isEqual(to: wide.to(.bfloat16)))
+    for (gradient, wide) in zip(ours.gradients, exact.gradients) {
+      #expect(gradient.isEqual(to: wide.to(.bfloat16)))
     }
   }
 
   @Test(arguments: [Layer.norm, .swiGLU])
-  private func slopesAreThoseOfTheFunction(_ layer: Layer) {
+  private func gradientsAreThoseOfTheFunction(_ layer: Layer) {
     let inputs = layer.inputs(6, 40)
     let found = run([inputs[0], inputs[1]], seed: inputs[2]) { layer.kernel($0[0], $0[1]) }
     func value(_ x: Tensor, _ second: Tensor) -> Double {
       (layer.kernel(x, second).to(.float64) * inputs[2].to(.float64)).sum().item
     }
-    for (index, slope) in found.slopes.enumerated() {
+    for (index, gradient) in found.gradients.enumerated() {
       let direction = RandomGenerator(seed: 9).normal(inputs[index].shape)
-      let expected = (slope.to(.float64) * direction.to(.float64)).sum().item
+      let expected = (gradient.to(.float64) * direction.to(.float64)).sum().item
       var up = inputs
       var down = inputs
       up[index] = inputs[index] + direction * 0x1p-8
@@ -84,8 +84,8 @@ private struct Layer: Sendable, CustomStringConvertible {
     let truth = run([wide[0], wide[1]], seed: wide[2]) { layer.truth($0[0], $0[1]) }
     #expect(ours.output.dtype == .float16)
     #expect(ours.output.differenceInRange(from: truth.output) <= 2e-3)
-    for (slope, true_) in zip(ours.slopes, truth.slopes) {
-      #expect(slope.differenceInRange(from: true_) <= 5e-3)
+    for (gradient, true_) in zip(ours.gradients, truth.gradients) {
+      #expect(gradient.differenceInRange(from: true_) <= 5e-3)
     }
   }
 
@@ -115,7 +115,7 @@ private struct Layer: Sendable, CustomStringConvertible {
     }
   }
 
-  /// Slopes at a weight are sums over all rows: the one place where threads could matter.
+  /// Gradients at a weight are sums over all rows: the one place where threads could matter.
   @Test(arguments: [DType.float32, .bfloat16])
   func threadsDoNotMatter(_ dtype: DType) {
     let threads = Devices.threads
@@ -130,9 +130,9 @@ private struct Layer: Sendable, CustomStringConvertible {
     func all() -> [Tensor] {
       let norm = run([x, .ones([96], dtype)], seed: seed) { $0[0].rmsNorm($0[1], epsilon: 1e-5) }
       let gated = run([x, up], seed: seed) { $0[0].swiGLU($0[1]) }
-      let slopes = logits.clone()
-      let loss = slopes.crossEntropySumIntoSlopes(targets, seed: 0.1)
-      return [norm.output, gated.output, loss, slopes] + norm.slopes + gated.slopes
+      let gradients = logits.clone()
+      let loss = gradients.crossEntropySumIntoGradients(targets, seed: 0.1)
+      return [norm.output, gated.output, loss, gradients] + norm.gradients + gated.gradients
     }
     Devices.setThreads(1)
     let one = all()

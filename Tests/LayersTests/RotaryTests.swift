@@ -1,4 +1,4 @@
-// The rotary kernel: the formula bit for bit in fp32, its slope the turn back, any strides.
+// The rotary kernel: the formula bit for bit in fp32, its gradient the turn back, any strides.
 import Tensors
 import Testing
 
@@ -16,33 +16,33 @@ import Testing
     [false, true])
   func equalsTheFormula(_ shape: [Int], ownAngles: Bool) {
     let all = inputs(shape, ownAngles: ownAngles, .float32)
-    let ours = run([all[0]], seed: all[3]) { $0[0].turnedPairs(cosines: all[1], sines: all[2]) }
-    let truth = run([all[0]], seed: all[3]) { Truth.turned($0[0], all[1], all[2]) }
+    let ours = run([all[0]], seed: all[3]) { $0[0].applyingRotary(cosines: all[1], sines: all[2]) }
+    let truth = run([all[0]], seed: all[3]) { Truth.rotated($0[0], all[1], all[2]) }
     #expect(ours.output.isEqual(to: truth.output))
-    #expect(ours.slopes[0].isEqual(to: truth.slopes[0]))
+    #expect(ours.gradients[0].isEqual(to: truth.gradients[0]))
     let narrow = all[0].to(.bfloat16)
     let rounded = run([narrow], seed: all[3].to(.bfloat16)) {
-      $0[0].turnedPairs(cosines: all[1], sines: all[2])
+      $0[0].applyingRotary(cosines: all[1], sines: all[2])
     }
     let wide = run([narrow.to(.float32)], seed: all[3].to(.bfloat16)) {
-      $0[0].turnedPairs(cosines: all[1], sines: all[2])
+      $0[0].applyingRotary(cosines: all[1], sines: all[2])
     }
     #expect(rounded.output.isEqual(to: wide.output.to(.bfloat16)))
-    #expect(rounded.slopes[0].isEqual(to: wide.slopes[0].to(.bfloat16)))
+    #expect(rounded.gradients[0].isEqual(to: wide.gradients[0].to(.bfloat16)))
   }
 
   @Test(arguments: [DType.float32, .bfloat16, .float16])
   func stridesDoNotMatter(_ dtype: DType) {
     let all = inputs([2, 6, 3, 8], ownAngles: true, dtype)
-    let plain = all[0].turnedPairs(cosines: all[1], sines: all[2])
+    let plain = all[0].applyingRotary(cosines: all[1], sines: all[2])
     // Heads before tokens in memory, then every other number of a wider tensor.
     let heads = all[0].transpose(1, 2).contiguous().transpose(1, 2)
-    #expect(heads.turnedPairs(cosines: all[1], sines: all[2]).isEqual(to: plain))
+    #expect(heads.applyingRotary(cosines: all[1], sines: all[2]).isEqual(to: plain))
     let spread = Tensor.stack([all[0], all[0]], along: -1).select(-1, 0)
-    #expect(spread.turnedPairs(cosines: all[1], sines: all[2]).isEqual(to: plain))
+    #expect(spread.applyingRotary(cosines: all[1], sines: all[2]).isEqual(to: plain))
     let table = Tensor.cat([all[1], all[1]], along: 1)
     #expect(
-      all[0].turnedPairs(cosines: table.narrow(1, from: 6, count: 6), sines: all[2])
+      all[0].applyingRotary(cosines: table.narrow(1, from: 6, count: 6), sines: all[2])
         .isEqual(to: plain))
   }
 }

@@ -1,10 +1,10 @@
 // What the layers' kernels are measured against: the formulas in fp64, made of libtorch's
-// operations, and slopes through libtorch's own graph of them.
+// operations, and gradients through libtorch's own graph of them.
 import Tensors
 
-/// Outputs and slopes of a function at leaves made of `inputs`, seeded with `seed`.
+/// Outputs and gradients of a function at leaves made of `inputs`, seeded with `seed`.
 func run(_ inputs: [Tensor], seed: Tensor?, _ body: ([Tensor]) -> Tensor) -> (
-  output: Tensor, slopes: [Tensor]
+  output: Tensor, gradients: [Tensor]
 ) {
   let leaves = inputs.map { $0.leaf() }
   let output = withGraph(true) { body(leaves) }
@@ -19,7 +19,7 @@ enum Truth {
   static func swiGLU(_ gate: Tensor, _ up: Tensor) -> Tensor {
     gate / ((-gate).exp() + 1) * up
   }
-  static func turned(_ x: Tensor, _ cosines: Tensor, _ sines: Tensor) -> Tensor {
+  static func rotated(_ x: Tensor, _ cosines: Tensor, _ sines: Tensor) -> Tensor {
     let shape = x.shape
     let pairs = x.reshape(Array(shape.dropLast()) + [shape[3] / 2, 2])
     let (a, b) = (pairs.select(-1, 0), pairs.select(-1, 1))

@@ -114,7 +114,7 @@ func weights(seed: UInt64, _ shape: [Int] = [6, 256]) -> Tensor {
     #expect(packed.int64s == [0xF0, 0x98])
   }
 
-  @Test func slopesPassStraightThrough() {
+  @Test func gradientsPassStraightThrough() {
     let generator = RandomGenerator(seed: 5)
     let scheme = QuantizationScheme(groupSize: 32)
     let (x, w) = (generator.normal([9, 64]).leaf(), generator.normal([12, 64]).leaf())
@@ -124,8 +124,8 @@ func weights(seed: UInt64, _ shape: [Int] = [6, 256]) -> Tensor {
     }
     let rounded = TokenQuantization.fakeQuantize(x.detach())
     #expect(y.detach().isEqual(to: rounded.linear(scheme.weights.fakeQuantize(w.detach()))))
-    let slopes = gradients(of: y, seed: seed, withRespectTo: [x, w])
-    #expect(slopes[0]!.isEqual(to: seed.matmul(scheme.weights.fakeQuantize(w.detach()))))
-    #expect(slopes[1]!.isEqual(to: seed.transpose(0, 1).matmul(rounded)))
+    let gradients = gradients(of: y, seed: seed, withRespectTo: [x, w])
+    #expect(gradients[0]!.isEqual(to: seed.matmul(scheme.weights.fakeQuantize(w.detach()))))
+    #expect(gradients[1]!.isEqual(to: seed.transpose(0, 1).matmul(rounded)))
   }
 }

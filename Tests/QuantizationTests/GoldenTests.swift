@@ -58,12 +58,14 @@ private func same(_ ours: Tensor, _ theirs: Tensor) -> Bool {
     let y = withGraph(true) {
       scheme.linear(TokenQuantization.fakeQuantize(x), fakeQuantizing: leaf)
     }
-    let slopes = gradients(
+    let gradients = gradients(
       of: y, seed: try file.tensor(named: "\(dtype).grad_out"), withRespectTo: [x, leaf])
     // The three products are other matrix kernels' sums than the reference's: one rounding of the
     // dtype, relative to the largest value.
     let bound = dtype == "fp32" ? 2e-6 : 8e-3
-    for (ours, name) in [(y.detach(), "y"), (slopes[0]!, "grad_x"), (slopes[1]!, "grad_weight")] {
+    for (ours, name) in [
+      (y.detach(), "y"), (gradients[0]!, "grad_x"), (gradients[1]!, "grad_weight"),
+    ] {
       let theirs = try file.tensor(named: "\(prefix).\(name)")
       let distance = ours.largestDifference(from: theirs) / theirs.to(.float32).abs().amax().item
       #expect(distance <= bound, "\(name) \(distance)")

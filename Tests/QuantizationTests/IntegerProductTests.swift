@@ -1,4 +1,4 @@
-// The integer product: exact sums of codes, the same bits from every instruction set, the slopes that
+// The integer product: exact sums of codes, the same bits from every instruction set, the gradients that
 // are defined, and the same layer as the one that multiplies numbers.
 import Quantization
 import Tensors
@@ -82,7 +82,7 @@ import Testing
       let scheme = QuantizationScheme(weightBits: bits, groupSize: group)
       let x = Self.tokens(13, inputs, .float32, seed: 9)
       let weight = RandomGenerator(seed: 10).normal([outputs, inputs])
-      let packed = CodedWeight(scheme.quantize(weight)).codes
+      let packed = PackedWeight(scheme.quantize(weight)).codes
       let together = x.linear([packed], leaves: [nil])[0]
       for codes in [packed, scheme.code(weight).codes] {
         for row in 0..<13 {
@@ -101,7 +101,7 @@ import Testing
       let w = weights(seed: 3).to(dtype)
       let stored = scheme.quantize(w)
       let rows = scheme.code(w)
-      let packed = CodedWeight(stored)
+      let packed = PackedWeight(stored)
       for coded in [rows, packed] {
         #expect(coded.dequantize(dtype).isEqual(to: stored.dequantize(dtype)), "\(scheme)")
         #expect(coded.codes.scales.isEqual(to: stored.scales))
@@ -111,8 +111,8 @@ import Testing
     }
   }
 
-  /// Straight through both roundings: slope at x = g W_fq, at W = g^T x_fq, a leaf's memory unread.
-  @Test func slopesAreTheDefinedOnes() {
+  /// Straight through both roundings: gradient at x = g W_fq, at W = g^T x_fq, a leaf's memory unread.
+  @Test func gradientsAreTheDefinedOnes() {
     for dtype in [DType.float32, .bfloat16] {
       let scheme = QuantizationScheme(groupSize: 32)
       let x = Self.tokens(19, 96, dtype, seed: 1).leaf()
@@ -130,16 +130,16 @@ import Testing
       let found = gradients(
         of: total, seed: Tensor.cat(seeds, along: 1), withRespectTo: [x] + leaves)
       let rounded = TokenQuantization.fakeQuantize(x.detach()).to(.float64)
-      var slope = Tensor.zeros([19, 96], .float64)
+      var gradient = Tensor.zeros([19, 96], .float64)
       let bound = dtype == .float32 ? 1e-6 : 0.004
       for (index, (w, seed)) in zip(ws, seeds).enumerated() {
-        slope = slope + seed.to(.float64).matmul(scheme.weights.fakeQuantize(w).to(.float64))
+        gradient = gradient + seed.to(.float64).matmul(scheme.weights.fakeQuantize(w).to(.float64))
         let expected = seed.to(.float64).transpose(0, 1).matmul(rounded)
         let difference = found[index + 1]!.to(.float64).largestDifference(from: expected)
         #expect(difference <= bound * expected.abs().amax().item, "weight \(index) \(dtype)")
       }
-      let difference = found[0]!.to(.float64).largestDifference(from: slope)
-      #expect(difference <= bound * slope.abs().amax().item, "input \(dtype)")
+      let difference = found[0]!.to(.float64).largestDifference(from: gradient)
+      #expect(difference <= bound * gradient.abs().amax().item, "input \(dtype)")
     }
   }
 

@@ -187,7 +187,8 @@ import Zstandard
     #expect(lines == ["one", "", "two", "", "\"th", "ree\"", "four"])
   }
 
-  @Test func filesOfPythonsWritersAreReadAsTheyMeanThem() throws {
+  @Test(.enabled(if: Program.comparesWithPython, "needs scripts/interop-env"))
+  func filesOfPythonsWritersAreReadAsTheyMeanThem() throws {
     let folder = try Fixtures.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
     try Program.python([fixturePath("RecordsTests/Fixtures/interop/write_texts.py"), folder.path])

@@ -75,7 +75,11 @@ package final class TestHub: Sendable {
   private func accept(_ listener: Int32, _ index: Int, _ isContent: Bool) {
     while true {
       let connection = Foundation.accept(listener, nil, nil)
-      guard connection >= 0 else { return }
+      guard connection >= 0 else {
+        // Only here: closed elsewhere, its number could be another hub's listener by the next turn.
+        close(listener)
+        return
+      }
       servers.withLock { _ = $0[index].connections.insert(connection) }
       Thread.detachNewThread {
         HubConnection(hub: self, isContent: isContent, socket: connection).serve()
@@ -92,7 +96,6 @@ package final class TestHub: Sendable {
     servers.withLock { servers in
       for server in servers {
         shutdown(server.listener, Int32(SHUT_RDWR))
-        close(server.listener)
         for connection in server.connections { shutdown(connection, Int32(SHUT_RDWR)) }
       }
     }

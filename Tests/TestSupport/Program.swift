@@ -10,6 +10,13 @@ package enum Program {
     package var exitCode: Int32
   }
 
+  /// Whether tests that compare with real Python programs run: where scripts/interop-env has made their
+  /// environment, and in CI, where a missing one is a failure.
+  package static let comparesWithPython =
+    FileManager.default.isExecutableFile(atPath: interpreterPath)
+    || ProcessInfo.processInfo.environment["CI"] != nil
+  private static let interpreterPath = testsFolder + "/../.interop/venv/bin/python"
+
   /// Starts a program without standard input.
   /// - Parameter environment: nil for that of the tests.
   package static func start(
@@ -88,11 +95,10 @@ extension Program {
   }
 
   private static func interpreter() throws -> String {
-    let path = testsFolder + "/../.interop/venv/bin/python"
-    guard FileManager.default.isExecutableFile(atPath: path) else {
-      throw PythonFailure(text: "there is no \(path): run scripts/interop-env")
+    guard FileManager.default.isExecutableFile(atPath: interpreterPath) else {
+      throw PythonFailure(text: "there is no \(interpreterPath): run scripts/interop-env")
     }
-    return path
+    return interpreterPath
   }
 
   private static func success(of result: Result) throws -> String {

@@ -7,7 +7,8 @@ import Testing
 
 @testable import Tokenizers
 
-@Suite struct HuggingFaceInteropTests {
+@Suite(.enabled(if: Program.comparesWithPython, "needs scripts/interop-env"))
+struct HuggingFaceInteropTests {
   private static let strings = HardStrings.make(2_000, seed: 20)
   /// The folder with what the library wrote.
   private static let outcome = Result { () throws -> String in

@@ -7,7 +7,8 @@ import Testing
 
 @testable import Tokenizers
 
-@Suite struct TokenizerInteropTests {
+@Suite(.enabled(if: Program.comparesWithPython, "needs scripts/interop-env"))
+struct TokenizerInteropTests {
   private static let strings = HardStrings.make(2_000, seed: 20)
   private static let bytes = HardStrings.bytes(300, seed: 21)
   /// The folder with what the libraries wrote.

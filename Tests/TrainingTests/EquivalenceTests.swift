@@ -1,4 +1,4 @@
-// What may differ between two runs and what must not: delay, retire policy, activation policy, number
+// What may differ between two runs and what must not: delay, step policy, activation policy, number
 // of ranks.
 import Layers
 import Quantization
@@ -50,7 +50,7 @@ private func expectSame(
   func steppingInBackwardChangesNothing(dtype: DType) throws {
     var training = GoldenTraining(scheme: group32, dtype: dtype, steps: 4)
     let after = try training.run()
-    training.retirePolicy = .immediately
+    training.stepPolicy = .immediately
     expectSame(try training.run(), after)
   }
 

@@ -63,6 +63,7 @@ import Training
       func state(_ value: Int) throws -> RunState {
         var metadata = ["step": "1", "epoch": "1", "step_in_epoch": "1", "consumed_samples": "1"]
         metadata["seed"] = "\(UInt64.max)"
+        metadata["weights"] = "epoch_0"
         metadata[key] = "\(value)"
         let writer = try RecipeStateFile.writer(in: folder.path, [], metadata: metadata)
         try writer.finish()

@@ -76,7 +76,7 @@ struct GoldenTraining {
   var dtype = DType.float32
   var accumulation = 1
   var clipNorm: Double?
-  var retirePolicy = TrainingPlan.RetirePolicy.afterNorm
+  var stepPolicy = TrainingPlan.StepPolicy.afterNorm
   var blockPolicy = BlockPolicy.recompute
   var steps = 10
   /// Rows of all ranks together in a micro-batch.
@@ -97,7 +97,7 @@ struct GoldenTraining {
     let perEpoch = 20 / globalBatch / accumulation
     let plan = TrainingPlan(
       epochs: (steps + perEpoch - 1) / perEpoch, accumulation: accumulation, clipNorm: clipNorm,
-      retirePolicy: retirePolicy, blockPolicy: blockPolicy,
+      stepPolicy: stepPolicy, blockPolicy: blockPolicy,
       fakeQuantization: scheme.map {
         FakeQuantizationPlan(scheme: $0, delay: delay, isSimulated: isSimulated)
       },

@@ -61,7 +61,9 @@ extension Toy {
   /// Two ranks, shards on the device and in host memory.
   @Test(arguments: choices.indices, [BlockPolicy.recompute, .keep])
   func ranksGiveThoseOfTheirFullRun(choice: Int, policy: BlockPolicy) throws {
-    for (tied, home) in [(false, ShardHome.device), (true, .device), (false, .host(.cpu))] {
+    for (tied, placement) in [
+      (false, ShardPlacement.device), (true, .device), (false, .host(.cpu)),
+    ] {
       for numerics in [LinearNumerics.exact, .fakeQuantized(scheme)] {
         try ProcessGroup.inProcess(worldSize: 2) { group in
           let toy = Toy(tied: tied)
@@ -69,9 +71,11 @@ extension Toy {
           if names.isEmpty { return }
           let input = toy.input(rows: group.rank..<group.rank + 1)
           let full = try walk(
-            toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group, home: home)
+            toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group, placement: placement
+          )
           let some = try walk(
-            toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group, home: home,
+            toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group,
+            placement: placement,
             training: names)
           #expect(some.loss == full.loss)
           #expect(some.mostWholeUnits <= max(2, full.mostWholeUnits))

@@ -97,8 +97,8 @@ struct Nano {
 
     // Loss and every gradient, by the walk.
     let tokens = try nano.golden.tensor(named: "\(tag).num_tokens").item
-    var slopes: [Int: Tensor] = [:]
-    let reducer = GradientReducer(model.trained, group: .single) { slopes[$0] = $1 }
+    var gradients: [Int: Tensor] = [:]
+    let reducer = GradientReducer(model.trained, group: .single) { gradients[$0] = $1 }
     let sum = try Walker(decoder, policy: .recompute).forwardBackward(
       input, numerics, seed: 1 / tokens, pager: pager, reducer: reducer)
     let loss = try nano.golden.tensor(named: "\(tag).loss").item
@@ -106,12 +106,12 @@ struct Nano {
     var norm = 0.0
     var all: [Tensor] = []
     for unit in 0..<nano.units.count {
-      let slope = try #require(slopes[unit])
-      norm += slope.squaredNorm().item
-      all += model.trained[unit].layout.wholes(of: slope)
+      let gradient = try #require(gradients[unit])
+      norm += gradient.squaredNorm().item
+      all += model.trained[unit].layout.wholes(of: gradient)
     }
-    for (name, slope) in zip(nano.names, all) where nano.golden.contains("\(tag).grad.\(name)") {
-      let distance = try nano.difference(slope, from: "\(tag).grad.\(name)")
+    for (name, gradient) in zip(nano.names, all) where nano.golden.contains("\(tag).grad.\(name)") {
+      let distance = try nano.difference(gradient, from: "\(tag).grad.\(name)")
       #expect(distance < bound * 5, "\(name) differs by \(distance)")
     }
     let reference = try nano.golden.tensor(named: "\(tag).grad_norm").item

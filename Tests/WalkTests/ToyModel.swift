@@ -54,7 +54,7 @@ struct Toy {
 
   /// - Parameter units: which parameters are trained; nil for all of them.
   func shards(
-    rank: Int, worldSize: Int, _ units: DecoderUnits? = nil, home: ShardHome = .device
+    rank: Int, worldSize: Int, _ units: DecoderUnits? = nil, placement: ShardPlacement = .device
   ) -> [UnitShards] {
     let units = units ?? self.units
     let groups = [[weights.embedding]] + weights.blocks.map(\.all) + [weights.head.all]
@@ -62,7 +62,8 @@ struct Toy {
       let all = tensors.isEmpty ? Tensor.zeros([0]) : layout.scatterOrder(tensors)
       return Shard(
         layout: layout, rank: rank,
-        flat: all.narrow(0, from: rank * layout.count, count: layout.count).clone(), home: home)
+        flat: all.narrow(0, from: rank * layout.count, count: layout.count).clone(),
+        placement: placement)
     }
     return units.layouts(worldSize: worldSize).enumerated().map { unit, layouts in
       let tensors = zip(groups[unit], units.isTrained[unit])
@@ -72,7 +73,7 @@ struct Toy {
     }
   }
 
-  /// The ordinary way: one graph over the whole model. Slopes in the order of `weights.all`.
+  /// The ordinary way: one graph over the whole model. Gradients in the order of `weights.all`.
   func wholeGraph(_ input: StepInput, _ numerics: LinearNumerics, seed: Double) -> (
     loss: Double, gradients: [Tensor]
   ) {
@@ -107,10 +108,11 @@ struct Toy {
 /// run that trains some parameters only, theirs in that order.
 func walk(
   _ toy: Toy, _ input: StepInput, _ numerics: LinearNumerics, seed: Double, policy: BlockPolicy,
-  group: ProcessGroup = .single, home: ShardHome = .device, training names: Set<String>? = nil
+  group: ProcessGroup = .single, placement: ShardPlacement = .device,
+  training names: Set<String>? = nil
 ) throws -> (loss: Double, gradients: [Tensor], mostWholeUnits: Int) {
   let units = DecoderUnits(toy.configuration, training: names)
-  let shards = toy.shards(rank: group.rank, worldSize: group.worldSize, units, home: home)
+  let shards = toy.shards(rank: group.rank, worldSize: group.worldSize, units, placement: placement)
   let pager = UnitPager(shards, units, group: group)
   var found: [Int: Tensor] = [:]
   let reducer = GradientReducer(shards.map(\.trained), group: group) { found[$0] = $1 }

@@ -46,7 +46,8 @@ private let weightOnly = LinearNumerics.fakeQuantized(.weightOnly(groupSize: 32)
           let (there, here) = try (
             walk(toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group),
             walk(
-              toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group, home: .host(.cpu))
+              toy, input, numerics, seed: 1.0 / 40, policy: policy, group: group,
+              placement: .host(.cpu))
           )
           #expect(here.loss == there.loss)
           #expect(here.mostWholeUnits <= max(2, there.mostWholeUnits))

@@ -41,6 +41,28 @@ package struct ValidatedConfiguration: Sendable {
     self.composed = composed
   }
 
+  /// Every value of the composed configuration as text, by its dotted key.
+  /// - Parameter keepingReferences: leaves values of the environment as the references to them.
+  package func values(keepingReferences: Bool = false) -> [String: String] {
+    var values: [String: String] = [:]
+    func add(_ map: ConfigurationMap, _ prefix: String) {
+      for entry in map.entries {
+        let kept = keepingReferences ? entry.node.reference : nil
+        add(kept.map { .string($0) } ?? entry.node.value, prefix + entry.key)
+      }
+    }
+    func add(_ value: ConfigurationValue, _ key: String) {
+      switch value {
+      case .map(let map): add(map, key + ".")
+      case .list(let list) where list.contains { $0.value.map != nil }:
+        for (index, node) in list.enumerated() { add(node.value, key + ".\(index)") }
+      default: values[key] = YAMLWriter.inline(value)
+      }
+    }
+    add(composed, "")
+    return values
+  }
+
   /// The configuration as it takes effect, to keep beside what it made.
   package func yaml(sorted: Bool = false) -> String {
     YAMLWriter.text(of: composed, sorted: sorted)

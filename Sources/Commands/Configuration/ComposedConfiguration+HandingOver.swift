@@ -53,7 +53,9 @@ extension ComposedConfiguration {
       case .list(let list): .array(list.map(json))
       case .map(let map): ["map": json(map)]
       }
-    return ["at": json(node.origin), "value": value]
+    var object: JSONObject = ["at": json(node.origin), "value": value]
+    if let reference = node.reference { object["reference"] = .string(reference) }
+    return .object(object)
   }
 
   private static func json(_ origin: ConfigurationOrigin) -> JSON {
@@ -80,7 +82,20 @@ extension ComposedConfiguration {
     guard let origin = json["at"].flatMap(origin), let value = json["value"].flatMap(value) else {
       return nil
     }
-    return ConfigurationNode(value, origin)
+    let reference = json["reference"]?.string
+    if let reference { hideVariables(of: reference) }
+    return ConfigurationNode(value, origin, reference: reference)
+  }
+
+  /// A worker has the environment of its launcher.
+  private static func hideVariables(of reference: String) {
+    for part in reference.components(separatedBy: "oc.env:").dropFirst() {
+      let name = String(part.prefix { $0 != "}" && $0 != "," })
+        .trimmingCharacters(in: .whitespaces)
+      if let value = ProcessInfo.processInfo.environment[name] {
+        HiddenValues.hide(value, as: "${oc.env:\(name)}")
+      }
+    }
   }
 
   private static func value(_ json: JSON) -> ConfigurationValue? {

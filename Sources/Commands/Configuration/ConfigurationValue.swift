@@ -22,10 +22,16 @@ package enum ConfigurationOrigin: Sendable, Equatable {
 package struct ConfigurationNode: Sendable, Equatable {
   package var value: ConfigurationValue
   package var origin: ConfigurationOrigin
+  /// The text with its references, for a value that came from the environment. It is what is written and
+  /// shown: the value may be a secret.
+  package var reference: String?
 
-  package init(_ value: ConfigurationValue, _ origin: ConfigurationOrigin) {
+  package init(
+    _ value: ConfigurationValue, _ origin: ConfigurationOrigin, reference: String? = nil
+  ) {
     self.value = value
     self.origin = origin
+    self.reference = reference
   }
 }
 

@@ -23,6 +23,8 @@ struct InterpolationResolver {
   static let mostText = 16 << 20
   private var referredValues = 0
   private var textBytes = 0
+  /// Whether a variable of the environment went into what is being resolved.
+  private var usesEnvironment = false
 
   init(root: ConfigurationMap, environment: [String: String]) {
     self.root = root
@@ -58,7 +60,12 @@ struct InterpolationResolver {
       }
       return ConfigurationNode(.list(elements), node.origin)
     case .string(let text) where text.contains("${"):
-      return ConfigurationNode(try resolve(text: text, node, path), node.origin)
+      let outer = usesEnvironment
+      usesEnvironment = false
+      let value = try resolve(text: text, node, path)
+      let reference = usesEnvironment ? text : nil
+      usesEnvironment = usesEnvironment || outer
+      return ConfigurationNode(value, node.origin, reference: reference)
     default:
       return node
     }
@@ -167,7 +174,11 @@ struct InterpolationResolver {
     case "oc.env":
       let parts = argument.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
       let variable = String(parts[0].trimmingSpaces())
-      if let value = environment[variable] { return .string(value) }
+      if let value = environment[variable] {
+        usesEnvironment = true
+        HiddenValues.hide(value, as: "${oc.env:\(variable)}")
+        return .string(value)
+      }
       guard parts.count == 2 else {
         throw problem(
           "the environment variable '\(variable)' is not set", node, path,

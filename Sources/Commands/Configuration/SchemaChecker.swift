@@ -84,7 +84,8 @@ package struct SchemaChecker {
             at: entry.keyOrigin.location(of: name)))
       } else if !allowed.contains(where: { $0.means(entry.node.value) }) {
         report(
-          "unsupported value \(YAMLWriter.inline(entry.node.value))", name, entry.keyOrigin,
+          "unsupported value \(entry.node.reference ?? YAMLWriter.inline(entry.node.value))", name,
+          entry.keyOrigin,
           remedy: key.summary + " Remove the key, or set it to \(YAMLWriter.inline(allowed[0])).")
       }
       return (ConfigurationNode(allowed[0], entry.node.origin), nil, nil)
@@ -112,7 +113,7 @@ package struct SchemaChecker {
     return list.enumerated().compactMap { index, node in
       let place = "\(name)[\(index)]"
       guard node.value.map != nil else {
-        mismatch(node.value, .component(role), place, node.origin, nil)
+        mismatch(node, .component(role), place, node.origin, nil)
         return nil
       }
       return component(.init(key: place, node: node, keyOrigin: node.origin), role, place)
@@ -130,7 +131,7 @@ package struct SchemaChecker {
       return nil
     }
     guard let path = written.node.value.string else {
-      mismatch(written.node.value, .string, name + "._component_", written.keyOrigin, nil)
+      mismatch(written.node, .string, name + "._component_", written.keyOrigin, nil)
       return nil
     }
     switch components.find(path, for: role) {
@@ -187,12 +188,12 @@ package struct SchemaChecker {
         return ConfigurationNode(converted, node.origin)
       }
     }
-    mismatch(node.value, type, name, origin, key)
+    mismatch(node, type, name, origin, key)
     return nil
   }
 
   private mutating func mismatch(
-    _ value: ConfigurationValue, _ type: ValueType, _ name: String,
+    _ node: ConfigurationNode, _ type: ValueType, _ name: String,
     _ origin: ConfigurationOrigin, _ key: KeyDeclaration?
   ) {
     let wanted = type.description + (key?.isNullable == true ? " or null" : "")
@@ -201,8 +202,8 @@ package struct SchemaChecker {
       $0.isNullable && $0.summary.contains("null ") ? $0.summary + "." : nil
     }
     report(
-      "must be \(wanted), not \(value.shown)", name, origin,
-      remedy: type.remedy(for: value) ?? aboutNull)
+      "must be \(wanted), not \(node.shown)", name, origin,
+      remedy: type.remedy(for: node.value) ?? aboutNull)
   }
 
   private mutating func report(

@@ -86,6 +86,11 @@ extension ValueType {
   }
 }
 
+extension ConfigurationNode {
+  /// The value as a message shows it; only its reference where it came from the environment.
+  var shown: String { reference.map { "the string of '\($0)'" } ?? value.shown }
+}
+
 extension ConfigurationValue {
   /// The value as a message shows it.
   var shown: String {

@@ -32,7 +32,11 @@ package enum YAMLWriter {
   private static func node(_ map: ConfigurationMap) -> Node {
     .mapping(
       Node.Mapping(
-        map.entries.map { (node(.string($0.key)), node($0.node.value)) }, .implicit, .any))
+        map.entries.map { (node(.string($0.key)), node($0.node)) }, .implicit, .any))
+  }
+
+  private static func node(_ node: ConfigurationNode) -> Node {
+    self.node(node.reference.map(ConfigurationValue.string) ?? node.value)
   }
 
   private static func node(_ value: ConfigurationValue) -> Node {
@@ -42,7 +46,7 @@ package enum YAMLWriter {
     case .int(let number): plain(String(number))
     case .double(let number): plain(text(of: number))
     case .string(let string): .scalar(Node.Scalar(string, .implicit, style(of: string)))
-    case .list(let list): .sequence(Node.Sequence(list.map { node($0.value) }, .implicit, .any))
+    case .list(let list): .sequence(Node.Sequence(list.map { node($0) }, .implicit, .any))
     case .map(let map): node(map)
     }
   }

@@ -11,14 +11,21 @@ import Tokenizers
 
 /// - Throws: when the tokenizer makes ids that the model has no embedding for. Special tokens that no
 ///   text becomes, such as the image token behind Llama 3's table, need none.
+/// - Parameter log: is told of a tokenizer with fewer ids than the embedding has rows.
 package func check(
-  _ tokenizer: any Tokenizer, fits configuration: DecoderConfiguration, _ section: Section
+  _ tokenizer: any Tokenizer, fits configuration: DecoderConfiguration, _ section: Section,
+  log: RecipeLog? = nil
 ) throws {
   let placed = ["<|start_header_id|>", "<|end_header_id|>", "<|python_tag|>"].compactMap {
     tokenizer.specialTokens[$0]
   }
   let ids = [tokenizer.bosID, tokenizer.eosID, tokenizer.padID] + tokenizer.stopTokens + placed
   let needed = max(tokenizer.baseVocabularySize, Int(ids.max() ?? 0) + 1)
+  if tokenizer.vocabularySize < configuration.vocabularySize {
+    log?.info(
+      "The tokenizer has \(tokenizer.vocabularySize) ids, the model's embedding "
+        + "\(configuration.vocabularySize) rows")
+  }
   guard needed > configuration.vocabularySize else { return }
   let message =
     "the tokenizer has \(needed) ids, and the model's vocab_size is "

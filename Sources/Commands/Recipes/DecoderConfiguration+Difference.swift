@@ -50,9 +50,10 @@ private func scalingDifference(_ mine: RotaryScaling?, _ theirs: RotaryScaling?)
     numbersDiffer(Keys.Model.scaleFactor.name, mine.factor, theirs.factor)
       ?? numbersDiffer("low_freq_factor", mine.lowFrequencyFactor, theirs.lowFrequencyFactor)
       ?? numbersDiffer("high_freq_factor", mine.highFrequencyFactor, theirs.highFrequencyFactor)
-      ?? numbersDiffer(
-        "original_max_position_embeddings", Double(mine.originalLength),
-        Double(theirs.originalLength))
+      ?? (mine.originalLength == theirs.originalLength
+        ? nil
+        : "original_max_position_embeddings is \(mine.originalLength) here and "
+          + "\(theirs.originalLength) there")
   default:
     mine == theirs ? nil : "config.json rescales rotary frequencies in another way"
   }

@@ -1,5 +1,5 @@
 // One linear layer, plain and as QAT sees it (its input rounded per token, its weight per group),
-// forward alone and with the slopes at input and weight.
+// forward alone and with the gradients at input and weight.
 //
 // Where libtorch has no fast product for a dtype, a layer of useful size takes minutes: what a smaller
 // one foretells to be longer than `patience` is left out, and the table says so.

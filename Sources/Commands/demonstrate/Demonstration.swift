@@ -1,4 +1,4 @@
-// The demonstration: from text found on this machine to a table that says what quantization-aware
+// The demonstration without a model of anyone's: from text found on this machine to a table that says what quantization-aware
 // training bought. Every training and quantization is the `tune` command, as a user would type it.
 import Catalog
 import Checkpoints
@@ -51,16 +51,34 @@ struct Demonstration {
     }
     let table = DemonstrationTable(
       float: float, floatBytes: weightBytes(checkpoint(.plain)),
-      plainCost: try TrainingCost(log: log(.plain)), rows: rows, settings: settings,
-      seconds: Date().timeIntervalSince(started))
+      plainCost: try TrainingCost(log: log(.plain)), rows: rows,
+      parameterCount: settings.model.parameterCount, groupSize: settings.groupSize,
+      seed: settings.seed, seconds: Date().timeIntervalSince(started))
     print(table.text)
     try AtomicFile.write(Data(table.text.utf8), to: folder + "/table.txt")
   }
 
-  private func stage<R>(_ title: String, _ body: () throws -> R) throws -> R {
-    FileHandle.standardError.write(Data("\n== \(title)\n".utf8))
-    return try body()
+}
+
+/// A part of a demonstration, under its title.
+func stage<R>(_ title: String, _ body: () throws -> R) throws -> R {
+  FileHandle.standardError.write(Data("\n== \(title)\n".utf8))
+  return try body()
+}
+
+/// Of the weight files in a folder.
+func weightBytes(_ folder: String) -> Int {
+  let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  return files.filter { $0.hasSuffix(".safetensors") }.reduce(0) { sum, name in
+    let attributes = try? FileManager.default.attributesOfItem(atPath: folder + "/" + name)
+    return sum + ((attributes?[.size] as? Int) ?? 0)
   }
+}
+
+/// Each text as a line of JSON.
+func writeTexts(_ texts: ArraySlice<String>, to path: String) throws {
+  let lines = texts.map { JSON.object(["text": .string($0)]).text() + "\n" }
+  try AtomicFile.write(Data(lines.joined().utf8), to: path)
 }
 
 /// One of the trainings.
@@ -90,9 +108,9 @@ extension Demonstration {
     try trainer.train(on: text.training).write(toFolder: tokenizer)
     // The base model learns from the first half, fine-tuning from the second.
     let half = text.training.count / 2
-    try write(text.training[..<half], to: folder + "/base.jsonl")
-    try write(text.training[half...], to: folder + "/tuning.jsonl")
-    try write(text.heldOut[...], to: folder + "/held-out.jsonl")
+    try writeTexts(text.training[..<half], to: folder + "/base.jsonl")
+    try writeTexts(text.training[half...], to: folder + "/tuning.jsonl")
+    try writeTexts(text.heldOut[...], to: folder + "/held-out.jsonl")
     let bytes = text.training.reduce(0) { $0 + $1.utf8.count }
     let held = text.heldOut.reduce(0) { $0 + $1.utf8.count }
     FileHandle.standardError.write(
@@ -102,11 +120,6 @@ extension Demonstration {
       copyingTokenizerFrom: tokenizer)
     try AtomicFile.write(
       Data(settings.configuration(folder: folder).utf8), to: folder + "/demo.yaml")
-  }
-
-  private func write(_ texts: ArraySlice<String>, to path: String) throws {
-    let lines = texts.map { JSON.object(["text": .string($0)]).text() + "\n" }
-    try AtomicFile.write(Data(lines.joined().utf8), to: path)
   }
 
   private func checkpoint(_ run: DemonstrationRun) -> String { folder + "/\(run.name)/epoch_0" }
@@ -161,13 +174,5 @@ extension Demonstration {
         "max_seq_length=\(settings.sequenceLength)", "log_level=WARNING",
       ])
     return try measureLikelihood(configuration, .single).tokenPerplexity
-  }
-
-  private func weightBytes(_ folder: String) -> Int {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return files.filter { $0.hasSuffix(".safetensors") }.reduce(0) { sum, name in
-      let attributes = try? FileManager.default.attributesOfItem(atPath: folder + "/" + name)
-      return sum + ((attributes?[.size] as? Int) ?? 0)
-    }
   }
 }

@@ -35,7 +35,9 @@ struct DemonstrationTable {
   var floatBytes: Int
   var plainCost: TrainingCost
   var rows: [Row]
-  var settings: DemonstrationSettings
+  var parameterCount: Int
+  var groupSize: Int
+  var seed: UInt64
   var seconds: Double
 
   /// The part of what quantization lost that QAT won back. Where less than a hundredth was lost, two
@@ -47,12 +49,12 @@ struct DemonstrationTable {
   }
 
   var text: String {
-    let millions = Double(settings.model.parameterCount) / 1e6
+    let millions = Double(parameterCount) / 1e6
     var lines = [
       "",
       String(
         format: "%.1f million parameters, group size %d, seed %llu, %.0f s in all.", millions,
-        settings.groupSize, settings.seed, seconds),
+        groupSize, seed, seconds),
       "Perplexity by token on held-out text; plain and QAT had the same start, data and seed.", "",
       "| weights | fine-tuned, then quantized | QAT | recovered | file MiB | tokens/s | peak MiB |",
       "|---------|---------------------------:|----:|----------:|---------:|---------:|---------:|",

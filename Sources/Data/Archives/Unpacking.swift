@@ -39,11 +39,6 @@ package struct PackedFormat: Sendable {
   }
 }
 
-/// CRC-32, as gzip and Parquet have it.
-package func checksum(of bytes: [UInt8]) -> UInt32 {
-  bytes.withUnsafeBufferPointer { UInt32(truncatingIfNeeded: crc32_z(0, $0.baseAddress, $0.count)) }
-}
-
 /// gzip, and zlib where Parquet has it; several members one after another are one text.
 package final class GzipUnpacker: Unpacker {
   private var stream = z_stream()

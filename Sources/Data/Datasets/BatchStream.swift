@@ -93,6 +93,13 @@ package struct BatchStream: Sendable {
     state.batch = saved.batch
   }
 
+  package var worldSize: Int { sampler.worldSize }
+  package var sampleCount: Int { sampler.count }
+  /// Samples that are in no batch of an epoch.
+  package var leftOutSamples: Int {
+    max(0, sampleCount - batchesPerEpoch * batchSize * worldSize)
+  }
+
   /// Samples of this epoch given so far, over all ranks.
   package var consumedSamples: Int { state.batch * batchSize * sampler.worldSize }
 

@@ -53,25 +53,21 @@ extension ParquetCodec {
           taken += step.taken
           count += step.made
         }
-        try Self.finish(unpacker, UnsafeRawBufferPointer(rebasing: input[taken...]))
+        try finish(unpacker, input[taken...])
       }
     }
   }
 
-  /// What follows the last byte of a page is its checksum, and is compared only when it is read. A page
-  /// that goes on is none.
-  private static func finish(_ unpacker: any Unpacker, _ input: UnsafeRawBufferPointer) throws {
-    try withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { more in
-      var taken = 0
-      while !unpacker.isComplete {
-        let step = try unpacker.unpack(
-          UnsafeRawBufferPointer(rebasing: input[taken...]), into: more)
-        guard step.made == 0 else { throw wrongSize }
-        guard step.taken > 0 || unpacker.isComplete else {
-          throw MalformedBytes("the packed data of a page ends too early")
-        }
-        taken += step.taken
+  /// What is packed ends with a checksum, which is only compared when it is read to its end.
+  private func finish(_ unpacker: any Unpacker, _ rest: Slice<UnsafeRawBufferPointer>) throws {
+    var rest = rest
+    var spare: UInt8 = 0
+    while !unpacker.isComplete {
+      let step = try withUnsafeMutableBytes(of: &spare) {
+        try unpacker.unpack(UnsafeRawBufferPointer(rebasing: rest), into: $0)
       }
+      guard step.made == 0, step.taken > 0 || unpacker.isComplete else { throw Self.wrongSize }
+      rest = rest.dropFirst(step.taken)
     }
   }
 

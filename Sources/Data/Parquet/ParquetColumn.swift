@@ -86,13 +86,14 @@ package struct ParquetColumn {
     switch page.kind {
     case .dictionary:
       guard dictionary == nil else { throw MalformedBytes("a column has two dictionaries") }
-      let packed = try pageBytes(page, at: start, count)
-      try readDictionary(try codec.unpack(packed[...], size: Int(page.size)), page)
+      let packed = try checkedBytes(page, at: start, count: count)
+      let bytes = try codec.unpack(packed[...], size: Int(page.size))
+      try readDictionary(bytes, page)
     case .data, .data2:
       guard page.valueCount <= Int64(valuesLeft) else {
         throw MalformedBytes("a page has more values than its column")
       }
-      let bytes = try pageBytes(page, at: start, count)
+      let bytes = try checkedBytes(page, at: start, count: count)
       if page.kind == .data { try readData(bytes, page) } else { try readData2(bytes, page) }
       pageLeft = Int(page.valueCount)
       valuesLeft -= pageLeft
@@ -100,10 +101,11 @@ package struct ParquetColumn {
     }
   }
 
-  private func pageBytes(_ page: ParquetPage, at start: Int, _ count: Int) throws -> [UInt8] {
+  /// A page as it is packed.
+  private func checkedBytes(_ page: ParquetPage, at start: Int, count: Int) throws -> [UInt8] {
     let bytes = try file.bytes(at: start, count: count)
-    if let stated = page.checksum, checksum(of: bytes) != stated {
-      throw MalformedBytes("a page does not fit its checksum: the file was damaged")
+    if let checksum = page.checksum, checksum != CyclicRedundancy.checksum(of: bytes) {
+      throw MalformedBytes("a page is damaged: its content does not match its checksum")
     }
     return bytes
   }

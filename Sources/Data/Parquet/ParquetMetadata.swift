@@ -168,6 +168,8 @@ struct ParquetPage {
   var kind: Kind?
   var size: Int64 = 0
   var packedSize: Int64 = 0
+  /// CRC-32 of the page as it is packed; nil where the writer gave none.
+  var checksum: UInt32?
   var valueCount: Int64 = 0
   var encoding: Int64 = 0
   var definitionEncoding: Int64 = 3
@@ -176,8 +178,6 @@ struct ParquetPage {
   var definitionSize: Int64 = 0
   var repetitionSize: Int64 = 0
   var isPacked = true
-  /// CRC-32 of the page as it lies in the file, where the writer noted it.
-  var checksum: UInt32?
 
   init(_ reader: inout ThriftReader) throws {
     try reader.structure { number, kind, reader in
@@ -185,7 +185,7 @@ struct ParquetPage {
       case 1: self.kind = Kind(rawValue: try reader.integer(kind))
       case 2: size = try reader.integer(kind)
       case 3: packedSize = try reader.integer(kind)
-      case 4: checksum = UInt32(truncatingIfNeeded: try reader.integer(kind) as Int64)
+      case 4: checksum = UInt32(truncatingIfNeeded: try reader.integer(kind))
       case 5, 7, 8:
         guard kind == .structure else { throw ThriftReader.wrongKind }
         try readHead(&reader, of: number)

@@ -8,7 +8,7 @@ extension ChatTemplate {
   package static func sources(inFolder folder: String) throws -> [String: String] {
     var sources: [String: String] = [:]
     let main = (folder as NSString).appendingPathComponent("chat_template.jinja")
-    if FileManager.default.fileExists(atPath: main) { sources["default"] = try source(main) }
+    if try FolderEntry.exists(main) { sources["default"] = try source(main) }
     let others = (folder as NSString).appendingPathComponent("additional_chat_templates")
     let names = (try? FileManager.default.contentsOfDirectory(atPath: others)) ?? []
     for name in names.sorted() where name.hasSuffix(".jinja") {
@@ -22,7 +22,7 @@ extension ChatTemplate {
   /// - Throws: `TuneError` `.malformedFile` for a file of another kind.
   package static func processorSources(inFolder folder: String) throws -> [String: String] {
     let path = (folder as NSString).appendingPathComponent("chat_template.json")
-    guard FileManager.default.fileExists(atPath: path) else { return [:] }
+    guard try FolderEntry.exists(path) else { return [:] }
     switch try JSON.load(path: path)["chat_template"] {
     case .string(let text)?: return ["default": text]
     case .object(let named)?:

@@ -55,7 +55,7 @@ public final class Llama3Tokenizer: Tokenizer {
       let folder = path.parentFolder
       for place in ["tokenizer.json", "../tokenizer.json"] {
         let sibling = (folder as NSString).appendingPathComponent(place)
-        if FileManager.default.fileExists(atPath: sibling) {
+        if try FolderEntry.exists(sibling) {
           return (try TokenizerJSON.specialTokens(path: sibling), sibling)
         }
       }

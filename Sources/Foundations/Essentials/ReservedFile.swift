@@ -4,7 +4,8 @@ import Foundation
 
 package final class ReservedFile {
   package let path: String
-  private let partial: String
+  /// Where the bytes are until the file is finished.
+  package let partial: String
   private let byteCount: Int
   private var descriptor: Int32
 

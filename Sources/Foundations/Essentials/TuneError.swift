@@ -74,7 +74,7 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
     if let cause { text += " (\(cause))" }
     if let rank = location.rank { text += " [rank \(rank)]" }
     if let remedy { text += "\n  " + remedy }
-    return text
+    return HiddenValues.hidden(in: text)
   }
 
   /// The process exit code this error leads to: 64 for usage, 1 for everything else.

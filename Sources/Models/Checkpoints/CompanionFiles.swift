@@ -11,12 +11,60 @@ enum CompanionFiles {
     "original/tokenizer.model", "vocab.json", "merges.txt", "params.json", "original/params.json",
   ]
 
+  /// Copies those that the folder itself has, with their modes. A link out of the folder is not followed:
+  /// the folder may be anyone's, and what it leads to a private file.
   static func copy(from source: String, to folder: String) throws {
-    for name in names where FileManager.default.fileExists(atPath: source + "/" + name) {
+    for name in names where try FolderEntry.exists(source + "/" + name) {
+      guard let place = ownPlace(of: name, in: source) else { continue }
       let target = folder + "/" + name
       try PartialPath.makeFolder(target.parentFolder)
-      try AtomicFile.write(RegularFile.read(source + "/" + name), to: target)
+      try write(RegularFile.read(place), to: target, mode: mode(of: place))
     }
+  }
+
+  /// Those that are not copied: links that lead out of the folder, or nowhere.
+  static func linksOutside(_ source: String) -> [String] {
+    names.filter {
+      (try? FolderEntry.exists(source + "/" + $0)) == true && ownPlace(of: $0, in: source) == nil
+    }
+  }
+
+  /// Where a file is, links resolved; nil outside of the folder. The files of a snapshot in the Hub's cache
+  /// are links into the `blobs` beside `snapshots`.
+  private static func ownPlace(of name: String, in source: String) -> String? {
+    guard let folder = resolved(source), let place = resolved(source + "/" + name) else {
+      return nil
+    }
+    if place.hasPrefix(folder + "/") { return place }
+    let snapshots = folder.parentFolder
+    guard snapshots.hasSuffix("/snapshots") else { return nil }
+    return place.hasPrefix(snapshots.parentFolder + "/blobs/") ? place : nil
+  }
+
+  private static func resolved(_ path: String) -> String? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    return String(cString: found)
+  }
+
+  private static func mode(of path: String) -> mode_t {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0o600
+  }
+
+  /// In a folder that has no name yet, so that nobody sees half a file.
+  private static func write(_ data: Data, to path: String, mode: mode_t) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw diskError(path, "cannot create the file") }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    do {
+      try handle.write(contentsOf: data)
+      try handle.synchronize()
+    } catch {
+      throw diskError(path, "cannot write the file", error)
+    }
+    guard fchmod(descriptor, mode) == 0 else { throw diskError(path, "cannot set its mode") }
+    try? handle.close()
   }
 
   /// Gives `new` the entries of `old` that it lacks, by links, except weights: these are what is
@@ -50,5 +98,15 @@ enum CompanionFiles {
     let starts = ["model", "pytorch_model", "consolidated"]
     let ends = [".safetensors", ".bin", ".pth", ".pt", ".index.json"]
     return starts.contains(where: name.hasPrefix) && ends.contains(where: name.hasSuffix)
+  }
+}
+
+extension ModelFolder {
+  /// What is not copied into folders that are made from this one, in words; nil where all is.
+  package var remarkOnLinks: String? {
+    let links = CompanionFiles.linksOutside(path)
+    guard !links.isEmpty else { return nil }
+    return "not copied into what is saved, since they are links that lead out of \(path): "
+      + links.joined(separator: ", ")
   }
 }

@@ -11,7 +11,7 @@ enum MetaParameters {
   ///   where there is one, differs from the decoder.
   static func check(_ decoder: DecoderConfiguration, in folder: String) throws {
     let path = folder + "/" + name
-    guard FileManager.default.fileExists(atPath: path) else { return }
+    guard try FolderEntry.exists(path) else { return }
     guard let json = try JSON.load(path: path).object else {
       throw TuneError(.malformedFile, "params.json holds no JSON object", at: .init(file: path))
     }

@@ -27,7 +27,7 @@ package struct ModelConfigurationFile: Sendable {
   /// - Throws: `TuneError` `.missingFile` for a folder without one.
   package init(inFolder folder: String) throws {
     let path = folder + "/" + ModelFolder.configurationName
-    guard FileManager.default.fileExists(atPath: path) else {
+    guard try FolderEntry.exists(path) else {
       throw TuneError(
         .missingFile, "the folder has no config.json, which says what the model is",
         remedy:

@@ -42,13 +42,13 @@ extension ModelFolder {
 
   /// A linear layer's codes and scales in the layout of the integer product: over mapped memory where
   /// the folder holds them so (4 bits, fp32 scales, rows in our order). Nil where its weight is plain.
-  package func coded(_ specification: ParameterSpecification) throws -> CodedWeight? {
+  package func coded(_ specification: ParameterSpecification) throws -> PackedWeight? {
     let rows = 0..<specification.shape[0]
     guard let scheme = quantizationScheme, scheme.weights.bits == 4 else {
-      return try quantized(specification).map(CodedWeight.init)
+      return try quantized(specification).map(PackedWeight.init)
     }
     return try storedCodes(specification, rows: rows).map {
-      CodedWeight(packed: $0.packed, scales: $0.scales, scheme: scheme)
+      PackedWeight(packed: $0.packed, scales: $0.scales, scheme: scheme)
     }
   }
 

@@ -41,6 +41,7 @@ package final class ModelFolder: Sendable {
         remedy: "Download the model first, or correct checkpoint_dir.", at: .init(file: path))
     }
     configuration = try Self.configuration(in: path, decoder)
+    if chosen == nil { try Self.refuseSeveralSets(in: path) }
     let index = chosen == nil ? try Self.index(in: path) : nil
     let names = try chosen ?? index?.files ?? Self.unindexed(in: path)
     let opened = try names.map { try Self.open(Self.file($0, in: path), naming) }
@@ -56,7 +57,7 @@ package final class ModelFolder: Sendable {
     -> ModelConfigurationFile
   {
     let path = folder + "/" + configurationName
-    guard let decoder, !FileManager.default.fileExists(atPath: path) else {
+    guard let decoder, try !FolderEntry.exists(path) else {
       return try ModelConfigurationFile(path: path)
     }
     try MetaParameters.check(decoder, in: folder)
@@ -102,8 +103,8 @@ package final class ModelFolder: Sendable {
   }
 
   private static func unindexed(in folder: String) throws -> [String] {
-    let found = [singleName, torchSingleName].first {
-      FileManager.default.fileExists(atPath: folder + "/" + $0)
+    let found = try [singleName, torchSingleName].first {
+      try FolderEntry.exists(folder + "/" + $0)
     }
     if let found { return [found] }
     throw TuneError(
@@ -120,12 +121,25 @@ package final class ModelFolder: Sendable {
     var owners: [String: String]
   }
 
-  /// The index of a sharded checkpoint; nil where there is none. As in transformers, a single file
-  /// comes before an index, and safetensors before torch files.
+  /// - Throws: where the folder holds weights twice: which of them are the model's is not ours to guess.
+  private static func refuseSeveralSets(in folder: String) throws {
+    let found = [singleName, indexName, torchSingleName, torchIndexName].filter {
+      FileManager.default.fileExists(atPath: folder + "/" + $0)
+    }
+    guard found.count > 1 else { return }
+    throw TuneError(
+      .checkpointMismatch,
+      "the folder holds several sets of weights: \(found.joined(separator: ", "))",
+      remedy:
+        "Name the files of one of them in checkpointer.checkpoint_files, or remove the others.",
+      at: .init(file: folder))
+  }
+
+  /// The index of a sharded checkpoint; nil where there is none.
   private static func index(in folder: String) throws -> Index? {
     for (single, name) in [(singleName, indexName), (torchSingleName, torchIndexName)] {
-      if FileManager.default.fileExists(atPath: folder + "/" + single) { return nil }
-      if FileManager.default.fileExists(atPath: folder + "/" + name) {
+      if try FolderEntry.exists(folder + "/" + single) { return nil }
+      if try FolderEntry.exists(folder + "/" + name) {
         return try index(name, in: folder)
       }
     }

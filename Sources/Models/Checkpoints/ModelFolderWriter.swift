@@ -130,6 +130,9 @@ package final class ModelFolderWriter {
     if !isFinished { try? FileManager.default.removeItem(atPath: partial) }
   }
 
+  /// The names of the weight files.
+  package var fileNames: [String] { Set(weightMap.values).sorted() }
+
   /// Which of the two `write` a parameter goes to.
   package func isQuantized(_ specification: ParameterSpecification) -> Bool {
     rule.quantizes(specification)
@@ -140,6 +143,7 @@ package final class ModelFolderWriter {
     precondition(!isQuantized(specification), "\(specification.name) is to be quantized")
     let order = naming.rowOrder(of: specification, in: configuration.decoder)
     let stored = order.toCheckpoint(tensor.to(.cpu).to(rule.dtype))
+    try refuseNonFinite(stored, specification)
     try put(stored, as: naming.name(of: specification.storedName), specification)
   }
 
@@ -152,8 +156,18 @@ package final class ModelFolderWriter {
     let codes = specification.rowOrder.toCheckpoint(weight.packedCodes().to(.cpu))
     try put(codes, as: name, specification)
     let scales = weight.scales.to(.cpu).to(weight.scheme.weights.scaleDType)
+    try refuseNonFinite(scales, specification)
     let scalesName = QuantizationDescription.scalesName(of: name)
     try put(specification.rowOrder.toCheckpoint(scales), as: scalesName, specification)
+  }
+
+  private func refuseNonFinite(_ tensor: Tensor, _ specification: ParameterSpecification) throws {
+    guard !tensor.sumOfSquares.isFinite else { return }
+    throw TuneError(
+      .nonFinite,
+      "'\(specification.name)' has values that are not finite in \(rule.dtype): not saved",
+      remedy: "The training diverged, or the values are too large for the dtype: resume from an "
+        + "earlier save with a lower optimizer.lr, or choose dtype=fp32.", at: .init(file: path))
   }
 
   /// Writes the tensor, or keeps it until all parts of the stored tensor are there.

@@ -24,6 +24,11 @@ package final class SafetensorsFile: WeightFile {
   }
 
   package var byteCount: Int { mapped.count }
+  /// With its length before it.
+  var header: [UInt8] {
+    let bytes = UnsafeRawBufferPointer(mapped.bytes)
+    return Array(bytes[..<(8 + Int(UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))))])
+  }
   func releasePages() { mapped.releasePages() }
   package func contains(_ name: String) -> Bool { positions[name] != nil }
   package func shape(of name: String) -> [Int]? { entry(name)?.shape }

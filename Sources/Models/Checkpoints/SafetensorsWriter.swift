@@ -11,12 +11,20 @@ package final class SafetensorsWriter: WeightWriter {
   /// Of the whole file.
   package let byteCount: Int
   private let file: ReservedFile
+  /// The header with its length, and where in it the seal goes; nil for a file without one.
+  private let unsealed: (header: [UInt8], place: Range<Int>)?
   private let places: [String: (declaration: Declaration, offset: Int)]
   private var waiting: Set<String>
 
   /// Names must differ; that is the caller's care.
+  /// - Parameter isSealed: adds to the metadata a digest of the whole file, metadata included.
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole file.
-  package init(to path: String, _ tensors: [Declaration], metadata: [String: String] = [:]) throws {
+  package init(
+    to path: String, _ tensors: [Declaration], metadata: [String: String] = [:],
+    isSealed: Bool = false
+  ) throws {
+    var metadata = metadata
+    if isSealed { metadata[SafetensorsSeal.key] = SafetensorsSeal.blank }
     let layout = SafetensorsLayout(
       tensors.map {
         .init(
@@ -28,6 +36,11 @@ package final class SafetensorsWriter: WeightWriter {
       uniqueKeysWithValues: zip(tensors, layout.offsets).map { ($0.name, ($0, $1)) })
     waiting = Set(places.keys)
     byteCount = layout.byteCount
+    unsealed =
+      isSealed
+      ? SafetensorsSeal.place(of: SafetensorsSeal.blank, in: layout.header).map {
+        (layout.header, $0)
+      } : nil
     file = try ReservedFile(path, byteCount: byteCount)
     try layout.header.withUnsafeBytes { try file.put($0, at: 0) }
   }
@@ -46,6 +59,10 @@ package final class SafetensorsWriter: WeightWriter {
   /// Syncs the file and gives it its name.
   package func finish() throws {
     precondition(waiting.isEmpty, "tensors were declared and not written: \(waiting.sorted())")
+    if let (header, place) = unsealed {
+      let seal = try FileDigest.of(path: file.partial, from: header.count, after: header)
+      try Array(seal.utf8).withUnsafeBytes { try file.put($0, at: place.lowerBound) }
+    }
     try file.finish()
   }
 }

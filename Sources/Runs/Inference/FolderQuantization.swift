@@ -65,10 +65,9 @@ package struct FolderQuantization {
       let weight = try source.whole(
         isTiedHead ? configuration.specification.embedding : parameter
       ).to(dtype)
+      try refuseNonFinite(weight, parameter)
       if writer.isQuantized(parameter) {
-        let moved = weight.to(device)
-        try refuseNonFinite(moved, parameter)
-        try writer.write(scheme.quantize(moved), for: parameter)
+        try writer.write(scheme.quantize(weight.to(device)), for: parameter)
       } else {
         try writer.write(weight, for: parameter)
       }
@@ -78,7 +77,7 @@ package struct FolderQuantization {
   }
 
   private func refuseNonFinite(_ weight: Tensor, _ parameter: ParameterSpecification) throws {
-    guard !weight.isFinite().allTrue() else { return }
+    guard !weight.sumOfSquares.isFinite else { return }
     throw TuneError(
       .nonFinite, "the weight '\(parameter.name)' has values that are not finite",
       remedy: "The training that wrote it diverged: use an earlier checkpoint.",

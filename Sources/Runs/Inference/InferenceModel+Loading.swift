@@ -68,7 +68,7 @@ extension ModelFolder {
     -> LinearWeight?
   {
     if quantizationScheme?.hasIntegerProduct(on: device) == true {
-      return try coded(parameter).map { .coded($0, slopes: nil) }
+      return try coded(parameter).map { .packed($0, gradients: nil) }
     }
     return try quantized(parameter)?.weight(on: device)
   }
@@ -88,7 +88,7 @@ extension ModelFolder {
 extension QuantizedWeight {
   /// In the layout that this device multiplies.
   fileprivate func weight(on device: Device) -> LinearWeight {
-    if scheme.hasIntegerProduct(on: device) { return .coded(CodedWeight(self), slopes: nil) }
+    if scheme.hasIntegerProduct(on: device) { return .packed(PackedWeight(self), gradients: nil) }
     return .quantized(to(device))
   }
 }

@@ -65,7 +65,7 @@ package struct InferenceModel: Sendable {
   package var isQuantized: Bool {
     (weights.blocks.flatMap(\.all) + [output]).contains {
       switch $0 {
-      case .quantized, .coded: true
+      case .quantized, .packed: true
       case .exact, .fakeQuantized: false
       }
     }
@@ -76,7 +76,7 @@ extension LinearWeight {
   fileprivate var byteCount: Int {
     switch self {
     case .exact(let tensor), .fakeQuantized(let tensor, _): tensor.byteCount
-    case .coded(let weight, _): weight.byteCount
+    case .packed(let weight, _): weight.byteCount
     case .quantized(let weight): weight.codes.byteCount + weight.scales.byteCount
     }
   }

@@ -20,7 +20,7 @@ final class GradientStore {
     return try group.sums([local])[0].squareRoot()
   }
   /// Hands out the gradients unit by unit, scaled, and forgets each.
-  func retireAll(times factor: Double = 1, _ body: (Int, Tensor) -> Void) {
+  func stepAll(times factor: Double = 1, _ body: (Int, Tensor) -> Void) {
     for unit in gradients.keys.sorted() {
       guard let gradient = gradients.removeValue(forKey: unit) else { continue }
       if factor != 1 { gradient.multiplyInPlace(factor) }

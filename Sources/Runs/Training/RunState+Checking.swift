@@ -1,5 +1,5 @@
-// A saved state against what a run needs, by the names and sizes in the header of its file: what cannot be
-// resumed is refused before gigabytes of weights and states are read.
+// A saved state against what a run needs, by the names, shapes and types in the header of its file: what
+// cannot be resumed is refused before gigabytes of weights and states are read.
 import Checkpoints
 import Essentials
 import Layers
@@ -14,15 +14,23 @@ extension RunState {
     let saved = try SavedNames(file)
     let kept = optimizer.stateNames(for: dtype)
     do {
-      for parameters in units.trained {
-        let sizes = try parameters.map { try saved.sizes(of: $0.name) }
-        let names = Set(sizes.flatMap(\.keys))
-        try SavedOptimizerState.check(names, names: kept, of: "the optimizer")
-        for (parameter, sizes) in zip(parameters, sizes) {
-          for name in names.sorted() where sizes[name] != parameter.count {
+      let trained = units.trained.flatMap(\.self)
+      let unknown = saved.parameters.subtracting(trained.map(\.name))
+      if let name = unknown.min() {
+        throw SavedOptimizerState.mismatch("is also of '\(name)', which this run does not train")
+      }
+      for parameter in trained {
+        let claims = try saved.claims(of: parameter.name)
+        try SavedOptimizerState.check(
+          Set(claims.keys), names: kept, of: "the optimizer", parameter: parameter.name)
+        for (name, claim) in claims.sorted(by: { $0.key < $1.key }) {
+          if claim.count != parameter.count {
             throw SavedOptimizerState.mismatch(
-              "'\(name)' has \(sizes[name] ?? 0) elements for the \(parameter.count) of "
+              "'\(name)' has \(claim.count) elements for the \(parameter.count) of "
                 + "'\(parameter.name)'")
+          }
+          if let fault = claim.fault {
+            throw SavedOptimizerState.mismatch("'\(name)' of '\(parameter.name)' \(fault)")
           }
         }
       }

@@ -10,20 +10,30 @@ import Tensors
 /// Everything of a saved run but its weights.
 package struct RunState: Sendable {
   package var progress: TrainingProgress
-  /// The model folder that belongs to it, a path or a name beside the state's own folder.
+  /// The name of the model folder that belongs to it, which stands beside the state's own folder.
   package var weightsFolder: String
+  /// The digests of that folder's files.
+  package var weightsDigests: [String: String]
   /// The optimizer's component name.
   package var optimizer: String
   package var seed: UInt64
   /// The patterns of the parameters that are trained; nil where all are.
   package var trainable: [String]?
+  /// What the run was configured with: digests, by key.
+  package var configuration: [String: String]
+  /// The saves of the run that are kept, the oldest first.
+  package var saves: [String]
 
   package init(
-    progress: TrainingProgress, weightsFolder: String, optimizer: String, seed: UInt64,
-    trainable: [String]? = nil
+    progress: TrainingProgress, weightsFolder: String, weightsDigests: [String: String],
+    optimizer: String, seed: UInt64, trainable: [String]? = nil,
+    configuration: [String: String] = [:], saves: [String] = []
   ) {
     self.progress = progress
     self.weightsFolder = weightsFolder
+    self.weightsDigests = weightsDigests
+    self.configuration = configuration
+    self.saves = saves
     self.optimizer = optimizer
     self.seed = seed
     self.trainable = trainable
@@ -34,6 +44,8 @@ package struct RunState: Sendable {
       "epoch": "\(progress.epoch)", "step_in_epoch": "\(progress.stepInEpoch)",
       "step": "\(progress.step)", "consumed_samples": "\(progress.consumedSamples)",
       "weights": weightsFolder, "optimizer": optimizer, "seed": "\(seed)",
+      Self.digestsKey: Self.text(weightsDigests), Self.configurationKey: Self.text(configuration),
+      Self.savesKey: saves.joined(separator: "\n"),
     ]
     if let trainable { metadata[Self.trainableKey] = trainable.joined(separator: "\n") }
     return metadata
@@ -41,23 +53,52 @@ package struct RunState: Sendable {
   private static let trainableKey = "trainable"
   /// Of steps and samples; what is counted on from here and multiplied stays far from overflowing.
   package static let largestCount = 1 << 40
+  private static let digestsKey = "weights_digests"
+  private static let configurationKey = "configuration_digests"
+  private static let savesKey = "saves"
+
+  private static func text(_ digests: [String: String]) -> String {
+    digests.sorted { $0.key < $1.key }.map { "\($1) \($0)\n" }.joined()
+  }
+  private static func digests(_ text: String?) -> [String: String] {
+    var digests: [String: String] = [:]
+    for line in (text ?? "").split(separator: "\n") {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      if parts.count == 2 { digests[String(parts[1])] = String(parts[0]) }
+    }
+    return digests
+  }
 
   package init(_ file: SafetensorsFile) throws {
-    func number<N: FixedWidthInteger>(_ key: String, limit: N) throws -> N {
-      guard let value = file.metadata[key].flatMap({ N($0) }), (0...limit).contains(value) else {
-        throw TuneError(
-          .malformedFile, "the recipe state has no number '\(key)' that a run can reach",
-          remedy: "Resume from another saved state.", at: .init(file: file.path))
+    func failure(_ message: String) -> TuneError {
+      TuneError(
+        .malformedFile, message, remedy: "Resume from another saved state.",
+        at: .init(file: file.path))
+    }
+    func number<N: FixedWidthInteger>(_ key: String, below limit: N = 1 << 40) throws -> N {
+      guard let value = file.metadata[key].flatMap({ N($0) }), value >= 0, value <= limit else {
+        throw failure("the recipe state has no number '\(key)' that a run can have")
       }
       return value
     }
     progress = TrainingProgress()
-    progress.epoch = try number("epoch", limit: Self.largestCount)
-    progress.stepInEpoch = try number("step_in_epoch", limit: Self.largestCount)
-    progress.step = try number("step", limit: Self.largestCount)
-    progress.consumedSamples = try number("consumed_samples", limit: Self.largestCount)
-    seed = try number("seed", limit: .max)
+    progress.epoch = try number("epoch")
+    progress.stepInEpoch = try number("step_in_epoch")
+    progress.step = try number("step")
+    progress.consumedSamples = try number("consumed_samples")
+    seed = try number("seed", below: .max)
     weightsFolder = file.metadata["weights"] ?? ""
+    guard RecipeStateFile.isSave(weightsFolder) else {
+      throw failure(
+        "the recipe state names the weights '\(weightsFolder)', which is no save in the folder of "
+          + "its run")
+    }
+    weightsDigests = Self.digests(file.metadata[Self.digestsKey])
+    configuration = Self.digests(file.metadata[Self.configurationKey])
+    saves = (file.metadata[Self.savesKey] ?? "").split(separator: "\n").map(String.init)
+    guard saves.allSatisfy(RecipeStateFile.isSave) else {
+      throw failure("the recipe state lists saves that no run writes")
+    }
     optimizer = file.metadata["optimizer"] ?? ""
     // A state that does not say is of a run that trained everything.
     trainable = file.metadata[Self.trainableKey]?.split(separator: "\n").map(String.init)
@@ -160,19 +201,50 @@ struct SavedNames {
     }
   }
 
-  /// State name and the number of its elements, as the file's header has them.
-  func sizes(of parameter: String) throws -> [String: Int] {
-    var sizes: [String: Int] = [:]
+  /// What the file's header says of a state.
+  struct Claim {
+    var count: Int
+    /// nil for a state in elements.
+    var format: QuantizedBlocks.Format?
+    /// What makes it no state that an optimizer writes.
+    var fault: String?
+  }
+
+  /// The parameters that have a state.
+  var parameters: Set<String> { Set(names.keys) }
+
+  /// By the names of the states.
+  func claims(of parameter: String) throws -> [String: Claim] {
+    var claims: [String: Claim] = [:]
     for name in names[parameter] ?? [] {
       let parts = name.split(separator: "|").map(String.init)
       let isScales = parts.count == 4 && parts[3] == "scales"
       guard parts.count == 2 || parts.count == 4 && (isScales || parts[3] == "codes") else {
         throw unknown(name)
       }
-      if !isScales { sizes[parts[1]] = file.shape(of: name)?.reduce(1, *) ?? 0 }
+      if !isScales { claims[parts[1]] = try claim(name, parts) }
     }
-    return sizes
+    return claims
   }
+
+  private func claim(_ name: String, _ parts: [String]) throws -> Claim {
+    func has(_ name: String, _ count: Int?, _ fits: (DType) -> Bool) -> Bool {
+      guard let shape = file.shape(of: name), shape.count == 1 else { return false }
+      return (count == nil || shape[0] == count) && file.dtype(of: name).map(fits) == true
+    }
+    let count = file.shape(of: name)?.reduce(1, *) ?? 0
+    guard parts.count == 4 else {
+      return Claim(
+        count: count, fault: has(name, nil, \.isFloatingPoint) ? nil : "is no list of numbers")
+    }
+    guard let format = QuantizedBlocks.Format(parts[2]) else { throw unknown(name) }
+    let scales = parts.dropLast().joined(separator: "|") + "|scales"
+    let blocks = (count + format.blockSize - 1) / format.blockSize
+    let isWhole = has(name, nil) { $0 == .uint8 } && has(scales, blocks) { $0 == .float32 }
+    return Claim(
+      count: count, format: format, fault: isWhole ? nil : "has codes and scales that do not match")
+  }
+
   /// State name and whole state.
   func states(of parameter: String) throws -> [(String, OptimizerStatePiece)] {
     try (names[parameter] ?? []).compactMap { name in

@@ -10,7 +10,7 @@ package struct ShardedModel {
   package let configuration: DecoderConfiguration
   package let units: DecoderUnits
   package let group: ProcessGroup
-  /// One a unit, on the device, or in host memory where that is their home.
+  /// One a unit, on the device or offloaded to the host.
   package let shards: [UnitShards]
 
   /// What is trained, a shard a unit.
@@ -20,7 +20,7 @@ package struct ShardedModel {
   /// - Parameter trainedNames: the parameters that are trained; nil for all of them.
   package init(
     _ configuration: DecoderConfiguration, from folder: ModelFolder, dtype: DType,
-    on device: Device, group: ProcessGroup, home: ShardHome = .device,
+    on device: Device, group: ProcessGroup, placement: ShardPlacement = .device,
     training trainedNames: Set<String>? = nil
   ) throws {
     self.configuration = configuration
@@ -28,11 +28,13 @@ package struct ShardedModel {
     let units = DecoderUnits(configuration, training: trainedNames)
     self.units = units
     func read(_ layout: ShardLayout, _ parameters: [ParameterSpecification]) throws -> Shard {
-      let flat = Tensor.zeros([layout.count], dtype, on: home == .device ? device : .cpu)
-      let shard = Shard(layout: layout, rank: group.rank, flat: flat, home: home)
+      let flat = Tensor.zeros([layout.count], dtype, on: placement == .device ? device : .cpu)
+      let shard = Shard(layout: layout, rank: group.rank, flat: flat, placement: placement)
       for ((piece, target), parameter) in zip(zip(layout.pieces, shard.pieces), parameters) {
         let rows = piece.ownedRows(rank: group.rank)
-        if !rows.isEmpty { target.copy(from: try folder.rows(parameter, rows)) }
+        guard !rows.isEmpty else { continue }
+        target.copy(from: try folder.rows(parameter, rows))
+        guard target.sumOfSquares.isFinite else { throw Self.nonFinite(parameter, in: folder) }
       }
       return shard
     }
@@ -43,6 +45,15 @@ package struct ShardedModel {
       folder.releasePages()
       return shards
     }
+  }
+
+  private static func nonFinite(_ parameter: ParameterSpecification, in folder: ModelFolder)
+    -> TuneError
+  {
+    TuneError(
+      .nonFinite, "the checkpoint's '\(parameter.name)' has values that are not finite",
+      remedy: "The run that wrote the checkpoint diverged, or the file is damaged: use another "
+        + "checkpoint.", at: .init(file: folder.path))
   }
 
   /// Calls `body` with every whole parameter on rank 0, one unit in memory at a time. Every rank

@@ -25,6 +25,15 @@ package struct TrainingCourse: Sendable {
     accumulation = plan.accumulation
   }
 
+  /// What an epoch leaves out though nothing asks for it, in words; nil for nothing.
+  package var leftOut: String? {
+    let micro = stream.batchesPerEpoch % accumulation
+    let samples = stream.leftOutSamples + micro * stream.batchSize * stream.worldSize
+    guard samples > 0, stepsPerEpoch == stream.batchesPerEpoch / accumulation else { return nil }
+    return "Each epoch leaves out \(samples) of \(stream.sampleCount) samples, which do not fill a "
+      + "last step"
+  }
+
   /// Begins at a saved place. The samples decide where in the epoch that is: another number of
   /// processes or another batch size makes steps of another size.
   package mutating func resume(at saved: TrainingProgress) throws {

@@ -86,14 +86,20 @@ package final class TrainingLoop {
     let total = try group.sums([Double(batches.reduce(0) { $0 + $1.predictedCount })])[0]
     let numerics = plan.numerics(step: progress.step)
     let learningRate = plan.schedule.value(step: progress.step)
-    // The slope at the sum of the losses, so that gradients come out as of the mean over the step.
+    // The gradient at the sum of the losses, so that gradients come out as of the mean over the step.
     // A step without any label leaves all gradients zero.
     let seed = total > 0 ? 1 / total : 0
 
     let store = GradientStore()
+    // Of a gradient that is used at once.
+    var isFinite = true
     let reducer = GradientReducer(model.trained, group: group) { [self] unit, gradient in
-      if plan.retiresImmediately {
-        update(unit, gradient, learningRate)
+      if plan.stepsImmediately {
+        if gradient.sumOfSquares.isFinite {
+          update(unit, gradient, learningRate)
+        } else {
+          isFinite = false
+        }
       } else {
         store.add(unit: unit, gradient)
       }
@@ -111,10 +117,14 @@ package final class TrainingLoop {
     }
     let loss = lossSum / max(total, 1)
     var norm: Double?
-    if !plan.retiresImmediately {
-      norm = try plan.clipNorm.map { _ in try store.globalNorm(group) }
+    if plan.stepsImmediately {
+      guard try group.sums([isFinite ? 0 : 1])[0] == 0 else { throw nonFinite("a gradient") }
+    } else {
+      let found = try store.globalNorm(group)
+      guard found.isFinite else { throw nonFinite("the gradient norm") }
+      norm = plan.clipNorm.map { _ in found }
       let factor = norm.map { clipFactor(norm: $0, maximum: plan.clipNorm ?? .infinity) } ?? 1
-      store.retireAll(times: factor) { update($0, $1, learningRate) }
+      store.stepAll(times: factor) { update($0, $1, learningRate) }
     }
     try pager.reset()
     progress.step += 1
@@ -190,10 +200,12 @@ package final class TrainingLoop {
   /// Every rank comes here together: the walk that looks for the place gathers weights.
   private func nonFinite(_ input: StepInput, _ numerics: LinearNumerics) throws -> TuneError {
     let place = try walker.firstNonFinite(input, numerics, pager: pager)
-    return TuneError(
-      .nonFinite,
-      "the loss of step \(progress.step) is not finite"
-        + (place.map { ": not finite in \($0)" } ?? ""),
+    return nonFinite("the loss", place.map { ": not finite in \($0)" } ?? "")
+  }
+
+  private func nonFinite(_ what: String, _ place: String = "") -> TuneError {
+    TuneError(
+      .nonFinite, "\(what) of step \(progress.step) is not finite\(place)",
       remedy: "Lower optimizer.lr, set clip_grad_norm, or check the data of this step.",
       at: .init(rank: group.worldSize > 1 ? group.rank : nil))
   }

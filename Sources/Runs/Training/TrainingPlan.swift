@@ -13,7 +13,7 @@ package struct TrainingPlan: Sendable {
   package var accumulation: Int
   /// Gradients are scaled down to this global norm; nil leaves them.
   package var clipNorm: Double?
-  package var retirePolicy: RetirePolicy
+  package var stepPolicy: StepPolicy
   package var blockPolicy: BlockPolicy
   package var fakeQuantization: FakeQuantizationPlan?
   package var schedule: LearningRateSchedule
@@ -24,7 +24,7 @@ package struct TrainingPlan: Sendable {
   package var saveEvery: Int?
 
   /// When a gradient shard that has been summed over the ranks is used.
-  package enum RetirePolicy: Sendable {
+  package enum StepPolicy: Sendable {
     /// The optimizer steps each unit during the backward walk (`optimizer_in_bwd`).
     case immediately
     /// After all micro-batches, when the global norm is known.
@@ -33,7 +33,7 @@ package struct TrainingPlan: Sendable {
 
   package init(
     epochs: Int, maximumStepsPerEpoch: Int? = nil, accumulation: Int = 1, clipNorm: Double? = nil,
-    retirePolicy: RetirePolicy = .afterNorm, blockPolicy: BlockPolicy = .recompute,
+    stepPolicy: StepPolicy = .afterNorm, blockPolicy: BlockPolicy = .recompute,
     fakeQuantization: FakeQuantizationPlan? = nil, schedule: LearningRateSchedule,
     logEvery: Int = 1, validateEvery: Int? = nil,
     saveEvery: Int? = nil
@@ -42,7 +42,7 @@ package struct TrainingPlan: Sendable {
     self.maximumStepsPerEpoch = maximumStepsPerEpoch
     self.accumulation = accumulation
     self.clipNorm = clipNorm
-    self.retirePolicy = retirePolicy
+    self.stepPolicy = stepPolicy
     self.blockPolicy = blockPolicy
     self.fakeQuantization = fakeQuantization
     self.schedule = schedule
@@ -71,8 +71,8 @@ package struct FakeQuantizationPlan: Sendable, Equatable {
 extension TrainingPlan {
   /// Without a norm to clip to, and with one micro-batch, a gradient can be used as soon as it is there,
   /// with the same result, and is stored nowhere.
-  package var retiresImmediately: Bool {
-    retirePolicy == .immediately || (clipNorm == nil && accumulation == 1)
+  package var stepsImmediately: Bool {
+    stepPolicy == .immediately || (clipNorm == nil && accumulation == 1)
   }
   /// How step number `step`, from 0, sees the weights.
   package func numerics(step: Int) -> LinearNumerics {

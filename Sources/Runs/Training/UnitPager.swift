@@ -55,7 +55,7 @@ package final class UnitPager {
   /// Where units are computed with.
   private var device: Device {
     let shard = shards[units.lowestTrained].trained
-    if case .host(let device) = shard.home { return device }
+    if case .host(let device) = shard.placement { return device }
     return shard.flat.device
   }
 
@@ -144,7 +144,7 @@ private struct CodedUnits {
           rows.copy(from: numbers.viewed(as: .uint8).reshape(rows.shape))
           continue
         }
-        CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme).codes.write(numbers)
+        PackedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme).codes.write(numbers)
       }
     }
   }
@@ -165,8 +165,8 @@ private struct CodedUnits {
       }
       weights.append(
         isCoded
-          ? .coded(
-            CodedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme), slopes: tensor)
+          ? .packed(
+            PackedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme), gradients: tensor)
           : .exact(tensor))
     }
     return UnitVisit(leaves: leaves, weights: weights)

@@ -56,7 +56,7 @@ package final class Walker {
   /// Forward and backward. Gradients of what is trained leave through `reducer`, the embedding's
   /// last; below the lowest trained unit nothing walks backward.
   /// - Parameters:
-  ///   - seed: the slope at the sum of the losses, 1 / (label tokens of the whole step).
+  ///   - seed: the gradient at the sum of the losses, 1 / (label tokens of the whole step).
   ///   - check: sees the sum of the losses before any gradient leaves; what it throws ends the walk.
   /// - Returns: the sum of the cross entropies of this rank's labels, an fp32 scalar tensor.
   package func forwardBackward(
@@ -81,17 +81,17 @@ package final class Walker {
       try check(head.lossSum)
       try reducer.reduce(units.head, head.gradients)
       // Nil where nothing below has a use for it.
-      var slope = head.slope
+      var gradient = head.gradient
       for layer in (0..<units.blockCount).reversed() {
         let visit = visits.removeLast()
-        guard let above = slope else { break }
-        slope = try timeline.span("backward \(layer)", of: above.shape) {
+        guard let above = gradient else { break }
+        gradient = try timeline.span("backward \(layer)", of: above.shape) {
           try visitBackward(layer, visit, above, input, pager, reducer)
         }
       }
-      if let slope {
-        let embedding = decoder.embeddingGradient(slope, input.tokens)
-        if let tiedSlope = head.tiedSlope { embedding.addInPlace(tiedSlope) }
+      if let gradient {
+        let embedding = decoder.embeddingGradient(gradient, input.tokens)
+        if let tiedGradient = head.tiedGradient { embedding.addInPlace(tiedGradient) }
         try reducer.reduce(DecoderUnits.embedding, [embedding])
       }
       try reducer.finish()
@@ -175,16 +175,16 @@ extension Walker {
     return (output.detach(), .graph(input: leaf, weights: visit.leaves, output: output))
   }
 
-  /// The slope at the block's input, unless nothing below is trained; the gradients of its trained
+  /// The gradient at the block's input, unless nothing below is trained; the gradients of its trained
   /// weights go to the reducer.
   private func visitBackward(
-    _ layer: Int, _ visit: consuming Visit, _ slope: Tensor, _ input: StepInput,
+    _ layer: Int, _ visit: consuming Visit, _ gradient: Tensor, _ input: StepInput,
     _ pager: UnitPager, _ reducer: GradientReducer
   ) throws -> Tensor? {
     let units = pager.units
     let unit = units.block(layer)
-    let needsSlope = unit > units.lowestTrained
-    let next = needsSlope && layer > 0 ? unit - 1 : nil
+    let needsGradient = unit > units.lowestTrained
+    let next = needsGradient && layer > 0 ? unit - 1 : nil
     let (leaf, weights, output): (Tensor, [Tensor], Tensor)
     switch consume visit {
     case .graph(let kept, let keptWeights, let keptOutput):
@@ -192,57 +192,57 @@ extension Walker {
       (leaf, weights, output) = (kept, keptWeights, keptOutput)
     case .input(let x):
       let visit = try pager.take(unit, thenFetch: next)
-      leaf = needsSlope ? x.to(device).leaf() : x.to(device)
+      leaf = needsGradient ? x.to(device).leaf() : x.to(device)
       weights = visit.leaves
       output = withGraph(true) {
         decoder.block(
-          layer, leaf, units.blockWeights(visit.weights), input.context, valueIsRead: false)
+          layer, leaf, units.blockWeights(visit.weights), input.context, graphOnly: true)
       }
     case .none: preconditionFailure("a backward visit below all that is trained")
     }
-    let wanted = (needsSlope ? [leaf] : []) + weights
-    let found = gradients(of: output, seed: slope, withRespectTo: wanted)
-    let slopes = zip(found, wanted).map { $0 ?? .zeros($1.shape, $1.dtype, on: device) }
-    try reducer.reduce(unit, Array(slopes.suffix(weights.count)))
-    return needsSlope ? slopes[0] : nil
+    let wanted = (needsGradient ? [leaf] : []) + weights
+    let found = zip(gradients(of: output, seed: gradient, withRespectTo: wanted), wanted)
+      .map { $0 ?? .zeros($1.shape, $1.dtype, on: device) }
+    try reducer.reduce(unit, Array(found.suffix(weights.count)))
+    return needsGradient ? found[0] : nil
   }
 
   private struct HeadVisit {
     var lossSum: Tensor
     /// At the last block's output; nil where nothing below the head is trained.
-    var slope: Tensor?
+    var gradient: Tensor?
     /// In the order of the head's trained parameters.
     var gradients: [Tensor]
     /// At the embedding's weight where it is the output head too.
-    var tiedSlope: Tensor?
+    var tiedGradient: Tensor?
   }
 
   private func visitHead(
     _ x: Tensor, _ input: StepInput, seed: Double, pager: UnitPager
   ) throws -> HeadVisit {
     let units = pager.units
-    let needsSlope = units.lowestTrained < units.head
-    let weights = try headWeights(pager, thenFetch: needsSlope ? units.blockCount : nil)
+    let needsGradient = units.lowestTrained < units.head
+    let weights = try headWeights(pager, thenFetch: needsGradient ? units.blockCount : nil)
     let trainsNorm = units.isTrained[units.head][0]
     let trainsOutput =
       tied ? units.isTrained[DecoderUnits.embedding][0] : units.isTrained[units.head][1]
-    let leaf = needsSlope ? x.leaf() : x
-    let normalized = withGraph(needsSlope || trainsNorm) { decoder.norm(leaf, weights.norm) }
-    let slopes = lossHead.slopes(
+    let leaf = needsGradient ? x.leaf() : x
+    let normalized = withGraph(needsGradient || trainsNorm) { decoder.norm(leaf, weights.norm) }
+    let found = lossHead.gradients(
       normalized, input.labels, weights.output, seed: seed,
-      atInput: needsSlope || trainsNorm, atWeight: trainsOutput)
-    var visit = HeadVisit(lossSum: slopes.lossSum, gradients: [])
-    if let slope = slopes.input {
-      let wanted = (needsSlope ? [leaf] : []) + (trainsNorm ? [weights.norm.exactTensor] : [])
-      let found = gradients(of: normalized, seed: slope, withRespectTo: wanted).map { slope in
-        guard let slope else { preconditionFailure("the head's norm lost its graph") }
-        return slope
+      atInput: needsGradient || trainsNorm, atWeight: trainsOutput)
+    var visit = HeadVisit(lossSum: found.lossSum, gradients: [])
+    if let gradient = found.input {
+      let wanted = (needsGradient ? [leaf] : []) + (trainsNorm ? [weights.norm.exactTensor] : [])
+      let below = gradients(of: normalized, seed: gradient, withRespectTo: wanted).map { gradient in
+        guard let gradient else { preconditionFailure("the head's norm lost its graph") }
+        return gradient
       }
-      if needsSlope { visit.slope = found[0] }
-      visit.gradients = Array(found.suffix(trainsNorm ? 1 : 0))
+      if needsGradient { visit.gradient = below[0] }
+      visit.gradients = Array(below.suffix(trainsNorm ? 1 : 0))
     }
-    if let slope = slopes.weight {
-      if tied { visit.tiedSlope = slope } else { visit.gradients.append(slope) }
+    if let gradient = found.weight {
+      if tied { visit.tiedGradient = gradient } else { visit.gradients.append(gradient) }
     }
     return visit
   }

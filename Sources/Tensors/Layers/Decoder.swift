@@ -37,8 +37,8 @@ package struct Decoder: Sendable {
   }
 
   /// The gradient at the embedding's weight [V, D] from that at `embed`'s output [B, T, D].
-  package func embeddingGradient(_ slope: Tensor, _ tokens: Tensor) -> Tensor {
-    let scaled = embeddingFactor(slope.dtype).map { slope * $0 } ?? slope
+  package func embeddingGradient(_ gradient: Tensor, _ tokens: Tensor) -> Tensor {
+    let scaled = embeddingFactor(gradient.dtype).map { gradient * $0 } ?? gradient
     return scaled.embeddingGradient(tokens, rows: configuration.vocabularySize)
   }
 
@@ -51,11 +51,11 @@ package struct Decoder: Sendable {
   }
 
   /// One block, x [B, T, D] to [B, T, D].
-  /// - Parameter valueIsRead: false where only the graph is wanted, for slopes: the last product, which
-  ///   no slope needs, is left out.
+  /// - Parameter graphOnly: where only the graph is wanted, for gradients: the last product, which
+  ///   no gradient needs, is left out.
   package func block(
     _ layer: Int, _ x: Tensor, _ w: BlockWeights<LinearWeight>, _ context: DecoderContext,
-    cache: CachedLayer? = nil, probe: LayerProbe? = nil, valueIsRead: Bool = true
+    cache: CachedLayer? = nil, probe: LayerProbe? = nil, graphOnly: Bool = false
   ) -> Tensor {
     let h = optionalNorm(x, w.attentionNorm)
     let attended = attention(layer, h, w, context, cache: cache, probe: probe)
@@ -64,7 +64,7 @@ package struct Decoder: Sendable {
     let g = optionalNorm(y, w.feedForwardNorm)
     // A norm after the last product needs its value.
     let output = feedForward(
-      g, w, probe: probe, valueIsRead: valueIsRead || w.feedForwardOutputNorm != nil)
+      g, w, probe: probe, graphOnly: graphOnly && w.feedForwardOutputNorm == nil)
     return add(output, to: y, norm: w.feedForwardOutputNorm)
   }
 
@@ -99,7 +99,7 @@ package struct Decoder: Sendable {
   }
 
   private func feedForward(
-    _ g: Tensor, _ w: BlockWeights<LinearWeight>, probe: LayerProbe?, valueIsRead: Bool
+    _ g: Tensor, _ w: BlockWeights<LinearWeight>, probe: LayerProbe?, graphOnly: Bool
   ) -> Tensor {
     probe?("mlp.gate_proj, up_proj", g)
     let gateUp = linear(g, w.gate, w.up)
@@ -109,7 +109,7 @@ package struct Decoder: Sendable {
       case .tanhGELU: gateUp[0].tanhGELU(times: gateUp[1])
       }
     probe?("mlp.down_proj", inside)
-    return linear(inside, w.down, valueIsRead: valueIsRead)[0]
+    return linear(inside, w.down, graphOnly: graphOnly)[0]
   }
 
   /// What half a block adds to the residual stream.

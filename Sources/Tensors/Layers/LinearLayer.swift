@@ -20,11 +20,11 @@ package struct LinearLayer<W> {
 extension LinearLayer: Sendable where W: Sendable {}
 
 /// One input [.., K] through several linear layers: [.., N] each. The input is rounded once.
-/// - Parameter valueIsRead: false where only the graph is wanted: products are left out.
+/// - Parameter graphOnly: where only the graph is wanted: products are left out.
 package func linear(
-  _ x: Tensor, _ layers: LinearLayer<LinearWeight>..., valueIsRead: Bool = true
+  _ x: Tensor, _ layers: LinearLayer<LinearWeight>..., graphOnly: Bool = false
 ) -> [Tensor] {
-  let products = linear(x, layers.map(\.weight), valueIsRead: valueIsRead)
+  let products = linear(x, layers.map(\.weight), graphOnly: graphOnly)
   return zip(products, layers).map { product, layer in
     layer.bias.map { product + $0.exactTensor } ?? product
   }

@@ -16,7 +16,7 @@ package enum LinearNumerics: Sendable, Equatable {
   package func view(_ weight: Tensor) -> LinearWeight {
     guard let scheme, scheme.covers(weightShape: weight.shape) else { return .exact(weight) }
     guard usesIntegers(on: weight.device) else { return .fakeQuantized(weight, scheme) }
-    return .coded(scheme.code(weight.detach()), slopes: weight)
+    return .packed(scheme.code(weight.detach()), gradients: weight)
   }
 
   package var scheme: QuantizationScheme? {
@@ -36,9 +36,9 @@ package enum LinearWeight: Sendable {
   case exact(Tensor)
   /// Rounded on the way, multiplied as numbers.
   case fakeQuantized(Tensor, QuantizationScheme)
-  /// Codes, multiplied in integers. The slope at the weight goes to `slopes`, a leaf of its shape
+  /// Codes, multiplied in integers. The gradient at the weight goes to `gradients`, a leaf of its shape
   /// whose values are not read.
-  case coded(CodedWeight, slopes: Tensor?)
+  case packed(PackedWeight, gradients: Tensor?)
   /// Codes for which there is no product here: made numbers at each use.
   case quantized(QuantizedWeight)
 
@@ -52,38 +52,38 @@ package enum LinearWeight: Sendable {
   /// How its input has to be rounded for it; codes round it themselves.
   fileprivate var inputRule: InputRule {
     switch self {
-    case .exact, .coded: .exact
+    case .exact, .packed: .exact
     case .fakeQuantized(_, let scheme): scheme.inputs
     case .quantized(let weight): weight.scheme.inputs
     }
   }
-  fileprivate var coded: (weight: CodedWeight, slopes: Tensor?)? {
-    if case .coded(let weight, let slopes) = self { (weight, slopes) } else { nil }
+  fileprivate var packed: (weight: PackedWeight, gradients: Tensor?)? {
+    if case .packed(let weight, let gradients) = self { (weight, gradients) } else { nil }
   }
 }
 
 /// One input [.., K] through several linear layers: [.., N] each. The input is rounded once.
-/// - Parameter valueIsRead: false where only the graph is wanted: products are left out.
-package func linear(_ x: Tensor, _ weights: LinearWeight..., valueIsRead: Bool = true) -> [Tensor] {
-  linear(x, weights, valueIsRead: valueIsRead)
+/// - Parameter graphOnly: where only the graph is wanted: products are left out.
+package func linear(_ x: Tensor, _ weights: LinearWeight..., graphOnly: Bool = false) -> [Tensor] {
+  linear(x, weights, graphOnly: graphOnly)
 }
-func linear(_ x: Tensor, _ weights: [LinearWeight], valueIsRead: Bool) -> [Tensor] {
-  let coded = weights.compactMap(\.coded)
-  if coded.count == weights.count {
+func linear(_ x: Tensor, _ weights: [LinearWeight], graphOnly: Bool) -> [Tensor] {
+  let packed = weights.compactMap(\.packed)
+  if packed.count == weights.count {
     return x.linear(
-      coded.map(\.weight.codes), leaves: coded.map(\.slopes), valueIsRead: valueIsRead)
+      packed.map(\.weight.codes), leaves: packed.map(\.gradients), graphOnly: graphOnly)
   }
   // A checkpoint may hold some of the layers plain; those that are not have one scheme.
   let rule = weights.lazy.map(\.inputRule).first { $0 != .exact }
   let rounded = rule?.fakeQuantize(x) ?? x
   return weights.map { weight in
     switch weight {
-    case .exact(let tensor): valueIsRead ? x.linear(tensor) : x.unreadLinear(tensor)
+    case .exact(let tensor): graphOnly ? x.graphOnlyLinear(tensor) : x.linear(tensor)
     case .fakeQuantized(let tensor, let scheme):
-      scheme.linear(rounded, fakeQuantizing: tensor, valueIsRead: valueIsRead)
+      scheme.linear(rounded, fakeQuantizing: tensor, graphOnly: graphOnly)
     case .quantized(let codes): rounded.linear(codes.dequantize(x.dtype))
-    case .coded(let codes, let slopes):
-      x.linear([codes.codes], leaves: [slopes], valueIsRead: valueIsRead)[0]
+    case .packed(let codes, let gradients):
+      x.linear([codes.codes], leaves: [gradients], graphOnly: graphOnly)[0]
     }
   }
 }

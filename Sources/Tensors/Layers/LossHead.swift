@@ -1,4 +1,4 @@
-// Linear and cross entropy, chunk by chunk: each chunk's logits and their slope are made, used and
+// Linear and cross entropy, chunk by chunk: each chunk's logits and their gradient are made, used and
 // dropped before the next, so that all logits never exist. Rows without a label are left out.
 // `M` labelled tokens, `D` model width, `V` vocabulary.
 import Quantization
@@ -26,8 +26,8 @@ package struct LossHead: Sendable {
     return head
   }
 
-  /// The slopes of the loss at the head's input and at the output weight.
-  package struct Slopes {
+  /// The gradients of the loss at the head's input and at the output weight.
+  package struct Gradients {
     /// Sum of the cross entropies over labelled tokens, an fp32 scalar tensor.
     package var lossSum: Tensor
     /// [B, T, D] at the normalized input
@@ -49,50 +49,53 @@ package struct LossHead: Sendable {
     return total
   }
 
-  /// Loss and the slopes that are asked for; `seed` is the slope at the loss's sum,
+  /// Loss and the gradients that are asked for; `seed` is the gradient at the loss's sum,
   /// 1 / (label tokens of the whole step).
   ///
-  /// Chunks are visited last first: the order in which autograd would add up their weight slopes.
-  package func slopes(
+  /// Chunks are visited last first: the order in which autograd would add up their weight gradients.
+  package func gradients(
     _ normalized: Tensor, _ labels: Tensor, _ output: LinearWeight, seed: Double,
     atInput: Bool = true, atWeight: Bool = true
-  ) -> Slopes {
+  ) -> Gradients {
     let (rows, targets, places) = labelled(normalized, labels)
     let weight = HeadWeight(output, dtype: normalized.dtype)
     var total = Tensor.zeros([], .float32, on: normalized.device)
-    var weightSlope: Tensor?
-    let rowSlopes = atInput ? Tensor.empty(rows.shape, rows.dtype, on: rows.device) : nil
+    var weightGradient: Tensor?
+    let rowGradients = atInput ? Tensor.empty(rows.shape, rows.dtype, on: rows.device) : nil
     forChunks(rows.shape[0], vocabulary: weight.shape[0]) { start, count in
       let input = weight.input(rows.narrow(0, from: start, count: count))
-      let (loss, slope) = lossAndSlope(
+      let (loss, gradient) = lossAndGradient(
         weight.logits(input), targets.narrow(0, from: start, count: count), seed: seed)
-      rowSlopes?.narrow(0, from: start, count: count).copy(from: weight.slopeAtInput(slope))
-      if atWeight { weightSlope = weight.slopeAtWeight(slope, input, addingTo: weightSlope) }
+      rowGradients?.narrow(0, from: start, count: count).copy(
+        from: weight.gradientAtInput(gradient))
+      if atWeight {
+        weightGradient = weight.gradientAtWeight(gradient, input, addingTo: weightGradient)
+      }
       total = total + loss
     }
-    if atWeight, weightSlope == nil {
-      weightSlope = .zeros(weight.shape, normalized.dtype, on: normalized.device)
+    if atWeight, weightGradient == nil {
+      weightGradient = .zeros(weight.shape, normalized.dtype, on: normalized.device)
     }
-    let input = rowSlopes.map { rowSlopes in
-      let slopes = Tensor.zeros(normalized.shape, normalized.dtype, on: normalized.device)
-      slopes.reshape(-1, normalized.shape[2]).indexAddInPlace(0, places, rowSlopes)
-      return slopes
+    let input = rowGradients.map { rowGradients in
+      let gradients = Tensor.zeros(normalized.shape, normalized.dtype, on: normalized.device)
+      gradients.reshape(-1, normalized.shape[2]).indexAddInPlace(0, places, rowGradients)
+      return gradients
     }
-    return Slopes(lossSum: total, input: input, weight: weightSlope)
+    return Gradients(lossSum: total, input: input, weight: weightGradient)
   }
 
-  /// The loss of the head's product and the slope at it, in the product's memory where nothing bounds it.
-  private func lossAndSlope(_ product: Tensor, _ targets: Tensor, seed: Double) -> (
-    loss: Tensor, slope: Tensor
+  /// The loss of the head's product and the gradient at it, in the product's memory where nothing bounds it.
+  private func lossAndGradient(_ product: Tensor, _ targets: Tensor, seed: Double) -> (
+    loss: Tensor, gradient: Tensor
   ) {
     guard let bound else {
-      return (product.crossEntropySumIntoSlopes(targets, seed: seed), product)
+      return (product.crossEntropySumIntoGradients(targets, seed: seed), product)
     }
     let leaf = product.leaf()
     let logits = withGraph(true) { bound(leaf) }
-    let slope = logits.detach().clone()
-    let loss = slope.crossEntropySumIntoSlopes(targets, seed: seed)
-    guard let found = gradients(of: logits, seed: slope, withRespectTo: [leaf])[0] else {
+    let gradient = logits.detach().clone()
+    let loss = gradient.crossEntropySumIntoGradients(targets, seed: seed)
+    guard let found = Tensors.gradients(of: logits, seed: gradient, withRespectTo: [leaf])[0] else {
       preconditionFailure("the logits lost their graph")
     }
     return (loss, found)
@@ -126,14 +129,14 @@ private enum HeadWeight {
   case exact(Tensor)
   /// Rounded, as numbers, and how its input is.
   case rounded(Tensor, InputRule)
-  case coded(CodedWeight)
+  case packed(PackedWeight)
 
   init(_ weight: LinearWeight, dtype: DType) {
     switch weight {
     case .exact(let tensor): self = .exact(tensor.detach())
     case .fakeQuantized(let tensor, let scheme):
       self = .rounded(scheme.weights.fakeQuantize(tensor.detach()), scheme.inputs)
-    case .coded(let codes, _): self = .coded(codes)
+    case .packed(let codes, _): self = .packed(codes)
     case .quantized(let codes): self = .rounded(codes.dequantize(dtype), codes.scheme.inputs)
     }
   }
@@ -141,7 +144,7 @@ private enum HeadWeight {
   var shape: [Int] {
     switch self {
     case .exact(let tensor), .rounded(let tensor, _): tensor.shape
-    case .coded(let codes): codes.shape
+    case .packed(let codes): codes.shape
     }
   }
   /// What the products see of these rows; codes round them on the way.
@@ -151,17 +154,17 @@ private enum HeadWeight {
   func logits(_ input: Tensor) -> Tensor {
     switch self {
     case .exact(let tensor), .rounded(let tensor, _): input.linear(tensor)
-    case .coded(let codes): input.linear([codes.codes], leaves: [nil])[0]
+    case .packed(let codes): input.linear([codes.codes], leaves: [nil])[0]
     }
   }
-  func slopeAtInput(_ slope: Tensor) -> Tensor {
+  func gradientAtInput(_ gradient: Tensor) -> Tensor {
     switch self {
-    case .exact(let tensor), .rounded(let tensor, _): slope.slopeAtInput(ofWeight: tensor)
-    case .coded(let codes): codes.codes.slopeAtInput(slope)
+    case .exact(let tensor), .rounded(let tensor, _): gradient.gradientAtInput(ofWeight: tensor)
+    case .packed(let codes): codes.codes.gradientAtInput(gradient)
     }
   }
-  func slopeAtWeight(_ slope: Tensor, _ input: Tensor, addingTo sum: Tensor?) -> Tensor {
-    let isCoded = if case .coded = self { true } else { false }
-    return slope.slopeAtWeight(input, roundingInput: isCoded, addingTo: sum)
+  func gradientAtWeight(_ gradient: Tensor, _ input: Tensor, addingTo sum: Tensor?) -> Tensor {
+    let isCoded = if case .packed = self { true } else { false }
+    return gradient.gradientAtWeight(input, roundingInput: isCoded, addingTo: sum)
   }
 }

@@ -95,15 +95,15 @@ package struct RotaryAngles: Sendable {
     case .global: pairs = global
     case .local: pairs = local ?? global
     }
-    let (rotated, width) = (pairs.cosines.shape[3] * 2, x.shape[3])
-    func turned(_ x: Tensor) -> Tensor {
-      x.turnedPairs(cosines: pairs.cosines, sines: pairs.sines)
+    let (rotaryWidth, width) = (pairs.cosines.shape[3] * 2, x.shape[3])
+    func rotated(_ x: Tensor) -> Tensor {
+      x.applyingRotary(cosines: pairs.cosines, sines: pairs.sines)
     }
-    guard rotated < width else { return turned(x) }
+    guard rotaryWidth < width else { return rotated(x) }
     return .cat(
       [
-        turned(x.narrow(3, from: 0, count: rotated)),
-        x.narrow(3, from: rotated, count: width - rotated),
+        rotated(x.narrow(3, from: 0, count: rotaryWidth)),
+        x.narrow(3, from: rotaryWidth, count: width - rotaryWidth),
       ], along: 3)
   }
 }

@@ -32,9 +32,9 @@ extension QuantizationScheme {
   /// weight [N, K] is rounded on the way. The gradient passes straight through; the graph keeps no
   /// rounded copy of the weight.
   package func linear(
-    _ rounded: Tensor, fakeQuantizing weight: Tensor, valueIsRead: Bool = true
+    _ rounded: Tensor, fakeQuantizing weight: Tensor, graphOnly: Bool = false
   ) -> Tensor {
-    rounded.linear(weight, valueIsRead: valueIsRead) { [weights] in weights.fakeQuantize($0) }
+    rounded.linear(weight, graphOnly: graphOnly) { [weights] in weights.fakeQuantize($0) }
   }
 
   /// For messages: `4-bit weights in groups of 32`.

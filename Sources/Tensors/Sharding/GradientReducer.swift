@@ -7,24 +7,24 @@ package final class GradientReducer {
   private let shards: [Shard]
   private var flight: ReduceFlight?
   /// Called with a unit's summed gradient shard, in the order the units were handed in.
-  private let retire: (_ unit: Int, _ gradient: Tensor) throws -> Void
+  private let step: (_ unit: Int, _ gradient: Tensor) throws -> Void
 
-  /// - Parameter shards: what is trained, one a unit. A gradient goes where its shard is at home.
+  /// - Parameter shards: what is trained, one a unit. A gradient goes where its shard is placed.
   package init(
     _ shards: [Shard], group: ProcessGroup,
-    retire: @escaping (_ unit: Int, _ gradient: Tensor) throws -> Void
+    step: @escaping (_ unit: Int, _ gradient: Tensor) throws -> Void
   ) {
     self.shards = shards
     self.group = group
-    self.retire = retire
+    self.step = step
   }
 
-  /// Starts the reduction of unit `index`, then waits for the one before and retires it. A unit
+  /// Starts the reduction of unit `index`, then waits for the one before and steps it. A unit
   /// with no gradients is passed over.
   package func reduce(_ index: Int, _ gradients: [Tensor]) throws {
     guard !gradients.isEmpty else { return }
     let layout = shards[index].layout
-    let whole = shards[index].home.returned(layout.scatterOrder(gradients))
+    let whole = shards[index].placement.returned(layout.scatterOrder(gradients))
     let next: ReduceFlight
     if group.worldSize == 1 {
       next = ReduceFlight(index, nil, whole)
@@ -35,13 +35,13 @@ package final class GradientReducer {
     }
     let previous = flight
     flight = next
-    try previous?.land(retire)
+    try previous?.land(step)
   }
-  /// Waits for what is in flight and retires it.
+  /// Waits for what is in flight and steps it.
   package func finish() throws {
     let last = flight
     flight = nil
-    try last?.land(retire)
+    try last?.land(step)
   }
 }
 
@@ -54,8 +54,8 @@ private final class ReduceFlight {
     self.work = work
     self.shard = shard
   }
-  func land(_ retire: (Int, Tensor) throws -> Void) throws {
+  func land(_ step: (Int, Tensor) throws -> Void) throws {
     if let work = work.take() { try work.wait() }
-    try retire(unit, shard)
+    try step(unit, shard)
   }
 }

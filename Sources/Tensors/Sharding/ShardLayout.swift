@@ -90,13 +90,13 @@ package struct Shard: Sendable {
   package let rank: Int
   /// [layout.count]
   package let flat: Tensor
-  package let home: ShardHome
+  package let placement: ShardPlacement
 
-  package init(layout: ShardLayout, rank: Int, flat: Tensor, home: ShardHome = .device) {
+  package init(layout: ShardLayout, rank: Int, flat: Tensor, placement: ShardPlacement = .device) {
     self.layout = layout
     self.rank = rank
     self.flat = flat
-    self.home = home
+    self.placement = placement
   }
   /// Whether it is of no parameter at all, on any rank.
   package var isEmpty: Bool { layout.pieces.isEmpty }

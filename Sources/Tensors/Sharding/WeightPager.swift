@@ -31,7 +31,7 @@ package final class WeightPager {
     return Whole(
       parts: try zip(units[index], flights).map { shard, flight in
         if shard.isEmpty { return [] }
-        return shard.layout.wholes(of: shard.home.visited(try flight.land()))
+        return shard.layout.wholes(of: shard.placement.visited(try flight.land()))
       })
   }
   /// Starts the all-gather of unit `index` unless it is in flight.
@@ -45,7 +45,7 @@ package final class WeightPager {
     let whole = try take(index, thenFetch: next)
     // What one process has at its device is the shard itself, and stays.
     let parts = units[index].indices.filter {
-      group.worldSize > 1 || units[index][$0].home != .device
+      group.worldSize > 1 || units[index][$0].placement != .device
     }
     if !parts.isEmpty { kept[index] = parts.map { KeptPart($0, whole.parts[$0]) } }
     return whole
@@ -77,13 +77,13 @@ package final class WeightPager {
 }
 
 /// Where shards lie while no one visits their unit (`fsdp_cpu_offload`).
-package enum ShardHome: Sendable, Equatable {
+package enum ShardPlacement: Sendable, Equatable {
   /// Where they are computed with.
   case device
   /// In host memory, with gradients and optimizer state; a visit copies to this device.
   case host(Device)
 
-  /// Gathered weights where the visit computes with them; its own copy of what is at home elsewhere.
+  /// Gathered weights where the visit computes with them; its own copy of what is placed elsewhere.
   func visited(_ gathered: Tensor) -> Tensor {
     guard case .host(let device) = self else { return gathered }
     return device == .cpu ? gathered.clone() : gathered.to(device)

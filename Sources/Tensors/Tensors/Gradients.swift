@@ -1,4 +1,4 @@
-// Local autograd. No tensor carries a gradient about: slopes are values that a call returns.
+// Local autograd. No tensor carries a gradient about: gradients are values that a call returns.
 import CTorch
 
 /// Runs `body` with graphs kept or not; the setting is per thread and restored.
@@ -9,9 +9,9 @@ package func withGraph<R>(_ on: Bool, _ body: () throws -> R) rethrows -> R {
   return try body()
 }
 
-/// The slope of `output`, seeded with `seed` (ones when nil), at each of `inputs`.
+/// The gradient of `output`, seeded with `seed` (ones when nil), at each of `inputs`.
 ///
-/// `inputs` must be leaves that `output` was computed from; one that was not used has no slope.
+/// `inputs` must be leaves that `output` was computed from; one that was not used has no gradient.
 package func gradients(
   of output: Tensor, seed: Tensor? = nil, withRespectTo inputs: [Tensor],
   keepingGraph: Bool = false,

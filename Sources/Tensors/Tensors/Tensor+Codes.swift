@@ -49,36 +49,36 @@ package struct WeightCodes: Sendable {
   package func decoded(_ dtype: DType) -> Tensor {
     made(ct_decode_weight(codes.raw, scales.raw, scheme.raw, dtype.rawValue))
   }
-  /// slope [M, N] at the output to that at the input, [M, K].
-  package func slopeAtInput(_ slope: Tensor) -> Tensor {
-    made(ct_slope_at_input_of_codes(slope.raw, codes.raw, scales.raw, scheme.raw))
+  /// gradient [M, N] at the output to that at the input, [M, K].
+  package func gradientAtInput(_ gradient: Tensor) -> Tensor {
+    made(ct_gradient_at_input_of_codes(gradient.raw, codes.raw, scales.raw, scheme.raw))
   }
 }
 
 extension Tensor {
   /// self [.., K] through up to three layers: [.., N] each. The input is rounded per token once.
   /// - Parameters:
-  ///   - leaves: where the slopes at the weights go; only their shapes are read.
-  ///   - valueIsRead: false leaves out the products of a graph's outputs: zeros.
+  ///   - leaves: where the gradients at the weights go; only their shapes are read.
+  ///   - graphOnly: leaves out the products of a graph's outputs: zeros.
   package func linear(
-    _ weights: [WeightCodes], leaves: [Tensor?], valueIsRead: Bool = true,
+    _ weights: [WeightCodes], leaves: [Tensor?], graphOnly: Bool = false,
     file: StaticString = #fileID, line: UInt = #line
   ) -> [Tensor] {
     var outputs = [ct_tensor?](repeating: nil, count: weights.count)
     done(
       ct_linear_of_codes(
         raw, weights.map { $0.codes.raw }, weights.map { $0.scales.raw }, leaves.map { $0?.raw },
-        Int32(weights.count), weights[0].scheme.raw, valueIsRead, &outputs),
+        Int32(weights.count), weights[0].scheme.raw, !graphOnly, &outputs),
       file, line)
     return outputs.map { made($0) }
   }
-  /// self [M, N], the slope at a linear layer's output, to that at its input.
-  package func slopeAtInput(ofWeight weight: Tensor) -> Tensor {
-    made(ct_slope_at_input(raw, weight.raw))
+  /// self [M, N], the gradient at a linear layer's output, to that at its input.
+  package func gradientAtInput(ofWeight weight: Tensor) -> Tensor {
+    made(ct_gradient_at_input(raw, weight.raw))
   }
-  /// self [M, N], the slope at a linear layer's output, to that at its weight [N, K], when its input was
+  /// self [M, N], the gradient at a linear layer's output, to that at its weight [N, K], when its input was
   /// `x` [M, K], rounded per token if asked; added to `sum`, which is then the result.
-  package func slopeAtWeight(_ x: Tensor, roundingInput: Bool, addingTo sum: Tensor?) -> Tensor {
-    made(ct_slope_at_weight(raw, x.raw, roundingInput, sum?.raw))
+  package func gradientAtWeight(_ x: Tensor, roundingInput: Bool, addingTo sum: Tensor?) -> Tensor {
+    made(ct_gradient_at_weight(raw, x.raw, roundingInput, sum?.raw))
   }
 }

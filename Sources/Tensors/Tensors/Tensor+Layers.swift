@@ -13,10 +13,10 @@ extension Tensor {
     made(ct_linear(raw, weight.raw, bias?.raw), file, line)
   }
   /// The graph of `linear` with an output that nobody reads: zeros.
-  package func unreadLinear(
+  package func graphOnlyLinear(
     _ weight: Tensor, file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {
-    made(ct_linear_unread(raw, weight.raw), file, line)
+    made(ct_linear_graph_only(raw, weight.raw), file, line)
   }
   /// Rows of `self` [V, D] at `index` [..]: [.., D].
   package func embedding(_ index: Tensor, file: StaticString = #fileID, line: UInt = #line)
@@ -24,7 +24,7 @@ extension Tensor {
   {
     made(ct_embedding(raw, index.raw), file, line)
   }
-  /// The slope at an embedding's weight [rows, D] when `self` is the slope at its output.
+  /// The gradient at an embedding's weight [rows, D] when `self` is the gradient at its output.
   package func embeddingGradient(_ index: Tensor, rows: Int) -> Tensor {
     made(ct_embedding_gradient(raw, index.raw, Int64(rows)))
   }
@@ -41,11 +41,11 @@ extension Tensor {
   }
   /// gelu(self) * up of a gate `self`, GELU by its tanh formula.
   package func tanhGELU(times up: Tensor) -> Tensor { made(ct_tanh_gelu(raw)) * up }
-  /// Neighbours (a, b) of self [B, T, N, H] turned by the angles [B or 1, T, 1, H/2], in fp32.
-  package func turnedPairs(
+  /// Neighbours (a, b) of self [B, T, N, H] rotated by the angles [B or 1, T, 1, H/2], in fp32.
+  package func applyingRotary(
     cosines: Tensor, sines: Tensor, file: StaticString = #fileID, line: UInt = #line
   ) -> Tensor {
-    made(ct_turn_pairs(raw, cosines.raw, sines.raw), file, line)
+    made(ct_apply_rotary(raw, cosines.raw, sines.raw), file, line)
   }
   package func softmax(along dim: Int) -> Tensor { made(ct_softmax(raw, Int64(dim))) }
   package func logSoftmax(along dim: Int) -> Tensor { made(ct_log_softmax(raw, Int64(dim))) }
@@ -56,12 +56,12 @@ extension Tensor {
   ) -> Tensor {
     made(ct_cross_entropy(raw, target.raw, Int64(ignored)), file, line)
   }
-  /// The same sum; `self` is overwritten by the sum's slopes times `seed`, rounded once.
-  package func crossEntropySumIntoSlopes(
+  /// The same sum; `self` is overwritten by the sum's gradients times `seed`, rounded once.
+  package func crossEntropySumIntoGradients(
     _ target: Tensor, seed: Double, ignoring ignored: Int = -100, file: StaticString = #fileID,
     line: UInt = #line
   ) -> Tensor {
-    made(ct_cross_entropy_into_slopes(raw, target.raw, Int64(ignored), seed), file, line)
+    made(ct_cross_entropy_into_gradients(raw, target.raw, Int64(ignored), seed), file, line)
   }
   /// Causal scaled dot-product attention of queries `self` [B, N, T, H] to keys and values [B, M, S, H];
   /// query head n uses head n M / N. The queries belong to the last T of the S tokens.

@@ -66,9 +66,9 @@ extension Tensor {
 
   /// self [.., K] times `rounding(weight)` [N, K] transposed; the gradient passes straight through the
   /// rounding. The graph keeps self and the weight and rounds again.
-  /// - Parameter valueIsRead: false where only the graph is wanted: zeros.
+  /// - Parameter graphOnly: where only the graph is wanted: zeros.
   package func linear(
-    _ weight: Tensor, valueIsRead: Bool, file: StaticString = #fileID, line: UInt = #line,
+    _ weight: Tensor, graphOnly: Bool, file: StaticString = #fileID, line: UInt = #line,
     rounding: @escaping @Sendable (Tensor) -> Tensor
   ) -> Tensor {
     let context = Unmanaged.passRetained(Rounding(call: rounding)).toOpaque()
@@ -80,7 +80,7 @@ extension Tensor {
         return ct_detach(rounded.raw)  // a reference of the caller's own
       },
       release: { Unmanaged<Rounding>.fromOpaque($0!).release() })
-    return made(ct_linear_rounding_weight(raw, weight.raw, bridged, valueIsRead), file, line)
+    return made(ct_linear_rounding_weight(raw, weight.raw, bridged, !graphOnly), file, line)
   }
 
   package func packedCodes(bits: Int) -> Tensor { made(ct_pack_codes(raw, Int32(bits))) }

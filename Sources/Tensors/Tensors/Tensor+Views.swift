@@ -13,7 +13,7 @@ extension Tensor {
   package func detach() -> Tensor { made(ct_detach(raw)) }
   /// The same storage with a version counter of its own: a saved graph does not see writes to it.
   package func unversioned() -> Tensor { made(ct_unversioned(raw)) }
-  /// A leaf over the same storage whose slope can be asked for.
+  /// A leaf over the same storage whose gradient can be asked for.
   package func leaf() -> Tensor {
     let t = detach()
     done(ct_set_requires_grad(t.raw, true), #fileID, #line)

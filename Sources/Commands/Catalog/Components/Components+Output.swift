@@ -51,6 +51,7 @@ extension Components {
       Keys.Checkpointer.modelType
       Keys.Checkpointer.outputFolder
       Keys.Checkpointer.savedRun
+      Keys.Checkpointer.keptCount
       KeyDeclaration.fixed(
         Keys.resumes.name, at: [false],
         because: "Set resume_from_checkpoint of the recipe, not of its checkpointer.")

@@ -21,7 +21,11 @@ extension Keys {
       "output_dir", .path, "The folder to write to")
     package static let savedRun = Key.nullable(
       "recipe_checkpoint", .path,
-      "The recipe state to resume from; null uses the last one in output_dir")
+      "The recipe state to resume from; null uses the newest undamaged one in output_dir")
+    package static let keptCount = Key.nullable(
+      "keep_last_n_checkpoints", .count,
+      "Keep so many of the run's saves, each with its recipe state, and remove older ones; null keeps "
+        + "all models and the last recipe state")
     package static let writesSafetensors = Key.optional(
       "safe_serialization", .bool, default: true,
       "Write safetensors instead of torch files")

@@ -36,6 +36,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
       "the checkpoint is stored in \(work.source.dtype), and is quantized in \(dtype): codes are "
         + "those of training only where both agree")
   }
+  if let remark = work.source.remarkOnLinks { log.warning(remark) }
   try locatingErrors(in: quantizer) { try work.check() }
   try refuseFile(at: output, checkpointer, Keys.Checkpointer.outputFolder)
   if !work.skippedLayers.isEmpty {

@@ -1,6 +1,6 @@
 // Saving a run: the model as a folder in the layout that it was read in, then, while the run is not
 // over, the state to go on from. Each is complete under its name or not there; a state names the folder it
-// belongs to.
+// belongs to, and has the digests of its files.
 import Catalog
 import Checkpoints
 import Configuration
@@ -10,7 +10,7 @@ import Sharding
 import Tensors
 import Training
 
-struct CheckpointSaver {
+final class CheckpointSaver {
   let outputFolder: String
   let source: ModelFolder
   /// Patterns of what is trained; nil for everything.
@@ -19,7 +19,31 @@ struct CheckpointSaver {
   let dtype: DType
   let optimizer: OptimizerChoice
   let seed: UInt64
+  /// How many saves stay; nil for all of them, and the last state.
+  let keptCount: Int?
+  /// What the run was configured with: digests, by key.
+  let configuration: [String: String]
   let log: RecipeLog
+  /// The saves of the run so far that are there, the oldest first.
+  private var saves: [String]
+
+  init(
+    _ root: Section, source: ModelFolder, trainable: [String]?, seed: UInt64,
+    configuration: [String: String], resuming saved: RunState?, log: RecipeLog
+  ) {
+    let checkpointer = root[Keys.checkpointer]
+    outputFolder = checkpointer[Keys.Checkpointer.outputFolder]
+    self.source = source
+    self.trainable = trainable
+    format = checkpointer.weightFormat
+    dtype = Recipes.dtype(from: root)
+    optimizer = root[Keys.optimizer].choice(OptimizerChoice.self)
+    self.seed = seed
+    keptCount = checkpointer[Keys.Checkpointer.keptCount]
+    self.configuration = configuration
+    saves = saved?.saves ?? []
+    self.log = log
+  }
 
   /// - Throws: when an epoch or a step would be written over the checkpoint that training starts from.
   func checkPlace(_ checkpointer: Section) throws {
@@ -39,6 +63,7 @@ struct CheckpointSaver {
 
   /// Finds out on rank 0, which writes, that there is a place to save to.
   func prepare(_ checkpointer: Section) throws {
+    if let remark = source.remarkOnLinks { log.warning(remark) }
     try prepareFolder(outputFolder, checkpointer, Keys.Checkpointer.outputFolder)
     for name in (try? FileManager.default.contentsOfDirectory(atPath: outputFolder)) ?? []
     where name.wholeMatch(of: #/(epoch|step)_\d+|recipe_state/#) != nil {
@@ -73,13 +98,30 @@ struct CheckpointSaver {
     if let report {
       log.info("Saved \(path) (\(report.fileBytes / (1 << 20)) MiB)")
     }
-    guard !isLast else { return }
-    let state = RunState(
-      progress: loop.progress, weightsFolder: name, optimizer: optimizer.rawValue, seed: seed,
-      trainable: trainable)
-    try state.write(in: outputFolder, model, loop.optimizer)
-    log.info("Saved the recipe state after step \(loop.progress.step)")
-    Self.noteInterruption(savedStep: loop.progress.step)
+    saves = saves.filter { $0 != name } + [name]
+    let kept = keptCount.map { Array(saves.suffix($0)) } ?? saves
+    if !isLast {
+      let state = RunState(
+        progress: loop.progress, weightsFolder: name,
+        weightsDigests: try writer.map {
+          try ModelFolder.digests(in: path, weightFiles: $0.fileNames)
+        } ?? [:],
+        optimizer: optimizer.rawValue, seed: seed, trainable: trainable,
+        configuration: configuration, saves: kept)
+      if model.group.rank == 0, keptCount != nil {
+        try RecipeStateFile.keepLast(in: outputFolder)
+      }
+      try state.write(in: outputFolder, model, loop.optimizer)
+      log.info("Saved the recipe state after step \(loop.progress.step)")
+      Self.noteInterruption(savedStep: loop.progress.step)
+    }
+    if model.group.rank == 0 {
+      for name in saves where !kept.contains(name) {
+        try RecipeStateFile.removeSave(name, in: outputFolder)
+        log.info("Removed \(outputFolder)/\(name), as keep_last_n_checkpoints says")
+      }
+    }
+    saves = kept
   }
 }
 
@@ -91,62 +133,4 @@ extension CheckpointSaver {
         "To resume after step \($0), run the same command with resume_from_checkpoint=True."
       } ?? "Nothing is saved yet; save_every_n_steps saves within an epoch.")
   }
-}
-
-/// A saved run to go on from.
-struct SavedRun {
-  let state: RunState
-  let file: SafetensorsFile
-  let weightsPath: String
-  let naming: CheckpointNaming
-
-  func weights() throws -> ModelFolder {
-    guard FileManager.default.fileExists(atPath: weightsPath) else {
-      throw TuneError(
-        .missingFile, "the weights of the saved run are missing",
-        remedy: "Restore the folder next to recipe_state, or resume another run.",
-        at: .init(file: weightsPath))
-    }
-    return try ModelFolder(
-      path: weightsPath, files: naming == .huggingFace ? nil : [ModelFolder.torchName],
-      naming: naming)
-  }
-}
-
-/// The run that `resume_from_checkpoint: True` means: `recipe_checkpoint`, else the state in the
-/// output folder.
-func savedRun(_ root: Section, _ checkpointer: Section) throws -> SavedRun? {
-  guard root[Keys.resumes] else { return nil }
-  let output = checkpointer[Keys.Checkpointer.outputFolder]
-  let path = checkpointer[Keys.Checkpointer.savedRun] ?? RecipeStateFile.path(in: output)
-  guard let existing = [path, output + "/" + path].first(where: FileManager.default.fileExists)
-  else {
-    throw TuneError(
-      .missingFile, "no saved state to resume from",
-      remedy:
-        "Set resume_from_checkpoint to False, or checkpointer.output_dir to that of the run to "
-        + "resume. A finished run has no saved state.",
-      at: .init(file: path, key: Keys.resumes.name))
-  }
-  guard !existing.hasSuffix(".pt") else {
-    throw checkpointer.error(
-      at: Keys.Checkpointer.savedRun,
-      "resuming from torchtune's recipe_state.pt is not supported",
-      remedy: "Start from its weights: set checkpoint_dir to its last epoch's folder and "
-        + "resume_from_checkpoint to False.")
-  }
-  let file = try RecipeStateFile.open(path: existing)
-  let state = try RunState(file)
-  let optimizer = root[Keys.optimizer]
-  guard state.optimizer == optimizer.choice(OptimizerChoice.self).rawValue else {
-    throw optimizer.errorAtComponent(
-      "does not match the saved run, which used \(state.optimizer)",
-      remedy: "Resume with that optimizer.")
-  }
-  // The folder stands beside recipe_state/.
-  let stateFolder = existing.parentFolder
-  let runFolder = stateFolder.parentFolder
-  return SavedRun(
-    state: state, file: file, weightsPath: runFolder + "/" + state.weightsFolder,
-    naming: checkpointer.checkpointNaming)
 }

@@ -24,19 +24,26 @@ struct PreparedTraining {
   let validation: BatchStream?
   let saver: CheckpointSaver
 
-  init(_ root: Section, _ group: ProcessGroup, _ hooks: TrainingHooks, _ log: RecipeLog) throws {
+  /// - Parameter isFirstOnMachine: whether this rank is the one of its machine that checks digests.
+  init(
+    _ c: ValidatedConfiguration, _ group: ProcessGroup, isFirstOnMachine: Bool,
+    _ hooks: TrainingHooks, _ log: RecipeLog
+  ) throws {
+    let root = c.root
     configuration = try decoderConfiguration(from: root)
     let tokenizer = try tokenizer(from: root)
-    try check(tokenizer, fits: configuration, root[Keys.tokenizer])
+    try check(tokenizer, fits: configuration, root[Keys.tokenizer], log: log)
     let checkpointer = root[Keys.checkpointer]
-    saved = try savedRun(root, checkpointer)
+    saved = try SavedRun.find(root, group, isFirstOnMachine: isFirstOnMachine, log)
     trainable = try trainableParameters(root, configuration, saved?.state)
     let source = try trainableFolder(checkpointer, configuration, log)
     let quantization = try fakeQuantization(root, configuration, log)
     let stream: BatchStream
-    (stream, validation) = try batches(root, tokenizer, group, log)
-    weights = try saved.map { try $0.weights() } ?? source
+    let surveys: [DatasetSurvey]
+    (stream, validation, surveys) = try batches(root, tokenizer, group, log)
+    weights = saved?.weights ?? source
     try weights.check(against: configuration)
+    try requireSameInputs(checkpoint: source, saved: saved, data: surveys, group)
 
     let seed = try sharedSeed(root, saved?.state, group)
     optimizer = Recipes.optimizer(from: root[Keys.optimizer], seed: seed)
@@ -44,6 +51,7 @@ struct PreparedTraining {
     var course = try locatingErrors(in: root, at: Keys.accumulation) {
       try TrainingCourse(stream, plan)
     }
+    if let remark = course.leftOut { log.info(remark) }
     if let saved {
       guard saved.state.progress.epoch < plan.epochs else {
         throw root.error(
@@ -64,11 +72,11 @@ struct PreparedTraining {
       hooks.learningRate.map { rate in .tabulated((0..<steps).map { rate($0, steps) }) }
       ?? schedule(root, totalSteps: steps)
     (self.plan, self.course) = (plan, course)
+    let digests = c.valueDigests(keepingReferences: true).merging(contentDigests(surveys)) { $1 }
+    if let saved { warnOfChanges(since: saved.state.configuration, to: digests, log) }
     saver = CheckpointSaver(
-      outputFolder: checkpointer[Keys.Checkpointer.outputFolder], source: source,
-      trainable: trainable.patterns,
-      format: checkpointer.weightFormat, dtype: dtype(from: root),
-      optimizer: root[Keys.optimizer].choice(OptimizerChoice.self), seed: seed, log: log)
+      root, source: source, trainable: trainable.patterns, seed: seed, configuration: digests,
+      resuming: saved?.state, log: log)
     try saver.checkPlace(checkpointer)
   }
 }
@@ -115,9 +123,13 @@ private func fakeQuantization(
 
 private func batches(
   _ root: Section, _ tokenizer: any Tokenizer, _ group: ProcessGroup, _ log: RecipeLog
-) throws -> (training: BatchStream, validation: BatchStream?) {
+) throws -> (training: BatchStream, validation: BatchStream?, [DatasetSurvey]) {
+  var surveys: [DatasetSurvey] = []
   func stream(_ sections: [Section], batchSize: Int, shuffle: Bool) throws -> BatchStream {
     let data = try dataset(from: sections, tokenizer: tokenizer, log: log)
+    let survey = try DatasetSurvey(data, limit: tokenizer.maxSeqLen)
+    try report(survey, sections, limit: tokenizer.maxSeqLen, log)
+    surveys.append(survey)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
     return try locatingErrors(in: root, at: Keys.dataset) {
@@ -127,14 +139,41 @@ private func batches(
   let batchSize = root[Keys.batchSize]
   let training = try stream(
     root[Keys.dataset], batchSize: batchSize, shuffle: root[Keys.shuffle])
-  guard root[Keys.validationInterval] != nil else { return (training, nil) }
+  guard root[Keys.validationInterval] != nil else { return (training, nil, surveys) }
   guard let held = root[Keys.validationDataset] else {
     throw root.error(
       at: Keys.validationInterval, "needs dataset_val",
       remedy: "Add dataset_val, or set run_val_every_n_steps to null.")
   }
   let size = root[Keys.validationBatchSize] ?? batchSize
-  return (training, try stream(held, batchSize: size, shuffle: false))
+  let validation = try stream(held, batchSize: size, shuffle: false)
+  return (training, validation, surveys)
+}
+
+/// Says what of a dataset teaches nothing or is cut.
+/// - Throws: where that is all of it.
+private func report(
+  _ survey: DatasetSurvey, _ sections: [Section], limit: Int?, _ log: RecipeLog
+) throws {
+  let all = survey.seen == survey.count
+  let looked = all ? "\(survey.count) samples" : "\(survey.seen) samples looked at"
+  if all, survey.withoutLabels == survey.count, let section = sections.first {
+    throw section.errorAtComponent(
+      "nothing to learn from: none of the \(looked) has a label. All tokens are masked"
+        + (limit.map { ", or cut off by tokenizer.max_seq_len=\($0)" } ?? ""),
+      remedy: "Check the dataset's roles and columns, set train_on_input to True, or raise "
+        + "tokenizer.max_seq_len.")
+  }
+  if survey.withoutLabels > 0 {
+    log.warning(
+      "\(survey.withoutLabels) of the \(looked) have no label to learn from: all their tokens are "
+        + "masked or cut off")
+  }
+  if survey.atLimit > 0, let limit {
+    log.warning(
+      "\(survey.atLimit) of the \(looked) are as long as tokenizer.max_seq_len=\(limit) allows: "
+        + "longer ones are cut off there")
+  }
 }
 
 /// The configuration's seed, the saved run's when it goes on, or one drawn by rank 0 for all.

@@ -17,6 +17,7 @@ final class RunReporter {
   private var bar: ProgressBar?
   private var lastLoss = Double.nan
   private var (tokens, seconds) = (0, 0.0)
+  private var (steps, stepsWithoutLabels) = (0, 0)
 
   init(
     _ root: Section, _ c: ValidatedConfiguration, device: Device, group: ProcessGroup,
@@ -71,6 +72,7 @@ final class RunReporter {
   }
 
   func stepped(_ loop: TrainingLoop, _ step: StepMetrics) throws {
+    try countLabels(of: step, loop)
     tokens += step.labelTokens
     seconds += step.seconds
     lastLoss = step.loss
@@ -87,6 +89,28 @@ final class RunReporter {
     if logsPeakMemory { metrics += memoryMetrics() }
     if let norm = step.gradientNorm { metrics.append(("grad_norm", norm)) }
     try pausing { try logger.log(step: loop.progress.step, metrics) }
+  }
+
+  /// - Throws: at the end of an epoch of which no step had anything to learn from.
+  private func countLabels(of step: StepMetrics, _ loop: TrainingLoop) throws {
+    steps += 1
+    if step.labelTokens == 0 {
+      stepsWithoutLabels += 1
+      if stepsWithoutLabels == 1 {
+        pausing {
+          log.warning(
+            "step \(loop.progress.step) has no label to learn from: all its tokens are masked or cut "
+              + "off, and its loss is shown as 0")
+        }
+      }
+    }
+    guard loop.progress.stepInEpoch == loop.stepsPerEpoch, stepsWithoutLabels == steps else {
+      return
+    }
+    throw TuneError(
+      .data, "nothing to learn from: no step of the epoch had a label",
+      remedy: "Check the dataset's roles and columns, or raise tokenizer.max_seq_len.",
+      at: .init(key: Keys.dataset.name))
   }
 
   func validated(_ loop: TrainingLoop, _ loss: Double) throws {
@@ -112,6 +136,9 @@ final class RunReporter {
 
   func finish(_ loop: TrainingLoop) throws {
     bar?.finish()
+    if stepsWithoutLabels > 0 {
+      log.warning("\(stepsWithoutLabels) of \(steps) steps had no label to learn from")
+    }
     // The largest of the ranks is what a machine must have.
     let peaks = try (0..<group.worldSize).map { rank in
       try group.sums([group.rank == rank ? Double(Devices.memory(of: device).peakActive) : 0])[0]

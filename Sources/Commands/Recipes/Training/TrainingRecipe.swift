@@ -40,10 +40,12 @@ private func train(
 ) throws {
   let root = c.root
   let log = RecipeLog(root, rank: environment.rank)
+  try requireSameConfiguration(c, group)
   for remark in c.remarks { log.warning(remark.description) }
 
   // What can refuse the run, then what costs.
-  let run = try PreparedTraining(root, group, hooks, log)
+  let run = try PreparedTraining(
+    c, group, isFirstOnMachine: environment.localRank == 0, hooks, log)
   let checkpointer = root[Keys.checkpointer]
   let locks =
     group.rank == 0
@@ -59,10 +61,10 @@ private func train(
 
   let model = try ShardedModel(
     run.configuration, from: run.weights, dtype: dtype(from: root), on: device, group: group,
-    home: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
+    placement: root[Keys.offloadsShards] ? .host(device) : .device, training: run.trainable.names)
   if let saved = run.saved {
     try RunState.restore(saved.file, into: run.optimizer, model)
-    log.info("Resuming after step \(saved.state.progress.step) of \(saved.weightsPath)")
+    log.info("Resuming after step \(saved.state.progress.step) of \(saved.weights.path)")
   }
   let loop = TrainingLoop(
     model, plan: run.plan, optimizer: run.optimizer,

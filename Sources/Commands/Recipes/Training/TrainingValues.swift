@@ -10,7 +10,7 @@ func trainingPlan(_ root: Section, fakeQuantization: FakeQuantizationPlan?) -> T
     epochs: root[Keys.epochs], maximumStepsPerEpoch: root[Keys.maximumStepsPerEpoch],
     accumulation: root[Keys.accumulation],
     clipNorm: root[Keys.clipNorm],
-    retirePolicy: root[Keys.stepsInBackward] ? .immediately : .afterNorm,
+    stepPolicy: root[Keys.stepsInBackward] ? .immediately : .afterNorm,
     blockPolicy: blockPolicy(root), fakeQuantization: fakeQuantization,
     schedule: .constant(root[Keys.optimizer][Keys.Optimizer.learningRate]),
     logEvery: root[Keys.logInterval],

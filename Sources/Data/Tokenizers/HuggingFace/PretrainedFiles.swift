@@ -32,16 +32,16 @@ struct PretrainedFiles {
   /// - Throws: `TuneError` `.missingFile` for a folder without tokenizer.json, with what can be done.
   init(folder: String, tokenizer: String? = nil) throws {
     func path(_ name: String) -> String { (folder as NSString).appendingPathComponent(name) }
-    func existing(_ name: String) -> String? {
-      FileManager.default.fileExists(atPath: path(name)) ? path(name) : nil
+    func existing(_ name: String) throws -> String? {
+      try FolderEntry.exists(path(name)) ? path(name) : nil
     }
-    guard let tokenizer = tokenizer ?? existing("tokenizer.json") else {
+    guard let tokenizer = try tokenizer ?? existing("tokenizer.json") else {
       var remedy = "Download it with the model."
-      if existing("tokenizer.model") != nil {
+      if try existing("tokenizer.model") != nil {
         remedy =
           "The folder has a tokenizer.model: use torchtune.models.llama2.llama2_tokenizer for a "
           + "SentencePiece model, torchtune.models.llama3.llama3_tokenizer for tiktoken's."
-      } else if existing("vocab.json") != nil, existing("merges.txt") != nil {
+      } else if try existing("vocab.json") != nil, try existing("merges.txt") != nil {
         remedy =
           "The folder has vocab.json and merges.txt: use torchtune.models.qwen2.qwen2_tokenizer, or "
           + "save the tokenizer with transformers, which writes a tokenizer.json."
@@ -51,9 +51,9 @@ struct PretrainedFiles {
         at: .init(file: path("tokenizer.json")))
     }
     self = PretrainedFiles(
-      tokenizer: tokenizer, configuration: existing("tokenizer_config.json"),
-      generation: existing("generation_config.json"), folder: folder)
-    specialTokensMap = existing("special_tokens_map.json")
+      tokenizer: tokenizer, configuration: try existing("tokenizer_config.json"),
+      generation: try existing("generation_config.json"), folder: folder)
+    specialTokensMap = try existing("special_tokens_map.json")
   }
 }
 

@@ -48,21 +48,21 @@ bool ct_code_weight(ct_tensor w, ct_tensor codes, ct_tensor scales, ct_scheme sc
 ct_tensor ct_decode_weight(ct_tensor codes, ct_tensor scales, ct_scheme scheme, int32_t dtype);
 
 /// x [.., K] through `count` layers (1 to 3): outputs [.., N] of x's dtype. x is rounded per token, and
-/// the graph keeps its codes. `leaves` (NULL, or an entry NULL) are where the slopes at the weights go:
+/// the graph keeps its codes. `leaves` (NULL, or an entry NULL) are where the gradients at the weights go:
 /// tensors of the weights' shapes whose values are not read. Outputs that are not read are left out of a
 /// graph: zeros.
 bool ct_linear_of_codes(
     ct_tensor x, const ct_tensor *codes, const ct_tensor *scales, const ct_tensor *leaves,
     int32_t count, ct_scheme scheme, bool is_read, ct_tensor *outputs);
 
-// The slopes of a linear layer one by one, for a head that is computed in chunks.
+// The gradients of a linear layer one by one, for a head that is computed in chunks.
 /// grad [M, N] times weight [N, K].
-ct_tensor ct_slope_at_input(ct_tensor grad, ct_tensor weight);
-ct_tensor ct_slope_at_input_of_codes(
+ct_tensor ct_gradient_at_input(ct_tensor grad, ct_tensor weight);
+ct_tensor ct_gradient_at_input_of_codes(
     ct_tensor grad, ct_tensor codes, ct_tensor scales, ct_scheme scheme);
 /// grad [M, N] transposed times x [M, K], x rounded per token first if asked; added to `sum` unless
 /// that is NULL.
-ct_tensor ct_slope_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum);
+ct_tensor ct_gradient_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum);
 
 #ifdef __cplusplus
 }

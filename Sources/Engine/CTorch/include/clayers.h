@@ -19,15 +19,15 @@ ct_tensor ct_root_mean_square_norm(ct_tensor x, ct_tensor weight, double epsilon
 /// gate * sigmoid(gate) * up. Keeps both.
 ct_tensor ct_swiglu(ct_tensor gate, ct_tensor up);
 
-/// Neighbours (a, b) of x [B, T, N, H] turned by their position's angle; cosines and sines are
+/// Neighbours (a, b) of x [B, T, N, H] rotated by their position's angle; cosines and sines are
 /// [B or 1, T, 1, H/2] fp32. Keeps only these.
-ct_tensor ct_turn_pairs(ct_tensor x, ct_tensor cosines, ct_tensor sines);
+ct_tensor ct_apply_rotary(ct_tensor x, ct_tensor cosines, ct_tensor sines);
 
 /// The sum of the cross entropies of logits [M, V] against targets [M] int64, an fp32 scalar; a row
 /// whose target is `ignore` is left out. Keeps the logits.
 ct_tensor ct_cross_entropy(ct_tensor logits, ct_tensor targets, int64_t ignore);
-/// The same sum; the logits are overwritten by its slopes times `seed`. Not differentiable.
-ct_tensor ct_cross_entropy_into_slopes(
+/// The same sum; the logits are overwritten by its gradients times `seed`. Not differentiable.
+ct_tensor ct_cross_entropy_into_gradients(
     ct_tensor logits, ct_tensor targets, int64_t ignore, double seed);
 
 /// e^x of an fp32 tensor as the kernels above compute it, within an ulp.

@@ -159,7 +159,7 @@ ct_tensor ct_matmul(ct_tensor a, ct_tensor b);
 /// `bias` may be NULL.
 ct_tensor ct_linear(ct_tensor x, ct_tensor weight, ct_tensor bias);
 /// The graph of a linear layer whose output nobody reads: zeros.
-ct_tensor ct_linear_unread(ct_tensor x, ct_tensor weight);
+ct_tensor ct_linear_graph_only(ct_tensor x, ct_tensor weight);
 ct_tensor ct_embedding(ct_tensor weight, ct_tensor index);
 /// Gradient of an embedding's weight: rows of `grad` summed by `index`.
 ct_tensor ct_embedding_gradient(ct_tensor grad, ct_tensor index, int64_t rows);
@@ -189,7 +189,7 @@ bool ct_item_int(ct_tensor t, int64_t *out);
 // --- Local autograd
 bool ct_grad_enabled(void);
 void ct_set_grad_enabled(bool on);
-/// Slopes of `outputs`, seeded (`seeds` or an entry of it may be NULL for 1), at `inputs`. An
+/// Gradients of `outputs`, seeded (`seeds` or an entry of it may be NULL for 1), at `inputs`. An
 /// entry of `gradients` is NULL where an input was not used.
 bool ct_gradients(
     const ct_tensor *outputs, const ct_tensor *seeds, int32_t output_count,

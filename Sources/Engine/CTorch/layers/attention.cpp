@@ -57,7 +57,7 @@ std::vector<Stretch> stretches_of(at::IntArrayRef lengths, const Tensor &q) {
 }
 
 /// In fp32 where bf16 has no fast product: the kernel's would take five times as long.
-std::tuple<Tensor, Tensor, Tensor> flash_slopes(
+std::tuple<Tensor, Tensor, Tensor> flash_gradients(
     const Tensor &dy, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &y,
     const Tensor &roots, bool causal, std::optional<double> scale) {
   auto run = [&](auto &&seen) {
@@ -76,7 +76,7 @@ Tensors flash_backward(
   const Tensor &q = pass.kept[0], &k = pass.kept[1], &v = pass.kept[2], &y = pass.kept[3];
   const Tensor &roots = pass.kept[4], &dy = pass.gradients[0];
   if (lengths.empty()) {
-    auto [dq, dk, dv] = flash_slopes(dy, q, k, v, y, roots, causal, scale);
+    auto [dq, dk, dv] = flash_gradients(dy, q, k, v, y, roots, causal, scale);
     return {dq, dk, dv};
   }
   auto like = [](const Tensor &t) {
@@ -85,7 +85,7 @@ Tensors flash_backward(
   Tensor dq = like(q), dk = like(k), dv = like(v);
   for (auto &s : stretches_of(lengths, q)) {
     auto [a, b, c] =
-        flash_slopes(
+        flash_gradients(
             s.of(dy), s.of(q), s.of(k), s.of(v), s.of(y), s.of(roots), causal, scale);
     s.of(dq).copy_(a);
     s.of(dk).copy_(b);

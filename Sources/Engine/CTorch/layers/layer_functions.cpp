@@ -26,7 +26,7 @@ Tensor fused_norm(const Tensor &x, const Tensor &w, double epsilon) {
     auto [y, roots] = rms_norm_rows(x.contiguous(), in_float(w), epsilon);
     return ForwardPass{{y}, {x, w, roots}, [](const BackwardPass &pass) {
       const Tensor &x = pass.kept[0], &w = pass.kept[1];
-      auto [dx, dw] = rms_norm_slopes(
+      auto [dx, dw] = rms_norm_gradients(
           pass.gradients[0].to(x.scalar_type()).contiguous(), x.contiguous(), in_float(w),
           pass.kept[2]);
       return Tensors{dx, dw.to(w.scalar_type())};
@@ -38,7 +38,7 @@ Tensor fused_swiglu(const Tensor &gate, const Tensor &up) {
   return differentiable({gate, up}, [&] {
     Tensor y = swiglu_elements(gate.contiguous(), up.contiguous());
     return ForwardPass{{y}, {gate, up}, [](const BackwardPass &pass) {
-      auto [dgate, dup] = swiglu_slopes(
+      auto [dgate, dup] = swiglu_gradients(
           pass.gradients[0].contiguous(), pass.kept[0].contiguous(), pass.kept[1].contiguous());
       return Tensors{dgate, dup};
     }};
@@ -47,12 +47,12 @@ Tensor fused_swiglu(const Tensor &gate, const Tensor &up) {
 
 Tensor in_rows(const Tensor &x) { return x.stride(3) == 1 ? x : x.contiguous(); }
 
-Tensor fused_turn(const Tensor &x, const Tensor &cosines, const Tensor &sines) {
+Tensor fused_rotary(const Tensor &x, const Tensor &cosines, const Tensor &sines) {
   return differentiable({x, cosines, sines}, [&] {
     Tensor c = cosines.contiguous(), s = sines.contiguous();
     return ForwardPass{
-        {turned_pairs(in_rows(x), c, s, 1)}, {c, s}, [](const BackwardPass &pass) {
-          Tensor dx = turned_pairs(in_rows(pass.gradients[0]), pass.kept[0], pass.kept[1], -1);
+        {rotary_pairs(in_rows(x), c, s, 1)}, {c, s}, [](const BackwardPass &pass) {
+          Tensor dx = rotary_pairs(in_rows(pass.gradients[0]), pass.kept[0], pass.kept[1], -1);
           return Tensors{dx, Tensor(), Tensor()};
         }};
   })[0];
@@ -63,10 +63,10 @@ Tensor fused_cross_entropy(const Tensor &logits, const Tensor &targets, int64_t 
     Tensor loss =
         cross_entropy_rows(logits.contiguous(), targets.contiguous(), ignore, 1, Tensor());
     return ForwardPass{{loss}, {logits, targets}, [ignore](const BackwardPass &pass) {
-      Tensor logits = pass.kept[0].contiguous(), slopes = logits.new_empty(logits.sizes());
+      Tensor logits = pass.kept[0].contiguous(), gradients = logits.new_empty(logits.sizes());
       cross_entropy_rows(
-          logits, pass.kept[1].contiguous(), ignore, pass.gradients[0].item<float>(), slopes);
-      return Tensors{slopes, Tensor()};
+          logits, pass.kept[1].contiguous(), ignore, pass.gradients[0].item<float>(), gradients);
+      return Tensors{gradients, Tensor()};
     }};
   })[0];
 }
@@ -118,12 +118,12 @@ ct_tensor ct_tanh_gelu(ct_tensor hx) {
   });
 }
 
-ct_tensor ct_turn_pairs(ct_tensor hx, ct_tensor hc, ct_tensor hs) {
+ct_tensor ct_apply_rotary(ct_tensor hx, ct_tensor hc, ct_tensor hs) {
   return tensor_or_null([&] {
     Borrowed bx(hx), bc(hc), bs(hs);
     const Tensor &x = bx, &cosines = bc, &sines = bs;
     check_pairs(x, cosines, sines);
-    if (has_kernel(x)) return fused_turn(x, cosines, sines);
+    if (has_kernel(x)) return fused_rotary(x, cosines, sines);
     Tensor pairs = x.to(at::kFloat).unflatten(-1, {x.size(3) / 2, 2});
     Tensor a = pairs.select(-1, 0), b = pairs.select(-1, 1);
     return at::stack({a * cosines - b * sines, b * cosines + a * sines}, -1)
@@ -141,7 +141,7 @@ ct_tensor ct_cross_entropy(ct_tensor hlogits, ct_tensor htargets, int64_t ignore
   });
 }
 
-ct_tensor ct_cross_entropy_into_slopes(
+ct_tensor ct_cross_entropy_into_gradients(
     ct_tensor hlogits, ct_tensor htargets, int64_t ignore, double seed) {
   return tensor_or_null([&] {
     Tensor logits = retained(hlogits).detach(), targets = retained(htargets);
@@ -153,9 +153,9 @@ ct_tensor ct_cross_entropy_into_slopes(
     c10::AutoGradMode with_graph(true);
     Tensor leaf = logits.clone().requires_grad_();
     Tensor loss = cross_entropy_by_ops(leaf, targets, ignore);
-    Tensor slopes = gradient(loss, loss.new_full({}, seed), leaf);
+    Tensor gradients = gradient(loss, loss.new_full({}, seed), leaf);
     c10::NoGradGuard no_grad;
-    logits.copy_(slopes);
+    logits.copy_(gradients);
     return loss.detach();
   });
 }

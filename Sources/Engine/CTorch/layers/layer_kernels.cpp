@@ -82,7 +82,7 @@ std::tuple<Tensor, Tensor> ct::rms_norm_rows(const Tensor &x, const Tensor &w, d
   return {y, roots};
 }
 
-std::tuple<Tensor, Tensor> ct::rms_norm_slopes(
+std::tuple<Tensor, Tensor> ct::rms_norm_gradients(
     const Tensor &dy, const Tensor &x, const Tensor &w, const Tensor &roots) {
   int64_t n = x.size(-1), rows = x.numel() / n, size = rows_of_block(n);
   int64_t blocks = (rows + size - 1) / size;
@@ -93,7 +93,7 @@ std::tuple<Tensor, Tensor> ct::rms_norm_slopes(
     parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
       for (int64_t block = first; block < last; block++) {
         int64_t b = block * size, e = std::min(rows, b + size);
-        kernel<norm_slope_rows<T>>()(
+        kernel<norm_gradient_rows<T>>()(
             elements<T>(dy) + b * n, elements<T>(x) + b * n, elements<float>(w),
             elements<float>(roots) + b, mutable_elements<T>(dx) + b * n,
             mutable_elements<float>(partial) + block * n, e - b, n);
@@ -114,13 +114,13 @@ Tensor ct::swiglu_elements(const Tensor &gate, const Tensor &up) {
   return y;
 }
 
-std::tuple<Tensor, Tensor> ct::swiglu_slopes(
+std::tuple<Tensor, Tensor> ct::swiglu_gradients(
     const Tensor &dy, const Tensor &gate, const Tensor &up) {
   Tensor dgate = gate.new_empty(gate.sizes()), dup = dgate.new_empty(dgate.sizes());
   with_elements_of(gate, [&](auto type) {
     using T = decltype(type);
     parallel_for(0, gate.numel(), kGrainElements, [&](int64_t b, int64_t e) {
-      kernel<gate_slope_elements<T>>()(
+      kernel<gate_gradient_elements<T>>()(
           elements<T>(dy) + b, elements<T>(gate) + b, elements<T>(up) + b,
           mutable_elements<T>(dgate) + b, mutable_elements<T>(dup) + b, e - b);
     });
@@ -128,7 +128,7 @@ std::tuple<Tensor, Tensor> ct::swiglu_slopes(
   return {dgate, dup};
 }
 
-Tensor ct::turned_pairs(
+Tensor ct::rotary_pairs(
     const Tensor &x, const Tensor &cosines, const Tensor &sines, float sign) {
   int64_t tokens = x.size(1), heads = x.size(2), width = x.size(3), pairs = width / 2;
   Tensor y = x.new_empty(x.sizes());
@@ -151,7 +151,7 @@ Tensor ct::turned_pairs(
 
 Tensor ct::cross_entropy_rows(
     const Tensor &logits, const Tensor &targets, int64_t ignore, float seed,
-    const Tensor &slopes) {
+    const Tensor &gradients) {
   int64_t rows = logits.size(0), n = logits.size(1);
   auto *target = elements<int64_t>(targets);
   for (int64_t r = 0; r < rows; r++)
@@ -161,7 +161,7 @@ Tensor ct::cross_entropy_rows(
   std::vector<double> losses(static_cast<size_t>(rows), 0.0);
   with_elements_of(logits, [&](auto type) {
     using T = decltype(type);
-    auto *to = slopes.defined() ? mutable_elements<T>(slopes) : nullptr;
+    auto *to = gradients.defined() ? mutable_elements<T>(gradients) : nullptr;
     parallel_for(0, rows, kGrainElements / n, [&](int64_t b, int64_t e) {
       std::unique_ptr<float[]> terms(new float[static_cast<size_t>(n)]);
       for (int64_t r = b; r < e; r++) {
@@ -174,7 +174,7 @@ Tensor ct::cross_entropy_rows(
         double sum = kernel<sum_of_exponentials<T>>()(row, terms.get(), largest, n);
         losses[static_cast<size_t>(r)] =
             std::log(sum) + static_cast<double>(largest) - static_cast<double>(widen(row[target[r]]));
-        if (to) kernel<softmax_slopes<T>>()(terms.get(), sum, seed, target[r], to + r * n, n);
+        if (to) kernel<softmax_gradients<T>>()(terms.get(), sum, seed, target[r], to + r * n, n);
       }
     });
   });

@@ -13,24 +13,24 @@ bool has_kernel(const at::Tensor &t);
 /// y, and a root a row in fp32; rows are over the last dimension, `w` fp32.
 std::tuple<at::Tensor, at::Tensor> rms_norm_rows(
     const at::Tensor &x, const at::Tensor &w, double epsilon);
-/// Slopes at x and at w (fp32).
-std::tuple<at::Tensor, at::Tensor> rms_norm_slopes(
+/// Gradients at x and at w (fp32).
+std::tuple<at::Tensor, at::Tensor> rms_norm_gradients(
     const at::Tensor &dy, const at::Tensor &x, const at::Tensor &w, const at::Tensor &roots);
 
 at::Tensor swiglu_elements(const at::Tensor &gate, const at::Tensor &up);
-/// Slopes at gate and up.
-std::tuple<at::Tensor, at::Tensor> swiglu_slopes(
+/// Gradients at gate and up.
+std::tuple<at::Tensor, at::Tensor> swiglu_gradients(
     const at::Tensor &dy, const at::Tensor &gate, const at::Tensor &up);
 
 /// x [B, T, N, H] with any strides but the last, angles [B or 1, T, 1, H/2] fp32.
-at::Tensor turned_pairs(
+at::Tensor rotary_pairs(
     const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, float sign);
 
 /// The sum of the cross entropies of logits [M, V], an fp32 scalar; rows whose target is `ignore`
-/// are left out. Slopes times `seed` go to `slopes`, which may be the logits, if it is defined.
+/// are left out. Gradients times `seed` go to `gradients`, which may be the logits, if it is defined.
 at::Tensor cross_entropy_rows(
     const at::Tensor &logits, const at::Tensor &targets, int64_t ignore, float seed,
-    const at::Tensor &slopes);
+    const at::Tensor &gradients);
 
 /// The nearest number to the square root, on the CPU in fp32 too: there libtorch's (MKL's) differs by
 /// an ulp from processor to processor.

@@ -81,9 +81,9 @@ CT_INLINE void norm_rows(
   }
 }
 
-/// Slopes at x; those at the weight are added up in `dw` [n].
+/// Gradients at x; those at the weight are added up in `dw` [n].
 template <class T>
-CT_INLINE void norm_slope_rows(
+CT_INLINE void norm_gradient_rows(
     const T *__restrict dy, const T *__restrict x, const float *__restrict w,
     const float *__restrict roots, T *__restrict dx, float *__restrict dw, int64_t rows,
     int64_t n) {
@@ -118,7 +118,7 @@ CT_INLINE void gate_elements(
 }
 
 template <class T>
-CT_INLINE void gate_slope_elements(
+CT_INLINE void gate_gradient_elements(
     const T *__restrict dy, const T *__restrict gate, const T *__restrict up, T *__restrict dgate,
     T *__restrict dup, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
@@ -128,7 +128,7 @@ CT_INLINE void gate_slope_elements(
   }
 }
 
-// --- Rotary embedding: each pair (a, b) turned by an angle; sign -1 turns back
+// --- Rotary embedding: each pair (a, b) rotated by an angle; sign -1 rotates back
 
 template <class T>
 CT_INLINE void turn_pairs(
@@ -184,12 +184,12 @@ CT_INLINE double sum_of_exponentials(
 
 /// (softmax - one at the target) * seed, from the terms and their sum.
 template <class T>
-CT_INLINE void softmax_slopes(
-    const float *__restrict terms, double sum, float seed, int64_t target, T *__restrict slopes,
+CT_INLINE void softmax_gradients(
+    const float *__restrict terms, double sum, float seed, int64_t target, T *__restrict gradients,
     int64_t n) {
   float inverse = static_cast<float>(1.0 / sum);
-  for (int64_t i = 0; i < n; i++) slopes[i] = narrow<T>((terms[i] * inverse) * seed);
-  slopes[target] = narrow<T>((terms[target] * inverse - 1.0f) * seed);
+  for (int64_t i = 0; i < n; i++) gradients[i] = narrow<T>((terms[i] * inverse) * seed);
+  gradients[target] = narrow<T>((terms[target] * inverse - 1.0f) * seed);
 }
 
 }  // namespace ct

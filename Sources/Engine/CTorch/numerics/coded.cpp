@@ -56,7 +56,7 @@ auto weight_coder(at::ScalarType scale) {
 
 template <class T>
 void code_all(const Tensor &w, const WeightCodes &into, at::ScalarType scale_dtype) {
-  const CodedWeight v = into.view();
+  const PackedWeight v = into.view();
   const auto *from = static_cast<const T *>(w.const_data_ptr());
   auto *codes = static_cast<uint8_t *>(into.codes.mutable_data_ptr());
   auto *scales = static_cast<float *>(into.scales.mutable_data_ptr());
@@ -110,7 +110,7 @@ TokenCodes code_tokens(const Tensor &given) {
   return result;
 }
 
-CodedWeight WeightCodes::view() const {
+PackedWeight WeightCodes::view() const {
   return {
       static_cast<const uint8_t *>(codes.const_data_ptr()),
       codes.stride(0),
@@ -148,7 +148,7 @@ void code_weight(const Tensor &given, const WeightCodes &into, at::ScalarType sc
 
 Tensor decoded_columns(
     const WeightCodes &w, int64_t from, int64_t count, at::ScalarType dtype, at::ScalarType stored) {
-  const CodedWeight v = w.view();
+  const PackedWeight v = w.view();
   Tensor y = w.scales.new_empty({v.n, count}, w.scales.options().dtype(stored));
   const int64_t first = from / v.group, groups = count / v.group;
   parallel_for(0, v.n, kGrainElements / count, [&](int64_t begin, int64_t end) {
@@ -203,7 +203,7 @@ std::vector<Tensor> multiply_codes(
   const InstructionSet set = chosen_instruction_set();
   const Stored stored = dtype == at::kFloat ? Stored::float32 : Stored::bfloat16;
   std::vector<Tensor> outputs;
-  std::vector<CodedWeight> views;
+  std::vector<PackedWeight> views;
   std::vector<void *> memory;
   bool are_vector_products = true;
   for (const WeightCodes &w : weights) {

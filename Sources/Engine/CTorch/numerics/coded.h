@@ -25,7 +25,7 @@ struct WeightCodes {
   at::Tensor scales;  // fp32 [N, K / group]
   int64_t bits, group;
   int64_t inputs() const { return scales.size(1) * group; }
-  CodedWeight view() const;
+  PackedWeight view() const;
 };
 /// - Throws: where the shapes do not fit together.
 WeightCodes weight_codes(at::Tensor codes, at::Tensor scales, int64_t bits, int64_t group);

@@ -28,7 +28,7 @@ static Panel panel_at(uint8_t *memory, int64_t k, int64_t groups) {
 }
 
 /// Outputs `first` ... of the weight; those beyond its last are zero.
-static void fill(const Panel &panel, const CodedWeight &w, int64_t first, int8_t *row) {
+static void fill(const Panel &panel, const PackedWeight &w, int64_t first, int8_t *row) {
   const int64_t groups = w.k / w.group;
   auto *quads = reinterpret_cast<int32_t *>(panel.codes);
   for (int64_t lane = 0; lane < kPanel; lane++) {
@@ -61,7 +61,7 @@ static void fill(const Panel &panel, const CodedWeight &w, int64_t first, int8_t
 /// into a partial sum; a group is a multiple of eight quads.
 template <int T, int D>
 static void multiply(
-    const Panel &panel, const CodedWeight &w, const CodedTokens &x, int64_t first, float *y) {
+    const Panel &panel, const PackedWeight &w, const CodedTokens &x, int64_t first, float *y) {
   using Floats = typename Vector::Floats;
   const int64_t groups = w.k / w.group, quads = w.group / 4;
   const uint8_t *rows[T];
@@ -104,7 +104,7 @@ static void multiply(
 
 template <int D>
 static void multiply_some(
-    const Panel &panel, const CodedWeight &w, const CodedTokens &x, int64_t first, int64_t count,
+    const Panel &panel, const PackedWeight &w, const CodedTokens &x, int64_t first, int64_t count,
     float *y) {
   if (count >= kTokens) return multiply<kTokens, D>(panel, w, x, first, y);
   switch (count) {
@@ -116,7 +116,7 @@ static void multiply_some(
 
 /// How it is computed depends on how many products a 16-bit sum holds.
 using Multiply = void (*)(
-    const Panel &, const CodedWeight &, const CodedTokens &, int64_t, int64_t, float *);
+    const Panel &, const PackedWeight &, const CodedTokens &, int64_t, int64_t, float *);
 static Multiply multiply_for(int bits) {
   if (Vector::kSumsIn32Bits || bits <= 4) return multiply_some<8>;
   return bits == 5 ? multiply_some<4> : bits == 6 ? multiply_some<2> : multiply_some<1>;
@@ -124,7 +124,7 @@ static Multiply multiply_for(int bits) {
 
 /// Outputs `from` ..< `to` of tokens `first` ..< `last`. `memory` holds `panels` panels and a row.
 static void product_block(
-    const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, int64_t from, int64_t to,
+    const CodedTokens &x, const PackedWeight &w, void *y, Stored stored, int64_t from, int64_t to,
     int64_t first, int64_t last, uint8_t *memory, int64_t panels) {
   const int64_t groups = w.k / w.group, bytes = panel_bytes(w.k, groups);
   auto *row = reinterpret_cast<int8_t *>(memory + panels * bytes);

@@ -34,9 +34,9 @@ struct Kept {
   at::ScalarType dtype;
 
   /// grad_x = sum of grad_y W_fq, grad_W = grad_y^T x_fq: straight through both roundings. The leaves
-  /// only say where the slopes at the weights go; they are not read and need no memory.
+  /// only say where the gradients at the weights go; they are not read and need no memory.
   Tensors operator()(const BackwardPass &pass) const {
-    Tensors slopes(kMostLayers + 1);
+    Tensors gradients(kMostLayers + 1);
     std::vector<Tensor> grads;
     std::vector<Factor> factors;
     for (size_t i = 0; i < pass.gradients.size(); i++) {
@@ -44,11 +44,11 @@ struct Kept {
       grads.push_back(as_matrix(pass.gradients[i]));
       factors.push_back(Factor::of(weights[i], dtype));
       if (pass.wanted[i + 1])
-        slopes[i + 1] = slope_at_weight(grads.back(), Factor::of(tokens, dtype));
+        gradients[i + 1] = gradient_at_weight(grads.back(), Factor::of(tokens, dtype));
     }
     if (!grads.empty() && pass.wanted[0])
-      slopes[0] = slope_at_input(grads, factors).reshape(shape);
-    return slopes;
+      gradients[0] = gradient_at_input(grads, factors).reshape(shape);
+    return gradients;
   }
 };
 
@@ -122,22 +122,22 @@ bool ct_linear_of_codes(
   });
 }
 
-ct_tensor ct_slope_at_input(ct_tensor grad, ct_tensor weight) {
+ct_tensor ct_gradient_at_input(ct_tensor grad, ct_tensor weight) {
   return tensor_or_null([&] {
-    return slope_at_input({retained(grad)}, {Factor::of(retained(weight))});
+    return gradient_at_input({retained(grad)}, {Factor::of(retained(weight))});
   });
 }
-ct_tensor ct_slope_at_input_of_codes(
+ct_tensor ct_gradient_at_input_of_codes(
     ct_tensor grad, ct_tensor codes, ct_tensor scales, ct_scheme scheme) {
   return tensor_or_null([&] {
     Tensor g = retained(grad);
-    return slope_at_input({g}, {Factor::of(of(codes, scales, scheme), g.scalar_type())});
+    return gradient_at_input({g}, {Factor::of(of(codes, scales, scheme), g.scalar_type())});
   });
 }
-ct_tensor ct_slope_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum) {
+ct_tensor ct_gradient_at_weight(ct_tensor grad, ct_tensor x, bool rounds_input, ct_tensor sum) {
   return tensor_or_null([&] {
     Tensor input = retained(x);
-    return slope_at_weight(
+    return gradient_at_weight(
         retained(grad),
         rounds_input ? Factor::of(code_tokens(input), input.scalar_type()) : Factor::of(input),
         retained(sum));

@@ -169,7 +169,7 @@ struct Vector {
 struct Blocks {
   int64_t panel, panels, bytes;
 
-  Blocks(int64_t width, int64_t one_panel, const CodedWeight &w) : panel(width) {
+  Blocks(int64_t width, int64_t one_panel, const PackedWeight &w) : panel(width) {
     // As many panels as the second-level cache holds beside the tokens, at least one.
     panels = 192 * 1024 / one_panel;
     panels = panels < 1 ? 1 : (panels > 8 ? 8 : panels);
@@ -178,11 +178,11 @@ struct Blocks {
 };
 
 using ProductBlock = void (*)(
-    const CodedTokens &, const CodedWeight &, void *, Stored, int64_t, int64_t, int64_t, int64_t,
+    const CodedTokens &, const PackedWeight &, void *, Stored, int64_t, int64_t, int64_t, int64_t,
     uint8_t *, int64_t);
 
 void in_parallel(
-    const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, const Blocks &blocks,
+    const CodedTokens &x, const PackedWeight &w, void *y, Stored stored, const Blocks &blocks,
     ProductBlock body) {
   const int64_t columns = blocks.panel * blocks.panels;
   const int64_t across = (w.n + columns - 1) / columns;
@@ -217,7 +217,7 @@ InstructionSet chosen_instruction_set() { return choice().load(std::memory_order
 void choose_instruction_set(InstructionSet set) { choice().store(set, std::memory_order_relaxed); }
 
 void integer_product(
-    const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, InstructionSet set) {
+    const CodedTokens &x, const PackedWeight &w, void *y, Stored stored, InstructionSet set) {
   if (has_vector_product(x, w, set)) return vector_products(x, &w, &y, 1, stored);
   const int64_t groups = w.k / w.group;
 #define RUN(name)                                                                                \

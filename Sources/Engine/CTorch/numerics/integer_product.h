@@ -13,7 +13,7 @@
 namespace ct {
 
 /// Weight codes: two to a byte (code + 8, the even input in the low half), or one to a byte (int8).
-struct CodedWeight {
+struct PackedWeight {
   const uint8_t *codes;
   int64_t code_stride;  // bytes from row to row
   const float *scales;
@@ -49,6 +49,6 @@ void choose_instruction_set(InstructionSet set);
 
 /// y [M, N] without gaps, in parallel.
 void integer_product(
-    const CodedTokens &x, const CodedWeight &w, void *y, Stored stored, InstructionSet set);
+    const CodedTokens &x, const PackedWeight &w, void *y, Stored stored, InstructionSet set);
 
 }  // namespace ct

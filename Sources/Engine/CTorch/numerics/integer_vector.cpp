@@ -17,7 +17,7 @@
 
 namespace ct {
 
-bool has_vector_product(const CodedTokens &x, const CodedWeight &w, InstructionSet set) {
+bool has_vector_product(const CodedTokens &x, const PackedWeight &w, InstructionSet set) {
   constexpr int64_t kMostTokens = 12;
   return set != InstructionSet::portable && x.m <= kMostTokens && w.is_packed() &&
          (w.group == 32 || w.group % 64 == 0);
@@ -37,7 +37,7 @@ struct Split {
   /// For each group: 8 g z - 8 sum q.
   std::vector<int32_t> constants;
 
-  AVX2 Split(const uint8_t *u, int32_t offset, const CodedWeight &w)
+  AVX2 Split(const uint8_t *u, int32_t offset, const PackedWeight &w)
       : codes(static_cast<size_t>((w.k + 63) / 64 * 64)),
         zero_point(offset - 128),
         constants(static_cast<size_t>(w.k / w.group)) {
@@ -101,16 +101,16 @@ AVX2 inline __m256i two_groups(const uint8_t *const *rows, const Split &x, __m25
 
 /// Rows are short, and the processor's own prefetching starts anew with each: the same place of the row
 /// that comes eight later is asked for. Past the last row that is in vain, and allowed.
-inline void fetch_next(const uint8_t *p, const CodedWeight &w) {
+inline void fetch_next(const uint8_t *p, const PackedWeight &w) {
   __builtin_prefetch(p + 2 * kRows * w.code_stride);
 }
-inline void fetch_next(const float *scales, const CodedWeight &w) {
+inline void fetch_next(const float *scales, const PackedWeight &w) {
   __builtin_prefetch(scales + 2 * kRows * w.scale_stride);
 }
 
 /// Groups of 32.
 AVX2 __m128 narrow_groups(
-    const uint8_t *const *rows, const float *const *scales, const Split &x, const CodedWeight &w) {
+    const uint8_t *const *rows, const float *const *scales, const Split &x, const PackedWeight &w) {
   __m128 sum = _mm_setzero_ps();
   const __m256i z = _mm256_set1_epi8(static_cast<char>(x.zero_point));
   const int32_t *constants = x.constants.data();
@@ -149,7 +149,7 @@ AVX2 __m128 narrow_groups(
 
 /// Groups of whole blocks of 64.
 AVX2 __m128 wide_groups(
-    const uint8_t *const *rows, const float *const *scales, const Split &x, const CodedWeight &w) {
+    const uint8_t *const *rows, const float *const *scales, const Split &x, const PackedWeight &w) {
   __m128 sum = _mm_setzero_ps();
   const __m256i z = _mm256_set1_epi8(static_cast<char>(x.zero_point));
   const int64_t groups = w.k / w.group, blocks = w.group / 64;
@@ -177,7 +177,7 @@ AVX2 __m128 wide_groups(
 }
 
 AVX2 void four_outputs(
-    const CodedTokens &x, const std::vector<Split> &split, const CodedWeight &w, int64_t n,
+    const CodedTokens &x, const std::vector<Split> &split, const PackedWeight &w, int64_t n,
     float (*values)[kRows]) {
   const uint8_t *rows[kRows];
   const float *scales[kRows];
@@ -197,7 +197,7 @@ AVX2 void four_outputs(
 
 /// Outputs `first` ..< `last` of one weight.
 void some_outputs(
-    const CodedTokens &x, const std::vector<Split> &split, const CodedWeight &w, void *y,
+    const CodedTokens &x, const std::vector<Split> &split, const PackedWeight &w, void *y,
     Stored stored, int64_t first, int64_t last, std::vector<float> &memory) {
   auto *values = reinterpret_cast<float(*)[kRows]>(memory.data());
   for (int64_t n = first; n < last; n += kRows) {
@@ -215,7 +215,7 @@ void some_outputs(
 }  // namespace
 
 void vector_products(
-    const CodedTokens &x, const CodedWeight *weights, void *const *ys, int count, Stored stored) {
+    const CodedTokens &x, const PackedWeight *weights, void *const *ys, int count, Stored stored) {
   std::vector<Split> split;
   split.reserve(static_cast<size_t>(x.m));
   for (int64_t m = 0; m < x.m; m++)
@@ -243,7 +243,7 @@ void vector_products(
 #else
 
 void vector_products(
-    const CodedTokens &x, const CodedWeight *weights, void *const *ys, int count, Stored stored) {
+    const CodedTokens &x, const PackedWeight *weights, void *const *ys, int count, Stored stored) {
   for (int i = 0; i < count; i++)
     integer_product(x, weights[i], ys[i], stored, InstructionSet::portable);
 }

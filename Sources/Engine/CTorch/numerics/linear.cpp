@@ -23,8 +23,8 @@ Tensor linear_of(const Tensor &x, const Tensor &w, bool is_read, const F &seen) 
       const Tensor &x = pass.kept[0], grad = as_matrix(pass.gradients[0]);
       Tensor grad_x, grad_w;
       if (pass.wanted[0])
-        grad_x = slope_at_input({grad}, {Factor::of(seen(pass.kept[1]))}).reshape_as(x);
-      if (pass.wanted[1]) grad_w = slope_at_weight(grad, Factor::of(as_matrix(x)));
+        grad_x = gradient_at_input({grad}, {Factor::of(seen(pass.kept[1]))}).reshape_as(x);
+      if (pass.wanted[1]) grad_w = gradient_at_weight(grad, Factor::of(as_matrix(x)));
       return Tensors{grad_x, grad_w};
     }};
   })[0];
@@ -63,7 +63,7 @@ ct_tensor ct_linear_rounding_weight(
         });
   });
 }
-ct_tensor ct_linear_unread(ct_tensor x, ct_tensor w) {
+ct_tensor ct_linear_graph_only(ct_tensor x, ct_tensor w) {
   return tensor_or_null([&] { return linear_of(retained(x), retained(w), false, as_it_is); });
 }
 

@@ -1,4 +1,4 @@
-// Products of linear layers and their slopes; products.h says why they are not libtorch's alone.
+// Products of linear layers and their gradients; products.h says why they are not libtorch's alone.
 #include "products.h"
 
 #include <ATen/ops/cat.h>
@@ -88,7 +88,7 @@ int64_t Factor::columns() const {
   return weight ? weight->inputs() : tokens ? tokens->codes.size(1) : dense.size(1);
 }
 
-Tensor slope_at_input(const std::vector<Tensor> &grads, const std::vector<Factor> &weights) {
+Tensor gradient_at_input(const std::vector<Tensor> &grads, const std::vector<Factor> &weights) {
   const at::ScalarType dtype = grads[0].scalar_type(), computed = computed_in(grads[0]);
   if (grads.size() == 1 && is_ready(weights[0], computed)) return at::mm(grads[0], weights[0].dense);
   // bf16 sums are rounded once: several bf16 products are one product over all their outputs.
@@ -100,14 +100,14 @@ Tensor slope_at_input(const std::vector<Tensor> &grads, const std::vector<Factor
     for (const Tensor &g : grads) factors.push_back(g.to(computed));
   for (const Factor &w : weights) rows = std::max(rows, w.rows());
   const int64_t columns = weights[0].columns(), tile = tile_columns(rows, columns, group_of(weights[0]));
-  Tensor slope = grads[0].new_empty({grads[0].size(0), columns});
+  Tensor gradient = grads[0].new_empty({grads[0].size(0), columns});
   for (int64_t k = 0; k < columns; k += tile) {
     const int64_t count = std::min(tile, columns - k);
-    Tensor target = slope.narrow(1, k, count);
+    Tensor target = gradient.narrow(1, k, count);
     Tensor sum =
         dtype == computed
             ? target
-            : slope.new_empty({slope.size(0), count}, slope.options().dtype(computed));
+            : gradient.new_empty({gradient.size(0), count}, gradient.options().dtype(computed));
     for (size_t i = 0; i < factors.size(); i++) {
       Tensor weight = joins ? joined_columns(weights, k, count, computed)
                             : columns_of(weights[i], k, count, computed);
@@ -116,10 +116,10 @@ Tensor slope_at_input(const std::vector<Tensor> &grads, const std::vector<Factor
     }
     if (dtype != computed) target.copy_(sum);
   }
-  return slope;
+  return gradient;
 }
 
-Tensor slope_at_weight(const Tensor &grad, const Factor &x, Tensor sum) {
+Tensor gradient_at_weight(const Tensor &grad, const Factor &x, Tensor sum) {
   const at::ScalarType dtype = grad.scalar_type(), computed = computed_in(grad);
   const bool adds = sum.defined();
   const int64_t columns = x.columns();
@@ -127,7 +127,7 @@ Tensor slope_at_weight(const Tensor &grad, const Factor &x, Tensor sum) {
   TORCH_CHECK(
       sum.dim() == 2 && sum.size(0) == grad.size(1) && sum.size(1) == columns &&
           sum.scalar_type() == dtype && x.rows() == grad.size(0),
-      "the slope at a weight does not fit");
+      "the gradient at a weight does not fit");
   const Tensor factor = grad.to(computed).t();
   // A bf16 product is rounded before it is added, as autograd does: adding inside the product would
   // round once. Both are bf16 arithmetic, and processors must not differ in it.

@@ -20,7 +20,7 @@ at::Tensor product_transposed(const at::Tensor &x, const at::Tensor &w);
 /// `product_transposed` with a graph that keeps the factors as they are, no fp32 copies.
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w);
 
-/// A matrix [R, K] that slopes are multiplied with: dense, or codes that stand for numbers of `dtype`.
+/// A matrix [R, K] that gradients are multiplied with: dense, or codes that stand for numbers of `dtype`.
 struct Factor {
   at::Tensor dense;
   std::optional<WeightCodes> weight;
@@ -34,11 +34,11 @@ struct Factor {
   int64_t columns() const;
 };
 
-/// The sum of grads[i] [M, N_i] times weights[i] [N_i, K]: the slope at a linear layer's input.
-at::Tensor slope_at_input(const std::vector<at::Tensor> &grads, const std::vector<Factor> &weights);
-/// grad [M, N] transposed times x [M, K]: the slope at its weight, [N, K]. With `sum` it is added to
+/// The sum of grads[i] [M, N_i] times weights[i] [N_i, K]: the gradient at a linear layer's input.
+at::Tensor gradient_at_input(const std::vector<at::Tensor> &grads, const std::vector<Factor> &weights);
+/// grad [M, N] transposed times x [M, K]: the gradient at its weight, [N, K]. With `sum` it is added to
 /// that, rounded first.
-at::Tensor slope_at_weight(const at::Tensor &grad, const Factor &x, at::Tensor sum = {});
+at::Tensor gradient_at_weight(const at::Tensor &grad, const Factor &x, at::Tensor sum = {});
 
 /// Stands for a linear layer's output that is not read: zeros, one number of memory.
 inline at::Tensor unread_output(const at::Tensor &x, int64_t outputs) {

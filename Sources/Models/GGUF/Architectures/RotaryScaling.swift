@@ -184,9 +184,9 @@ extension RotaryScaling {
       let points = [first, last].map { point in
         (x: point.1 / (2 * .pi), y: (1 / Double(point.0) - 1 / factor) / (1 - 1 / factor))
       }
-      let slope = (points[1].y - points[0].y) / (points[1].x - points[0].x)
-      let offset = slope * points[0].x - points[0].y
-      let (high, original) = (1 + 1 / offset, slope / offset)
+      let gradient = (points[1].y - points[0].y) / (points[1].x - points[0].x)
+      let offset = gradient * points[0].x - points[0].y
+      let (high, original) = (1 + 1 / offset, gradient / offset)
       if high.isFinite, high > 1, original > 1, original < 1e9 {
         candidates.append((Int(original.rounded()), (high * 64).rounded() / 64))
       }

@@ -60,6 +60,15 @@ struct SavedOptimizerState {
       throw mismatch("holds \(list(saved)), but \(optimizer) keeps \(list(names))")
     }
   }
+  /// Every saved step leaves all states of every parameter.
+  static func check(
+    _ saved: Set<String>, names: [String], of optimizer: String, parameter: String
+  ) throws {
+    guard saved == Set(names) else {
+      throw mismatch(
+        "holds \(list(saved)), but \(optimizer) keeps \(list(names)) for '\(parameter)'")
+    }
+  }
   private static func list(_ names: some Sequence<String>) -> String {
     let quoted = names.sorted().map { "'\($0)'" }
     return quoted.isEmpty ? "no state" : quoted.joined(separator: ", ")

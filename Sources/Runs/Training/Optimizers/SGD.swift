@@ -60,29 +60,29 @@ package final class SGD: Optimizer {
   private func stepByOperations(
     _ unit: Int, _ parameter: Tensor, _ gradient: Tensor, _ learningRate: Double
   ) {
-    var slope = gradient
+    var gradient = gradient
     if options.weightDecay != 0 {
-      slope = gradient.clone()
-      slope.addInPlace(parameter, times: options.weightDecay)
+      gradient = gradient.clone()
+      gradient.addInPlace(parameter, times: options.weightDecay)
     }
     if options.momentum != 0 {
       let buffer: Tensor
       if let kept = buffers[unit] {
         buffer = kept
         buffer.scaleInPlace(options.momentum)
-        buffer.addInPlace(slope, times: 1 - options.dampening)
+        buffer.addInPlace(gradient, times: 1 - options.dampening)
       } else {
-        buffer = slope.clone()  // the first gradient is not dampened
+        buffer = gradient.clone()  // the first gradient is not dampened
         buffers[unit] = buffer
       }
       if options.nesterov {
-        slope = slope.clone()
-        slope.addInPlace(buffer, times: options.momentum)
+        gradient = gradient.clone()
+        gradient.addInPlace(buffer, times: options.momentum)
       } else {
-        slope = buffer
+        gradient = buffer
       }
     }
-    parameter.addInPlace(slope, times: -learningRate)
+    parameter.addInPlace(gradient, times: -learningRate)
   }
 
   package func stateNames(for dtype: DType) -> [String] {

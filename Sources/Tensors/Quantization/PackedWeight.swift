@@ -4,7 +4,7 @@
 // Shapes: `N` outputs, `K` inputs, `g` group size, `R` bytes of a row.
 import Tensors
 
-package struct CodedWeight: Sendable {
+package struct PackedWeight: Sendable {
   package let scheme: QuantizationScheme
   package let codes: WeightCodes
   package var shape: [Int] {
@@ -53,10 +53,10 @@ extension QuantizationScheme {
   }
   /// `quantize` into the layout of the integer product.
   /// - Parameter weight: [N, K] fp32 or bf16 on the CPU.
-  package func code(_ weight: Tensor) -> CodedWeight {
+  package func code(_ weight: Tensor) -> PackedWeight {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     let rows = Tensor.empty([outputs, codedRowBytes(inputs: inputs)], .uint8)
-    let coded = CodedWeight(rows: rows, inputs: inputs, scheme: self)
+    let coded = PackedWeight(rows: rows, inputs: inputs, scheme: self)
     coded.codes.write(weight)
     return coded
   }

@@ -1,0 +1,70 @@
+// Nothing that is not finite is stepped or saved, and a checkpoint that has such values is named.
+import Checkpoints
+import Essentials
+import Foundation
+import Layers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct NonFiniteTests {
+  /// The loss is finite: what one factor makes huge, another makes small again. The gradient is not.
+  @Test(arguments: [[], ["clip_grad_norm=null"], ["clip_grad_norm=null", "optimizer_in_bwd=True"]])
+  func anInfiniteGradientEndsTheRun(_ overrides: [String]) throws {
+    try TrainingFolder.with { folder in
+      let own = try folder.changedModel { weights in
+        let mlp = "model.layers.0.mlp."
+        func scale(_ name: String, _ factor: Double) {
+          weights[name] = weights[name].map { $0 * factor }
+        }
+        scale(mlp + "up_proj.weight", 1e36)
+        scale(mlp + "down_proj.weight", 1e-36)
+        scale("model.norm.weight", 1e4)
+      }
+      let error = try #require(throws: TuneError.self) {
+        try folder.train([own, "fake_quant_after_n_steps=100"] + overrides)
+      }
+      #expect(error.code == .nonFinite && error.message.contains("gradient"), "\(error)")
+      #expect(!folder.exists("out/epoch_0"))
+    }
+  }
+
+  @Test(arguments: [Double.nan, .infinity])
+  func aCheckpointWithSuchValuesIsNamed(_ value: Double) throws {
+    try TrainingFolder.with { folder in
+      let own = try folder.changedModel { $0["model.norm.weight"]?.fill(value) }
+      let error = try #require(throws: TuneError.self) { try folder.train([own]) }
+      #expect(error.code == .nonFinite && error.message.contains("'model.norm.weight'"))
+      #expect(error.location.file == folder.path + "/model")
+    }
+  }
+
+  @Test func suchWeightsAreNotWritten() throws {
+    try TrainingFolder.with { folder in
+      let source = try ModelFolder(path: fixturePath("CheckpointsTests/Fixtures/nano"))
+      let writer = try ModelFolderWriter(to: folder.path + "/new", like: source, dtype: .float16)
+      let embedding = source.configuration.decoder.specification.embedding
+      // Beyond what the dtype can hold.
+      let error = #expect(throws: TuneError.self) {
+        try writer.write(Tensor.zeros(embedding.shape) + 1e6, for: embedding)
+      }
+      #expect(error?.code == .nonFinite)
+    }
+  }
+}
+
+extension TrainingFolder {
+  /// A copy of the model with other weights, and the override that names it.
+  func changedModel(_ change: (inout [String: Tensor]) throws -> Void) throws -> String {
+    try FileManager.default.copyItem(
+      atPath: fixturePath("CheckpointsTests/Fixtures/nano"), toPath: path + "/model")
+    var weights = try model("model").mapValues { $0.clone() }
+    try change(&weights)
+    let writer = try SafetensorsWriter(
+      to: path + "/model/model.safetensors", weights.map { .init($0, $1.dtype, $1.shape) },
+      metadata: ["format": "pt"])
+    for (name, tensor) in weights { try writer.write(tensor, to: name) }
+    try writer.finish()
+    return "checkpointer.checkpoint_dir=\(path)/model"
+  }
+}
