@@ -51,6 +51,33 @@ import Testing
     #expect(thrown { _ = try folder.whole(parameter) }?.code == .checkpointMismatch)
   }
 
+  /// One of two shards is named, with an index beside them and without.
+  @Test func aShardThatIsNotNamed() throws {
+    let scratch = try Scratch()
+    let path = try nanoCopy(in: scratch, "model", [:])
+    let whole = try SafetensorsFile(path: fixture("nano/model.safetensors"))
+    let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    var owners = JSONObject()
+    for (shard, names) in zip(shards, [whole.names.prefix(6), whole.names.dropFirst(6)]) {
+      let tensors = try names.map { ($0, try whole.tensor(named: $0)) }
+      let writer = try SafetensorsWriter(
+        to: path + "/" + shard, tensors.map { .init($0.0, $0.1.dtype, $0.1.shape) })
+      for (name, tensor) in tensors {
+        try writer.write(tensor, to: name)
+        owners[name] = .string(shard)
+      }
+      try writer.finish()
+    }
+    let folder = try ModelFolder(path: path, files: [shards[0]])
+    let unindexed = try #require(thrown { try folder.check(against: folder.configuration.decoder) })
+    #expect(unindexed.message.contains("only 1 of its 2 files are named"), "\(unindexed)")
+    try JSON.object(["weight_map": .object(owners)]).text()
+      .write(toFile: path + "/model.safetensors.index.json", atomically: true, encoding: .utf8)
+    let error = try #require(thrown { try folder.check(against: folder.configuration.decoder) })
+    #expect(error.message.contains("is in \(shards[1])"), "\(error)")
+    #expect(error.remedy?.contains("checkpoint_files") == true)
+  }
+
   @Test func aMissingHead() throws {
     let scratch = try Scratch()
     let drop: (inout [(name: String, tensor: Tensor)]) -> Void = { tensors in

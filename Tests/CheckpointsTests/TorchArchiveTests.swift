@@ -139,6 +139,18 @@ private func truth() throws -> ModelFolder { try ModelFolder(path: archive("trut
     return try bytes(of: scratch["small.bin"])
   }
 
+  /// A dimension of one element has no second one, whatever its stride.
+  @Test func stridesAndShapesDoNotOverflow() throws {
+    let file = try TorchArchive(path: archive("claims-stride.bin"))
+    let evens = (0..<32).map { Float(2 * $0) }
+    #expect(try file.tensor(named: "a").floats == evens)
+    #expect(try file.rows(3..<5, of: "a").floats == [6, 8])
+    for name in ["claims-rows.bin", "claims-columns.bin"] {
+      let error = thrown { _ = try TorchArchive(path: archive(name)) }
+      #expect(error?.message.contains("is too large") == true, "\(name)")
+    }
+  }
+
   @Test func aliasesShareTheirNumbers() throws {
     let scratch = try Scratch()
     let count = try Self.small(scratch).count

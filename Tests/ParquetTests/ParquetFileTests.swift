@@ -89,6 +89,32 @@ import Testing
     #expect(try ParquetRecords(path: path).skip(.max) == 12)
   }
 
+  /// As values its dictionary would take ten gigabytes.
+  @Test func aDictionaryStaysAsSmallAsItsPage() throws {
+    let path = fixturePath("ParquetTests/Fixtures/parquet/dictionary-bomb.parquet")
+    let file = try ParquetRecords(path: path)
+    #expect(try file.next() != nil)
+  }
+
+  @Test func dictionariesGiveTheirValues() throws {
+    func bytes(_ value: ParquetValue) -> [UInt8]? {
+      if case .bytes(let slice) = value { Array(slice) } else { nil }
+    }
+    let fixed = try ParquetDictionary([1, 2, 3, 4, 5], .fixedBytes, length: 2, count: 2)
+    #expect(bytes(try fixed.value(at: 1)) == [3, 4])
+    let texts: [UInt8] = [1, 0, 0, 0, 7, 0, 0, 0, 0, 2, 0, 0, 0, 8, 9]
+    let unlike = try ParquetDictionary(texts, .bytes, length: 0, count: 3)
+    #expect(try (0..<3).map { bytes(try unlike.value(at: $0)) } == [[7], [], [8, 9]])
+    for wrong in [-1, 3, 1 << 40] {
+      #expect(throws: MalformedBytes.self) { try unlike.value(at: wrong) }
+    }
+    for (type, count) in [(ParquetType.bytes, 4), (.int32, 4), (.int64, 2), (.boolean, 1)] {
+      #expect(throws: MalformedBytes.self) {
+        try ParquetDictionary(texts, type, length: 0, count: Int64(count))
+      }
+    }
+  }
+
   private func read(_ bytes: [UInt8], in folder: URL, recordLimit: Int = 1 << 20) throws -> Int {
     let path = folder.appendingPathComponent("x.parquet")
     try Data(bytes).write(to: path)

@@ -11,7 +11,7 @@ import Testing
   @discardableResult
   private func run(
     _ script: String, workers: Int, in folder: String, grace: Duration = .seconds(5),
-    logs: LaunchLogs? = nil, configuration: ComposedConfiguration? = nil
+    logs: LaunchLogs? = nil, configuration: ComposedConfiguration? = nil, timeout: Int? = nil
   ) throws -> WorkerGroup.Outcome {
     let address = WorkerEnvironment.single
     var plan = LaunchPlan(
@@ -23,6 +23,7 @@ import Testing
       })
     plan.gracePeriod = grace
     plan.logs = logs
+    plan.timeout = timeout ?? plan.timeout
     let command = WorkerCommand(
       executable: "/bin/sh", arguments: ["-c", script],
       environment: ["DIR": folder, "PATH": "/usr/bin:/bin"], configuration: configuration)
@@ -131,6 +132,60 @@ import Testing
       }
       #expect(error.message == "rank 1 ended with exit code 3")
       #expect(try !isAlive(folder, "0"))
+    }
+  }
+
+  /// The others wait for it, and one computes longer than a worker may stand still.
+  @Test func aWorkerThatHangsIsNamed() throws {
+    try Processes.inFolder { folder in
+      let error = try #require(throws: TuneError.self) {
+        try run(
+          """
+          case $RANK in
+            0) printf '\\001' > $SWIFT_TUNE_WAITING_FILE; exec sleep 600;;
+            1) printf '\\001' > $SWIFT_TUNE_WAITING_FILE; kill -STOP $$;;
+            2) while true; do :; done;;
+          esac
+          """, workers: 3, in: folder, grace: .seconds(1), timeout: 2)
+      }
+      #expect(error.message.hasPrefix("rank 1 is stopped: for 2 s"), "\(error)")
+      #expect(error.remedy?.contains("--timeout") == true)
+      let idle = try #require(throws: TuneError.self) {
+        try run("exec sleep 600", workers: 1, in: folder, grace: .seconds(1), timeout: 2)
+      }
+      #expect(idle.message.hasPrefix("rank 0 hangs: for 2 s"), "\(idle)")
+    }
+  }
+
+  @Test func workersKnowTheTimeout() throws {
+    try Processes.inFolder { folder in
+      let outcome = try run(
+        "test $SWIFT_TUNE_TIMEOUT = 77", workers: 1, in: folder, timeout: 77)
+      #expect(outcome == .succeeded)
+    }
+    var worker = WorkerEnvironment.single
+    (worker.worldSize, worker.localWorldSize) = (4, 2)
+    let variables = ["SWIFT_TUNE_TIMEOUT": "100"]
+    #expect(WorkerTimeout.seconds(variables, worker) == (100, 300))
+    worker.localWorldSize = 4
+    #expect(WorkerTimeout.seconds(variables, worker) == (100, WorkerTimeout.longest))
+    #expect(WorkerTimeout.seconds([:], worker) == (300, 1800))
+  }
+
+  @Test func scratchFoldersOfKilledLaunchersAreRemoved() throws {
+    try Processes.inFolder { folder in
+      let names = { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
+      try FileManager.default.createDirectory(
+        atPath: folder + "/tune-launch-old/inside", withIntermediateDirectories: true)
+      do {
+        let first = try ScratchFolder(in: folder)
+        let second = try ScratchFolder(in: folder)
+        #expect(
+          try names()
+            == [first.path, second.path].map { String($0.dropFirst(folder.count + 1)) }
+            .sorted())
+      }
+      #expect(try names() == [])
     }
   }
 

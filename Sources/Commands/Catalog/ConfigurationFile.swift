@@ -9,6 +9,7 @@ package enum ConfigurationFile {
     if let builtin = BuiltinConfiguration.named(config) {
       return try YAMLReader.map(in: builtin.text, file: config)
     }
+    let config = config.expandingHome()
     guard FileManager.default.fileExists(atPath: config) else {
       let nearest = nearestName(to: config, among: BuiltinConfiguration.all.map(\.name))
       throw TuneError(

@@ -12,13 +12,17 @@ extension ConfigurationMap {
   }
 }
 
-private struct InterpolationResolver {
+struct InterpolationResolver {
   let root: ConfigurationMap
   let environment: [String: String]
   /// The keys being resolved, outermost first: meeting one again is a cycle.
   private var visiting: [String] = []
-  /// Nested references multiply; what they may produce together is bounded.
-  private var budget = 10_000
+  /// References to references multiply: so many values may be reached through them, and so much text
+  /// read and made on the way.
+  static let mostReferredValues = 100_000
+  static let mostText = 16 << 20
+  private var referredValues = 0
+  private var textBytes = 0
   /// Whether a variable of the environment went into what is being resolved.
   private var usesEnvironment = false
 
@@ -39,8 +43,13 @@ private struct InterpolationResolver {
   private mutating func resolve(_ node: ConfigurationNode, at path: [String]) throws
     -> ConfigurationNode
   {
-    budget -= 1
-    guard budget >= 0 else { throw problem("interpolation grows without end", node, path) }
+    if !visiting.isEmpty {
+      referredValues += 1
+      guard referredValues <= Self.mostReferredValues else {
+        throw problem(
+          "interpolations refer to more than \(Self.mostReferredValues) values", node, path)
+      }
+    }
     switch node.value {
     case .map(let map):
       return ConfigurationNode(.map(try resolve(map: map, at: path)), node.origin)
@@ -83,6 +92,7 @@ private struct InterpolationResolver {
     _ text: Substring, _ node: ConfigurationNode, _ path: [String], depth: Int
   ) throws -> ConfigurationValue {
     guard depth <= 16 else { throw problem("interpolation nested too deeply", node, path) }
+    try count(text.utf8.count, node, path)
     var (rest, result) = (text, "")
     while let start = rest.firstRange(of: "${") {
       let literal = rest[..<start.lowerBound]
@@ -99,13 +109,20 @@ private struct InterpolationResolver {
       let value = try refer(to: inner, node, path, depth: depth)
       let isWhole = start.lowerBound == text.startIndex && rest.index(after: end) == text.endIndex
       if isWhole { return value }
-      result += try piece(value, inner, node, path)
+      let piece = try piece(value, inner, node, path)
+      try count(piece.utf8.count, node, path)
+      result += piece
       rest = rest[rest.index(after: end)...]
     }
-    guard result.utf8.count <= YAMLReader.largestFile else {
-      throw problem("interpolation grows without end", node, path)
-    }
     return .string(result + rest)
+  }
+
+  /// Before the text is made.
+  private mutating func count(_ bytes: Int, _ node: ConfigurationNode, _ path: [String]) throws {
+    textBytes += bytes
+    guard textBytes <= Self.mostText else {
+      throw problem("interpolations make more than \(Self.mostText >> 20) MiB of text", node, path)
+    }
   }
 
   private func piece(
@@ -173,7 +190,8 @@ private struct InterpolationResolver {
     case "oc.decode":
       let value = try evaluate(argument.trimmingSpaces(), node, path, depth: depth + 1)
       guard case .string(let text) = value else { return value }
-      return try YAMLReader.value(in: text, argument: text).value
+      return try YAMLReader.value(
+        in: text, decodedAt: node.origin, key: path.joined(separator: "."))
     default:
       throw problem(
         "unknown resolver '\(function)'", node, path,

@@ -54,7 +54,9 @@ extension KeyType where Value == Int {
     Self(.int(range)) { $2.int }
   }
   /// At least 1.
-  package static var count: Self { .int(1...Int.max) }
+  package static var count: Self { .int(1...ValueType.largestCount) }
+  /// At least 0.
+  package static var countOrNone: Self { .int(0...ValueType.largestCount) }
 }
 extension KeyType where Value == Double {
   package static func double(_ range: ClosedRange<Double> = -.infinity ... .infinity) -> Self {
@@ -63,6 +65,7 @@ extension KeyType where Value == Double {
 }
 extension KeyType where Value == String {
   package static var string: Self { Self(.string) { $2.string } }
+  package static var path: Self { Self(.path) { $2.string } }
   package static func choice(_ words: [String], synonyms: [String: String] = [:]) -> Self {
     Self(.choice(words, synonyms: synonyms)) { $2.string }
   }

@@ -11,6 +11,8 @@ package indirect enum ValueType: Sendable, Equatable {
   case int(ClosedRange<Int> = .min ... .max)
   case double(ClosedRange<Double> = -.infinity ... .infinity)
   case string
+  /// A string that names a file or a folder: not empty, and a leading `~` is the home folder.
+  case path
   /// One of some words, in any case. Synonyms stand for one of them.
   case choice([String], synonyms: [String: String] = [:])
   case list(ValueType, count: Int? = nil)
@@ -179,14 +181,22 @@ package struct Exclusion: Sendable {
   }
 }
 
+extension ValueType {
+  /// Of steps, samples, epochs and tokens: the product of any two of them is still a number.
+  static let largestCount = Int(Int32.max)
+}
+
 extension ValueType: CustomStringConvertible {
   /// The type in a user's words, with its article.
   package var description: String {
     switch self {
     case .bool: return "True or False"
-    case .int(let range): return "an integer" + Self.bounds(range, .min, .max)
+    case .int(let range):
+      let most = range.upperBound == Self.largestCount ? Self.largestCount : .max
+      return "an integer" + Self.bounds(range, .min, most)
     case .double(let range): return "a number" + Self.bounds(range, -.infinity, .infinity)
     case .string: return "a string"
+    case .path: return "a non-empty string"
     case .choice(let words, _): return words.count == 1 ? words[0] : "one of " + list(words)
     case .list(let element, let count):
       return "a list of " + (count.map { "\($0) values, each " } ?? "values, each ")

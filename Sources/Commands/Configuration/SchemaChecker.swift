@@ -197,9 +197,13 @@ package struct SchemaChecker {
     _ origin: ConfigurationOrigin, _ key: KeyDeclaration?
   ) {
     let wanted = type.description + (key?.isNullable == true ? " or null" : "")
+    // What null does is in the key's summary, for those who wrote 0 or -1 for "none".
+    let aboutNull = key.flatMap {
+      $0.isNullable && $0.summary.contains("null ") ? $0.summary + "." : nil
+    }
     report(
       "must be \(wanted), not \(node.shown)", name, origin,
-      remedy: type.remedy(for: node.value))
+      remedy: type.remedy(for: node.value) ?? aboutNull)
   }
 
   private mutating func report(

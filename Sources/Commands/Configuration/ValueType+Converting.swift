@@ -1,5 +1,6 @@
 // From the value that YAML gave to the one that a key's type wants: integers are numbers, `inf` is
 // one too, words are compared without case. What cannot be converted without guessing is refused.
+import Essentials
 
 extension ValueType {
   /// The value as this type, or nil.
@@ -7,6 +8,8 @@ extension ValueType {
     switch (self, value) {
     case (.bool, .bool), (.string, .string):
       return value
+    case (.path, .string(let text)):
+      return text.isEmpty || text.contains("\0") ? nil : .string(text.expandingHome())
     case (.int(let range), .int(let number)):
       return range.contains(number) ? value : nil
     case (.int(let range), .double(let number)):
@@ -31,6 +34,7 @@ extension ValueType {
   func admits(_ value: ConfigurationValue) -> Bool {
     switch (self, value) {
     case (.bool, .bool), (.string, .string), (.choice, .string), (.list, .list): true
+    case (.path, .string): true
     case (.int, .int), (.double, .int), (.double, .double), (.double, .string("inf")): true
     case (.mapOf, .map), (.map, .map), (.component, .map): true
     case (.components, .map), (.components, .list): true
@@ -62,6 +66,18 @@ extension ValueType {
   func remedy(for value: ConfigurationValue) -> String? {
     switch (self, value) {
     case (.string, .int), (.string, .double), (.string, .bool): "Put it in quotes."
+    case (.path, .int), (.path, .double), (.path, .bool): "Put it in quotes."
+    // The text itself is not repeated: it may come from the environment and be a secret.
+    case (.int, .string(let text)), (.double, .string(let text)), (.bool, .string(let text)):
+      switch (self, YAMLScalar.resolve(text)) {
+      case (.int, .int), (.double, .int), (.double, .double), (.bool, .bool):
+        "Remove the quotes. To read it from an environment variable, write "
+          + "${oc.decode:${oc.env:NAME}}."
+      default: nil
+      }
+    case (.int(let range), .int(let number)) where number > range.upperBound:
+      "At most \(range.upperBound) is supported."
+    case (.either(let types), let value): types.lazy.compactMap { $0.remedy(for: value) }.first
     case (.component, .string(let path)) where path.contains("."),
       (.components, .string(let path)) where path.contains("."):
       "Write the dot path under _component_."

@@ -53,6 +53,19 @@ package enum YAMLReader {
     return try node(in: text, origin: { _ in origin }) ?? ConfigurationNode(.null, origin)
   }
 
+  /// A single value in the text that `oc.decode` reads for a key.
+  static func value(in text: String, decodedAt origin: ConfigurationOrigin, key: String) throws
+    -> ConfigurationValue
+  {
+    do {
+      return try node(in: text, origin: { _ in origin })?.value ?? .null
+    } catch var error as TuneError {
+      error.message = "oc.decode: " + error.message
+      error.location.key = key
+      throw error
+    }
+  }
+
   private static func node(
     in text: String, origin: @escaping (Int) -> ConfigurationOrigin
   ) throws -> ConfigurationNode? {

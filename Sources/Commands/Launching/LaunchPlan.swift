@@ -19,6 +19,8 @@ package struct LaunchOptions: Sendable {
   package var logFolder: String?
   package var redirects: String?
   package var tee: String?
+  /// Seconds until a worker that stands still is an error.
+  package var timeout: Int?
 
   package init() {}
 
@@ -27,6 +29,7 @@ package struct LaunchOptions: Sendable {
     nodes == nil && processesPerNode == nil && nodeRank == nil && rendezvousBackend == nil
       && rendezvousEndpoint == nil && runID == nil && maxRestarts == nil && masterAddress == nil
       && masterPort == nil && !isStandalone && logFolder == nil && redirects == nil && tee == nil
+      && timeout == nil
   }
 }
 
@@ -37,6 +40,8 @@ package struct LaunchPlan: Sendable {
   package var logs: LaunchLogs?
   /// How long workers may take to end after they are asked to.
   package var gracePeriod: Duration = .seconds(5)
+  /// How long a worker may neither compute nor wait for another.
+  package var timeout = WorkerTimeout.standard
 
   package init(workers: [WorkerEnvironment]) { self.workers = workers }
 
@@ -57,6 +62,12 @@ package struct LaunchPlan: Sendable {
     }
     runID = options.runID
     logs = try LaunchLogs(options)
+    if let seconds = options.timeout {
+      guard (1...WorkerTimeout.longest).contains(seconds) else {
+        throw Self.usage("--timeout \(seconds): must be from 1 to \(WorkerTimeout.longest) seconds")
+      }
+      timeout = seconds
+    }
   }
 
   /// What `auto`, `cpu` and `gpu` count.

@@ -25,10 +25,8 @@ package struct WorkerGroup {
   /// Blocks until all workers have ended.
   /// - Throws: `TuneError` `.worker` that names the worker which failed first, and its error.
   package func run(signals: EndingSignals? = nil) throws -> Outcome {
-    let scratch = FileManager.default.temporaryDirectory
-      .appendingPathComponent("tune-launch-\(UUID().uuidString)").path
-    try makeFolder(scratch)
-    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    let folder = try ScratchFolder()
+    let scratch = folder.path
     try command.configuration?.handOver(to: configurationFile(scratch))
     guard let lifeline = Pipe() else {
       throw TuneError(.worker, "the process has no file descriptors left")
@@ -54,8 +52,17 @@ package struct WorkerGroup {
 
   private func watch(_ workers: [WorkerProcess], _ scratch: String) throws -> Outcome {
     var running = Set(workers.indices)
+    var watch = HangWatch(
+      workers.map(\.pid), files: workers.indices.map { waitingFile(scratch, $0) },
+      timeout: plan.timeout)
+    defer { watch.close() }
     while !running.isEmpty {
-      switch events.next() {
+      if let found = watch.look(at: running) {
+        end(workers, &running)
+        drainOutput()
+        throw hang(found.worker, found.what)
+      }
+      switch events.next(before: Date(timeIntervalSinceNow: 1)) {
       case .exit(let worker, .code(0)):
         running.remove(worker)
       case .exit(let worker, let exit):
@@ -120,9 +127,23 @@ package struct WorkerGroup {
     let rank = plan.workers[cause.0.worker].rank
     drainOutput()
     let text = cause.left.map { ":\n" + $0.text } ?? ""
+    var remedies = plan.workers.count > 1 ? ["All workers were stopped."] : []
+    if cause.0.exit == .signal(SIGKILL) {
+      remedies.append("Linux kills processes so when the machine runs out of memory.")
+    }
     return TuneError(
       .worker, "rank \(rank) \(cause.0.exit.description)\(text)",
-      remedy: plan.workers.count > 1 ? "All workers were stopped." : nil)
+      remedy: remedies.isEmpty ? nil : remedies.joined(separator: " "))
+  }
+
+  private func hang(_ worker: Int, _ what: String) -> TuneError {
+    TuneError(
+      .worker,
+      "rank \(plan.workers[worker].rank) \(what): for \(plan.timeout) s it has neither computed nor "
+        + "waited for another rank",
+      remedy:
+        "All workers were stopped. Resume from the last save with resume_from_checkpoint=True; "
+        + "--timeout gives workers more time.")
   }
 
   /// What is left in the pipes. Something that a worker started and left may hold them open for
@@ -130,6 +151,10 @@ package struct WorkerGroup {
   private func drainOutput() { _ = pumps.wait(timeout: .now() + 2) }
 
   private func errorFile(_ scratch: String, _ worker: Int) -> String { "\(scratch)/\(worker)" }
+
+  private func waitingFile(_ scratch: String, _ worker: Int) -> String {
+    "\(scratch)/\(worker).waits"
+  }
 
   private func configurationFile(_ scratch: String) -> String { scratch + "/configuration.json" }
 
@@ -142,6 +167,10 @@ package struct WorkerGroup {
     }
     command.environment.merge(environment.variables) { $1 }
     command.environment[WorkerErrorFile.variable] = errorFile(scratch, environment.localRank)
+    let waiting = waitingFile(scratch, environment.localRank)
+    try HangWatch.makeFile(waiting)
+    command.environment[HangWatch.variable] = waiting
+    command.environment[WorkerTimeout.variable] = "\(plan.timeout)"
     command.environment["TORCHELASTIC_RUN_ID"] = plan.runID ?? "none"
     if command.environment["OMP_NUM_THREADS"] == nil {
       let share = LaunchPlan.Machine.current.cores / plan.workers.count

@@ -183,7 +183,8 @@ func folder(of repository: String, _ source: DataSource, revision: String) throw
   }
   var text: String?
   do {
-    text = try String(contentsOfFile: try folder([card]) + "/" + card, encoding: .utf8)
+    text = String(
+      decoding: try RegularFile.read(try folder([card]) + "/" + card), as: UTF8.self)
   } catch let error as TuneError where error.code == .data {
     // It has no card, and its files are read by their names.
   }

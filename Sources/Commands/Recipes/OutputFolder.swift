@@ -1,4 +1,5 @@
 // A folder that a run will write to is tried before the weights are read, not at the first save.
+import Checkpoints
 import Configuration
 import Essentials
 import Foundation
@@ -27,5 +28,38 @@ func prepareFolder<Value>(_ path: String, _ section: Section, _ key: Key<Value>)
       .disk, "cannot write to the folder '\(path)'",
       remedy: "Choose another folder, or make this one writable.", at: section.location(of: key),
       cause: SystemReason(error))
+  }
+}
+
+/// The folders that a run writes to, which no other run may write to meanwhile. What earlier runs left there
+/// unfinished is removed.
+final class OutputLock {
+  private var descriptors: [Int32] = []
+
+  /// - Throws: `TuneError` `.disk` where a folder cannot be made, or another run has it.
+  init(_ folders: (section: Section, key: Key<String>)...) throws {
+    var seen: Set<String> = []
+    for (section, key) in folders {
+      let path = section[key]
+      try prepareFolder(path, section, key)
+      guard seen.insert(URL(fileURLWithPath: path).resolvingSymlinksInPath().path).inserted else {
+        continue
+      }
+      guard let descriptor = FolderLock.take(path) else {
+        release()
+        throw TuneError(
+          .disk, "another run is writing to the folder '\(path)'",
+          remedy: "Choose another output_dir, or wait until that run ends.",
+          at: section.location(of: key))
+      }
+      descriptors.append(descriptor)
+      PartialPath.removeAll(in: path)
+      PartialPath.removeAll(in: RecipeStateFile.path(in: path).parentFolder)
+    }
+  }
+
+  func release() {
+    for descriptor in descriptors { close(descriptor) }
+    descriptors = []
   }
 }

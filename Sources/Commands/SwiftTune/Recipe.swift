@@ -63,8 +63,7 @@ public struct Recipe {
   /// error.
   /// - Parameter arguments: without the program's name.
   public func run(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) -> Never {
-    // A file size limit is then an error of the write, like a full disk, instead of the end.
-    signal(SIGXFSZ, SIG_IGN)
+    StandardStreams.keepRunningWithoutReaders()
     do {
       exit(try work(arguments))
     } catch let error as TuneError {

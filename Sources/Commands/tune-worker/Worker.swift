@@ -9,8 +9,7 @@ import Recipes
 @main
 enum Worker {
   static func main() {
-    // A file size limit is then an error of the write, like a full disk, instead of the end.
-    signal(SIGXFSZ, SIG_IGN)
+    StandardStreams.keepRunningWithoutReaders()
     do {
       exit(try run(CommandLine.arguments.dropFirst()))
     } catch {

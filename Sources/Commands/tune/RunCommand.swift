@@ -108,7 +108,11 @@ struct RunCommand: ParsableCommand {
       environment: ProcessInfo.processInfo.environment, configuration: composed)
     switch try WorkerGroup(command, plan: plan).run(signals: EndingSignals()) {
     case .succeeded: break
-    case .interrupted(let signal): throw ExitCode(128 + signal)
+    case .interrupted(let signal):
+      StandardStreams.error(
+        "\nThe run was interrupted. To resume from its last save, run the same command with "
+          + "resume_from_checkpoint=True.\n")
+      throw ExitCode(128 + signal)
     }
   }
 }

@@ -70,6 +70,13 @@ struct TorchrunArguments: ParsableArguments {
     help: ArgumentHelp("Write to log and console; same values as --redirects.", valueName: "n"))
   var tee: String?
 
+  @Option(
+    name: [.customLong("timeout")],
+    help: ArgumentHelp(
+      "Seconds after which a worker that neither computes nor waits for others ends the run; "
+        + "default \(WorkerTimeout.standard).", valueName: "s"))
+  var timeout: Int?
+
   var options: LaunchOptions {
     var options = LaunchOptions()
     options.nodes = nodes
@@ -85,6 +92,7 @@ struct TorchrunArguments: ParsableArguments {
     options.logFolder = logFolder
     options.redirects = redirects
     options.tee = tee
+    options.timeout = timeout
     return options
   }
 }

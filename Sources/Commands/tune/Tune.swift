@@ -30,8 +30,7 @@ struct Tune: ParsableCommand {
     ])
 
   static func main() {
-    // A file size limit is then an error of the write, like a full disk, instead of the end.
-    signal(SIGXFSZ, SIG_IGN)
+    StandardStreams.keepRunningWithoutReaders()
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -49,7 +48,5 @@ enum Console {
 
   static func printWarning(_ warning: TuneError) { write("warning: \(warning)\n") }
 
-  private static func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
-  }
+  private static func write(_ text: String) { StandardStreams.error(text) }
 }

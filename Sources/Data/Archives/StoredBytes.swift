@@ -8,7 +8,9 @@ import Foundation
 package final class StoredBytes: Sendable {
   private enum Place {
     case memory([UInt8])
-    case file(Int32)
+    /// A file of our own without a name.
+    case spilled(Int32)
+    case file(ReopenedFile)
   }
   private let place: Place
   /// For messages.
@@ -18,17 +20,16 @@ package final class StoredBytes: Sendable {
   /// A plain file.
   package init(path: String) throws {
     self.path = path
-    let descriptor = try openDataFile(path)
-    place = .file(descriptor)
-    count = sizeOfDataFile(descriptor)
+    let file = try ReopenedFile(path)
+    (place, count) = (.file(file), file.byteCount)
   }
   fileprivate init(memory: [UInt8], path: String) {
     (place, count, self.path) = (.memory(memory), memory.count, path)
   }
   fileprivate init(descriptor: Int32, count: Int, path: String) {
-    (place, self.count, self.path) = (.file(descriptor), count, path)
+    (place, self.count, self.path) = (.spilled(descriptor), count, path)
   }
-  deinit { if case .file(let descriptor) = place { close(descriptor) } }
+  deinit { if case .spilled(let descriptor) = place { close(descriptor) } }
 
   package var isInMemory: Bool { if case .memory = place { true } else { false } }
 
@@ -39,26 +40,34 @@ package final class StoredBytes: Sendable {
     }
     switch place {
     case .memory(let bytes): return Array(bytes[offset..<offset + wanted])
-    case .file(let descriptor):
-      var done = 0
-      let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
-        while done < wanted {
-          let got = pread(
-            descriptor, buffer.baseAddress.map { $0 + done }, wanted - done, offset + done)
-          if got < 0, errno == EINTR { continue }
-          guard got > 0 else { break }
-          done += got
-        }
-        filled = done
+    case .spilled(let descriptor): return try read(descriptor, offset, wanted)
+    case .file(let file):
+      guard let bytes = try file.withDescriptor({ try read($0, offset, wanted) }) else {
+        throw changed()
       }
-      guard done == wanted else { throw changed() }
       return bytes
     }
   }
 
+  private func read(_ descriptor: Int32, _ offset: Int, _ wanted: Int) throws -> [UInt8] {
+    var done = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
+      while done < wanted {
+        let got = pread(
+          descriptor, buffer.baseAddress.map { $0 + done }, wanted - done, offset + done)
+        if got < 0, errno == EINTR { continue }
+        guard got > 0 else { break }
+        done += got
+      }
+      filled = done
+    }
+    guard done == wanted else { throw changed() }
+    return bytes
+  }
+
   private func changed() -> TuneError {
     TuneError(
-      .data, "the file is shorter than it was when it was opened",
+      .data, "the file is not what it was when it was opened",
       remedy: "Leave data files alone while a run reads them.", at: .init(file: path))
   }
 }

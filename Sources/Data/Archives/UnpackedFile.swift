@@ -34,8 +34,7 @@ package final class UnpackedFile {
   /// - Throws: `TuneError` when the file cannot be opened.
   package init(path: String, formats: [PackedFormat], limit: UnpackingLimit = .standard) throws {
     self.path = path
-    descriptor = try openDataFile(path)
-    packedSize = sizeOfDataFile(descriptor)
+    (descriptor, packedSize) = try RegularFile.open(path)
     self.limit = limit.bytes(packed: packedSize)
     var magic = [UInt8](repeating: 0, count: 4)
     let count = pread(descriptor, &magic, 4, 0)
@@ -99,27 +98,6 @@ package final class UnpackedFile {
       .malformedFile, message, remedy: remedy ?? "Fetch or make the file again.",
       at: .init(file: path))
   }
-}
-
-/// - Throws: `TuneError` `.missingFile`, or `.malformedFile` for what is no regular file.
-func openDataFile(_ path: String) throws -> Int32 {
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else {
-    throw TuneError(
-      .missingFile, "cannot open the file: \(String(cString: strerror(errno)))",
-      at: .init(file: path))
-  }
-  var status = stat()
-  guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-    close(descriptor)
-    throw TuneError(.malformedFile, "not a regular file", at: .init(file: path))
-  }
-  return descriptor
-}
-
-func sizeOfDataFile(_ descriptor: Int32) -> Int {
-  var status = stat()
-  return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
 }
 
 private func readDataFile(

@@ -18,7 +18,7 @@ package struct ParquetColumn {
   /// Values of the column in pages not opened yet.
   private var valuesLeft: Int
   private var pageLeft = 0
-  private var dictionary: [ParquetValue]?
+  private var dictionary: ParquetDictionary?
   private var repetitions: RunLengthDecoder?
   private var definitions: RunLengthDecoder?
   private var values: (any ParquetValues)?
@@ -130,12 +130,8 @@ package struct ParquetColumn {
     guard page.encoding == 0 || page.encoding == 2 else {
       throw MalformedBytes("a dictionary has an unknown encoding")
     }
-    // No value of a dictionary takes less than a byte.
-    guard type != .boolean, page.valueCount <= Int64(bytes.count) else {
-      throw MalformedBytes("a dictionary has a wrong size")
-    }
-    var plain = try PlainValues(ByteCursor(bytes), type, length: leaf.element.typeLength)
-    dictionary = try (0..<Int(page.valueCount)).map { _ in try plain.next() }
+    dictionary = try ParquetDictionary(
+      bytes, type, length: leaf.element.typeLength, count: page.valueCount)
   }
 
   private mutating func readData(_ packed: [UInt8], _ page: ParquetPage) throws {

@@ -95,9 +95,9 @@ struct PlainValues: ParquetValues {
 /// Numbers of entries in the column's dictionary.
 struct DictionaryValues: ParquetValues {
   private var numbers: RunLengthDecoder
-  private let dictionary: [ParquetValue]
+  private let dictionary: ParquetDictionary
 
-  init(_ cursor: ByteCursor, _ dictionary: [ParquetValue]) throws {
+  init(_ cursor: ByteCursor, _ dictionary: ParquetDictionary) throws {
     var cursor = cursor
     let width = Int(try cursor.byte())
     numbers = try RunLengthDecoder(cursor.rest, width: width)
@@ -105,11 +105,7 @@ struct DictionaryValues: ParquetValues {
   }
 
   mutating func next() throws -> ParquetValue {
-    let number = try numbers.next()
-    guard number < dictionary.count else {
-      throw MalformedBytes("a value is not in its dictionary")
-    }
-    return dictionary[number]
+    try dictionary.value(at: numbers.next())
   }
 }
 

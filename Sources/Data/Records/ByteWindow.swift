@@ -25,9 +25,12 @@ final class ByteWindow {
   private var start = 0
   private var hasEnded = false
 
+  /// Of a record, in bytes. A record takes several times its size on its way to tokens.
+  static let largestRecord = 128 << 20
+
   /// - Parameters:
   ///   - limit: the largest record, in bytes.
-  init(_ file: UnpackedFile, limit: Int = 256 << 20, chunk: Int = 256 << 10) {
+  init(_ file: UnpackedFile, limit: Int = largestRecord, chunk: Int = 256 << 10) {
     self.file = file
     self.limit = limit
     buffer = [UInt8](repeating: 0, count: chunk)

@@ -117,41 +117,4 @@ enum DataFolder {
     }
     return false
   }
-
-  /// The files that a path or a pattern with `*`, `**`, `?` or `[...]` names, in order.
-  static func expand(_ path: String) throws -> [String] {
-    if FileManager.default.fileExists(atPath: path) { return [path] }
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    // Patterns come from others' cards too: so many stars would only be there to take long.
-    guard path.count(where: { $0 == "*" }) <= 16,
-      let first = parts.firstIndex(where: { $0.contains { "*?[".contains($0) } })
-    else { return [] }
-    let folder = parts[..<first].joined(separator: "/")
-    let root = folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder
-    let pattern = Array(parts[first...])
-    guard pattern.contains(where: { $0.contains("**") }) else { return plainGlob(path) }
-    return try listing(of: root).filter {
-      matches($0.split(separator: "/").map(String.init)[...], pattern[...])
-    }.map { folder.isEmpty && root == "." ? $0 : (root as NSString).appendingPathComponent($0) }
-  }
-
-  private static func plainGlob(_ path: String) -> [String] {
-    var found = glob_t()
-    defer { globfree(&found) }
-    guard glob(path, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
-    return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }
-  }
-
-  private static func matches(_ path: ArraySlice<String>, _ pattern: ArraySlice<String>) -> Bool {
-    guard let first = pattern.first else { return path.isEmpty }
-    if first == "**" {
-      // At the end it stands for the file too.
-      if pattern.count == 1 { return !path.isEmpty }
-      return (path.startIndex...path.endIndex).contains {
-        matches(path[$0...], pattern.dropFirst())
-      }
-    }
-    guard let name = path.first, fnmatch(first, name, 0) == 0 else { return false }
-    return matches(path.dropFirst(), pattern.dropFirst())
-  }
 }

@@ -27,7 +27,7 @@ final class ParquetRecords: RecordFile {
   }
 
   /// - Throws: `TuneError` for what is no Parquet file or is broken.
-  init(path: String, recordLimit: Int = 256 << 20) throws {
+  init(path: String, recordLimit: Int = ByteWindow.largestRecord) throws {
     layout = RecordLayout(path: path, kind: .parquet)
     self.recordLimit = recordLimit
     file = File(store: try StoredBytes(path: path))

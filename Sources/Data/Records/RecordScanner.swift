@@ -101,7 +101,6 @@ final class RecordScanner: RecordFile {
   }
 
   private static let linebreaks = ByteSet(0x0A, 0x0D)
-  private static let notSpace = ByteSet(0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D).inverted
 
   /// The end of the line that holds `offset`, without and with its line break.
   func endOfLine(from offset: Int) throws -> (end: Int, next: Int) {
@@ -122,13 +121,13 @@ final class RecordScanner: RecordFile {
       let span = RecordSpan(range: position..<(keepsLinebreaks ? next : end), line: line)
       position = next
       line += 1
-      guard skippingBlank, try isBlank(span.range) else { return span }
+      guard skippingBlank, isBlank(span.range) else { return span }
     }
   }
 
-  private func isBlank(_ range: Range<Int>) throws -> Bool {
-    guard let found = try window.first(Self.notSpace, from: range.lowerBound) else { return true }
-    return found >= range.upperBound
+  /// Looks no further than the line: the next text may be far away, and is looked for on every line.
+  private func isBlank(_ range: Range<Int>) -> Bool {
+    window.withBytes(range) { $0.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) } }
   }
 
   private func nextParagraph() throws -> RecordSpan? {
@@ -165,7 +164,8 @@ final class RecordScanner: RecordFile {
       try CSVRow.cells(
         of: $0, delimiter: delimiter, at: .init(file: layout.path, line: header.line))
     }
-    if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+    var seen: Set<String> = []
+    if let twice = names.first(where: { !seen.insert($0).inserted }) {
       throw TuneError(
         .data, "two columns are called '\(twice)'", at: .init(file: layout.path, line: header.line))
     }

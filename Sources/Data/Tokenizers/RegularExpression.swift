@@ -7,6 +7,8 @@ import Essentials
 /// The compiled pattern never changes, and PCRE2 lets many threads match with it.
 final class RegularExpression: @unchecked Sendable {
   private let code: OpaquePointer
+  /// The file and key that hold the pattern.
+  private let place: TuneError.Location
 
   /// - Parameters:
   ///   - pattern: in PCRE2's syntax.
@@ -24,6 +26,7 @@ final class RegularExpression: @unchecked Sendable {
         at: place)
     }
     code = compiled
+    self.place = place
     // Where machine code is not allowed, matching interprets the pattern: slower, same matches.
     _ = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE))
   }
@@ -32,16 +35,19 @@ final class RegularExpression: @unchecked Sendable {
 
   /// Calls `body` with what looks for matches in one text after another.
   func withMatcher<Result>(_ body: (borrowing Matcher) throws -> Result) throws -> Result {
-    guard let match = pcre2_match_data_create_8(1, nil) else { throw Self.failure(0) }
+    guard let match = pcre2_match_data_create_8(1, nil) else { throw Self.failure(0, place) }
     defer { pcre2_match_data_free_8(match) }
-    guard let bounds = pcre2_get_ovector_pointer_8(match) else { throw Self.failure(0) }
-    return try body(Matcher(code: code, match: match, bounds: bounds))
+    guard let bounds = pcre2_get_ovector_pointer_8(match) else {
+      throw Self.failure(0, place)
+    }
+    return try body(Matcher(code: code, match: match, bounds: bounds, place: place))
   }
 
   struct Matcher: ~Copyable {
     fileprivate let code: OpaquePointer
     fileprivate let match: OpaquePointer
     fileprivate let bounds: UnsafeMutablePointer<Int>
+    fileprivate let place: TuneError.Location
 
     /// Visits the matches in valid UTF-8 from left to right.
     /// - Throws: `TuneError` `.unsupported` when the pattern is too costly for the text.
@@ -70,7 +76,7 @@ final class RegularExpression: @unchecked Sendable {
           code, text.baseAddress, text.count, position, checked | UInt32(PCRE2_NO_JIT), match, nil)
       }
       if status == PCRE2_ERROR_NOMATCH { return false }
-      if status < 0 { throw RegularExpression.failure(status) }
+      if status < 0 { throw RegularExpression.failure(status, place) }
       return true
     }
 
@@ -82,10 +88,11 @@ final class RegularExpression: @unchecked Sendable {
     }
   }
 
-  private static func failure(_ status: Int32) -> TuneError {
+  private static func failure(_ status: Int32, _ place: TuneError.Location) -> TuneError {
     TuneError(
       .unsupported, "cannot split the text with the tokenizer's pattern: \(message(status))",
-      remedy: "The pattern of this tokenizer.json is too costly for this text.")
+      remedy: "The pattern takes too long on this text: use another tokenizer, or split the text.",
+      at: place)
   }
 
   private static func message(_ status: Int32) -> String {

@@ -15,9 +15,10 @@ package enum JSON: Sendable, Equatable {
   /// Parses one value that fills the whole of `bytes`.
   /// - Throws: `TuneError` `.malformedFile` with `file` and the line, counted from `firstLine`.
   package static func parse(
-    _ bytes: UnsafeRawBufferPointer, file: String? = nil, firstLine: Int = 1
+    _ bytes: UnsafeRawBufferPointer, file: String? = nil, firstLine: Int = 1,
+    limits: JSONLimits = JSONLimits()
   ) throws -> JSON {
-    var parser = JSONParser(bytes, file: file, firstLine: firstLine)
+    var parser = JSONParser(bytes, file: file, firstLine: firstLine, limits: limits)
     return try parser.parseWhole()
   }
   package static func parse(_ data: Data, file: String? = nil) throws -> JSON {

@@ -2,15 +2,31 @@
 // array can be visited one by one with the bytes that each of them covers.
 import Foundation
 
+/// How much a text may become: two bytes of it are enough for a value, which takes thirty times that.
+package struct JSONLimits: Sendable {
+  /// Ten times those of the largest vocabularies.
+  package var values = 16 << 20
+  /// Of one list.
+  package var elements = Int.max
+  package init() {}
+  package init(elements: Int) { self.elements = elements }
+}
+
 package struct JSONParser {
   private let bytes: UnsafeRawBufferPointer
   private let file: String?
   private let firstLine: Int
+  private let limits: JSONLimits
   private var position = 0
+  private var valueCount = 0
   /// Deeper nesting than any sane file has; a bound on the recursion.
   private static let depthLimit = 200
 
-  package init(_ bytes: UnsafeRawBufferPointer, file: String? = nil, firstLine: Int = 1) {
+  package init(
+    _ bytes: UnsafeRawBufferPointer, file: String? = nil, firstLine: Int = 1,
+    limits: JSONLimits = JSONLimits()
+  ) {
+    self.limits = limits
     self.bytes = bytes
     self.file = file
     self.firstLine = firstLine
@@ -35,12 +51,14 @@ package struct JSONParser {
   private mutating func parseValue(depth: Int) throws -> JSON {
     skipSpace()
     guard depth < Self.depthLimit else { throw failure("nested too deeply") }
+    valueCount += 1
+    guard valueCount <= limits.values else {
+      throw failure("more than \(limits.values) values, which no real file has")
+    }
     switch peek {
     case UInt8(ascii: "{"): return .object(try parseObject(depth: depth))
     case UInt8(ascii: "["):
-      var elements: [JSON] = []
-      try parseElements(depth: depth) { elements.append($0) }
-      return .array(elements)
+      return .array(try parseElements(depth: depth))
     case UInt8(ascii: "\""): return .string(try parseString())
     case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
     case UInt8(ascii: "f"): return try parseWord("false", .bool(false))
@@ -50,19 +68,21 @@ package struct JSONParser {
     }
   }
 
-  private mutating func parseElements(
-    depth: Int, _ body: (JSON) -> Void
-  ) throws {
+  private mutating func parseElements(depth: Int) throws -> [JSON] {
+    var elements: [JSON] = []
     position += 1
     skipSpace()
     if peek == UInt8(ascii: "]") {
       position += 1
-      return
+      return elements
     }
     while true {
       skipSpace()
-      body(try parseValue(depth: depth + 1))
-      if try !parseSeparator(closing: UInt8(ascii: "]")) { return }
+      guard elements.count < limits.elements else {
+        throw failure("a list of more than \(limits.elements) elements")
+      }
+      elements.append(try parseValue(depth: depth + 1))
+      if try !parseSeparator(closing: UInt8(ascii: "]")) { return elements }
     }
   }
 

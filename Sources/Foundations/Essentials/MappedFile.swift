@@ -10,19 +10,10 @@ package final class MappedFile: @unchecked Sendable {
   /// - Throws: `TuneError` `.missingFile` when the file is not there, `.malformedFile` when it
   ///   cannot be mapped.
   package init(path: String) throws {
-    let descriptor = open(path, O_RDONLY)
-    guard descriptor >= 0 else {
-      throw TuneError(
-        .missingFile, "cannot open the file: \(String(cString: strerror(errno)))",
-        at: .init(file: path))
-    }
+    let descriptor: Int32
+    (descriptor, count) = try RegularFile.open(path)
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw TuneError(.malformedFile, "not a regular file", at: .init(file: path))
-    }
     self.path = path
-    count = Int(status.st_size)
     guard count > 0 else {
       base = nil
       return
@@ -36,9 +27,14 @@ package final class MappedFile: @unchecked Sendable {
         at: .init(file: path))
     }
     base = address
+    MappedFaults.add(address, count: count, path: path)
   }
 
-  deinit { if let base { munmap(base, count) } }
+  deinit {
+    guard let base else { return }
+    MappedFaults.remove(base)
+    munmap(base, count)
+  }
 
   /// Gives the pages back; what is read later comes from the file again. What has been read and copied
   /// would else count as this process's memory, and make that of others scarce.

@@ -16,10 +16,40 @@ package enum PartialPath {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     for name in names where name.hasPrefix(prefix) {
       guard let process = pid_t(name.dropFirst(prefix.count)), process > 0 else { continue }
-      let isAlive = process != getpid() && (kill(process, 0) == 0 || errno == EPERM)
-      if !isAlive { try? FileManager.default.removeItem(at: folder.appendingPathComponent(name)) }
+      let path = folder.appendingPathComponent(name).path
+      if process == getpid() || !ProcessTimes.mayHaveWritten(process, path) {
+        try? FileManager.default.removeItem(atPath: path)
+      }
     }
   }
+
+  /// Removes every leftover in a folder that no other process writes to: its caller has the folder's lock.
+  package static func removeAll(in folder: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard let final = finalName(of: name) else { continue }
+      let (leftover, place) = (folder + "/" + name, folder + "/" + final)
+      // An old folder that was put aside to make room, and the new one never came.
+      if name.hasSuffix(aside), !FileManager.default.fileExists(atPath: place) {
+        rename(leftover, place)
+      } else {
+        try? FileManager.default.removeItem(atPath: leftover)
+      }
+    }
+  }
+
+  /// The name that a leftover would have got; nil for what is none.
+  private static func finalName(of name: String) -> String? {
+    guard let found = name.ranges(of: mark).last, found.lowerBound > name.startIndex else {
+      return nil
+    }
+    let number = name[found.upperBound...]
+    guard pid_t(number.hasSuffix(aside) ? number.dropLast(aside.count) : number) ?? 0 > 0 else {
+      return nil
+    }
+    return String(name[..<found.lowerBound])
+  }
+
+  private static let aside = "-old"
 
   package static func makeFolder(_ path: String) throws {
     do {
@@ -47,7 +77,7 @@ package enum PartialPath {
   private static func exchange(_ partial: String, _ final: String) throws {
     if exchangeInOneStep(partial, final) { return }
     // File systems that cannot exchange: two renames, and the name is free for a moment.
-    let aside = partial + "-old"
+    let aside = partial + Self.aside
     guard rename(final, aside) == 0 else { throw diskError(final, "cannot replace it") }
     guard rename(partial, final) == 0 else {
       let error = diskError(final, "cannot replace it")

@@ -3,6 +3,13 @@
 import Foundation
 
 package enum StandardStreams {
+  /// Call it first thing in a program: what a reader who went away, or a limit of the size of files, does not
+  /// take is then an error of the write like that of a full disk, instead of the end.
+  package static func keepRunningWithoutReaders() {
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+  }
+
   package static func output(_ text: String) { write(text, STDOUT_FILENO) }
   package static func error(_ text: String) { write(text, STDERR_FILENO) }
 

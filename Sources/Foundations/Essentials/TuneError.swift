@@ -18,6 +18,8 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
     /// A dataset is empty or one of its records cannot be used.
     case data
     case device
+    /// The host or the device has no more memory.
+    case memory
     /// Writing failed: a full disk, a read-only folder.
     case disk
     case network

@@ -18,14 +18,7 @@ enum CompanionFiles {
       guard let place = ownPlace(of: name, in: source) else { continue }
       let target = folder + "/" + name
       try PartialPath.makeFolder(target.parentFolder)
-      let data: Data
-      do {
-        data = try Data(contentsOf: URL(fileURLWithPath: place))
-      } catch {
-        throw TuneError(
-          .missingFile, "cannot read the file", at: .init(file: source + "/" + name), cause: error)
-      }
-      try write(data, to: target, mode: mode(of: place))
+      try write(RegularFile.read(place), to: target, mode: mode(of: place))
     }
   }
 

@@ -158,6 +158,7 @@ extension ModelFolder {
   }
 
   private func missing(_ specification: ParameterSpecification) -> TuneError {
+    if let error = leftOut(specification.storedName) { return error }
     if tensorNames.contains(specification.storedName) {
       return TuneError(
         .checkpointMismatch,
@@ -174,6 +175,34 @@ extension ModelFolder {
         ? "If the output head is the embedding, config.json needs tie_word_embeddings: true."
         : remedy,
       at: .init(file: files.count == 1 ? files[0].path : path))
+  }
+
+  /// The error about a tensor that is in a shard which `checkpoint_files` does not name.
+  private func leftOut(_ tensor: String) -> TuneError? {
+    let opened = Set(files.map { $0.path.lastComponent })
+    for name in [Self.indexName, Self.torchIndexName] {
+      guard let index = try? Self.index(name, in: path), let file = index.owners[tensor],
+        !opened.contains(file)
+      else { continue }
+      return TuneError(
+        .missingFile,
+        "tensor '\(tensor)' is in \(file), says \(name), and checkpoint_files does not name that file",
+        remedy: "Name every file of the checkpoint in checkpoint_files, or remove the key.",
+        at: .init(file: path))
+    }
+    // `model-00001-of-00002.safetensors` says how many there are.
+    for name in opened.sorted() {
+      guard let match = name.firstMatch(of: #/-of-(\d{1,6})\./#), let count = Int(match.1),
+        count > opened.count
+      else { continue }
+      return TuneError(
+        .missingFile,
+        "the checkpoint has no tensor '\(tensor)', and only \(opened.count) of its \(count) files "
+          + "are named: \(nameSummary(opened.sorted()))",
+        remedy: "Name every file of the checkpoint in checkpoint_files, or remove the key.",
+        at: .init(file: path))
+    }
+    return nil
   }
 
   private var remedy: String { "The model and the checkpoint do not match: check config.json." }

@@ -118,7 +118,7 @@ package final class ModelFolder: Sendable {
       at: .init(file: folder))
   }
 
-  private struct Index {
+  struct Index {
     var name: String
     /// Sorted.
     var files: [String]
@@ -150,7 +150,7 @@ package final class ModelFolder: Sendable {
     return nil
   }
 
-  private static func index(_ indexName: String, in folder: String) throws -> Index {
+  static func index(_ indexName: String, in folder: String) throws -> Index {
     let path = folder + "/" + indexName
     guard let map = try JSON.load(path: path)["weight_map"]?.object else {
       throw TuneError(.malformedFile, "the index has no 'weight_map'", at: .init(file: path))

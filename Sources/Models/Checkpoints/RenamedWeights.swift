@@ -28,7 +28,16 @@ final class RenamedWeights: WeightFile {
 
 /// `consolidated.00.pth`, `consolidated.01.pth`, ...: a model cut for as many devices.
 final class JoinedShards: WeightFile {
-  private enum Cut { case rows, columns, whole }
+  private enum Cut {
+    case rows, columns, whole
+    var axis: Int? {
+      switch self {
+      case .rows: 0
+      case .columns: 1
+      case .whole: nil
+      }
+    }
+  }
   private let shards: [any WeightFile]
   private let cuts: [String: Cut]
   private let claims: [String: WeightClaim]
@@ -58,11 +67,14 @@ final class JoinedShards: WeightFile {
             .checkpointMismatch, "tensor '\(name)' does not fit its part in \(shards[0].path)",
             remedy: "Name the files of one checkpoint, all of them.", at: .init(file: shard.path))
         }
-        switch cut {
-        case .rows: whole.shape[0] += part.shape[0]
-        case .columns: whole.shape[1] += part.shape[1]
-        case .whole: break
+        guard let axis = cut.axis else { continue }
+        let (sum, overflows) = whole.shape[axis].addingReportingOverflow(part.shape[axis])
+        guard !overflows else {
+          throw TuneError(
+            .malformedFile, "the shape \(part.shape) of tensor '\(name)' is too large",
+            at: .init(file: shard.path))
         }
+        whole.shape[axis] = sum
       }
       (cuts[name], claims[name]) = (cut, whole)
     }

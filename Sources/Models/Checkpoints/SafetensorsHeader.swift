@@ -19,6 +19,8 @@ struct SafetensorsHeader: Sendable {
   var metadata: [String: String]
 
   private static let lengthLimit = 100_000_000
+  /// More dimensions than libtorch's tensors have.
+  static let mostDimensions = 64
 
   /// Checks the whole file's layout; reads only its header.
   init(_ file: UnsafeRawBufferPointer, path: String) throws {
@@ -38,7 +40,7 @@ struct SafetensorsHeader: Sendable {
     }
     let text = UnsafeRawBufferPointer(rebasing: file[8..<start])
     guard text.first == UInt8(ascii: "{") else { throw failure("its header is no JSON object") }
-    let json = try JSON.parse(text, file: path)
+    let json = try JSON.parse(text, file: path, limits: JSONLimits(elements: Self.mostDimensions))
     guard let object = json.object else { throw failure("its header is no JSON object") }
     guard Self.colons(in: text) == json.entryCount else {
       throw failure("a name occurs twice in its header")

@@ -51,6 +51,8 @@ package struct RunState: Sendable {
     return metadata
   }
   private static let trainableKey = "trainable"
+  /// Of steps and samples; what is counted on from here and multiplied stays far from overflowing.
+  package static let largestCount = 1 << 40
   private static let digestsKey = "weights_digests"
   private static let configurationKey = "configuration_digests"
   private static let savesKey = "saves"
@@ -73,7 +75,7 @@ package struct RunState: Sendable {
         .malformedFile, message, remedy: "Resume from another saved state.",
         at: .init(file: file.path))
     }
-    func number<N: FixedWidthInteger>(_ key: String, below limit: N = 1 << 53) throws -> N {
+    func number<N: FixedWidthInteger>(_ key: String, below limit: N = 1 << 40) throws -> N {
       guard let value = file.metadata[key].flatMap({ N($0) }), value >= 0, value <= limit else {
         throw failure("the recipe state has no number '\(key)' that a run can have")
       }

@@ -1,6 +1,7 @@
 // Process groups over c10d: ranks that run the same program and exchange tensors. A group of one
 // rank takes the same path and moves nothing.
 import Essentials
+import Foundation
 import Tensors
 
 /// A collective in flight: a value that must be waited for, once.
@@ -28,7 +29,7 @@ package struct Work: ~Copyable {
   package consuming func wait() throws {
     guard let raw else { return }
     let asked = record == nil ? 0 : Timeline.now
-    if !raw.wait() { throw failure(what, rank) }
+    guard WaitingFlag.during({ raw.wait() }) else { throw failure(what, rank) }
     record?.landed(asked: asked, ended: raw.end)
     for tensor in staged { tensor.putBack() }
   }
@@ -96,31 +97,60 @@ package final class ProcessGroup: @unchecked Sendable {
   /// Meets the other ranks at `host`:`port`, where rank 0 serves the store, and connects by Gloo.
   /// - Parameters:
   ///   - interface: the network interface to use, nil for the one the host name resolves to.
+  ///   - rendezvousTimeout: seconds until all have met.
   ///   - timeout: seconds until a rank that does not answer is an error.
   package static func gloo(
     host: String, port: Int, rank: Int, worldSize: Int, interface: String? = nil,
-    timeout: Int = 1800, timeline: Timeline? = nil
+    rendezvousTimeout: Int = 300, timeout: Int = 1800, timeline: Timeline? = nil
   ) throws -> ProcessGroup {
     guard worldSize > 1 else { return .single }
     guard let number = UInt16(exactly: port) else {
       throw TuneError(.usage, "the rendezvous port \(port) is not between 1 and 65535")
     }
-    guard
-      let store = CollectiveStore(
-        host: host, port: number, serves: rank == 0, world: worldSize, timeout: min(timeout, 300))
-    else {
-      throw TuneError(
-        .worker, "cannot meet the other workers at \(host):\(port): \(lastTorchError())",
-        remedy:
-          "Check that MASTER_ADDR and MASTER_PORT (or --rdzv_endpoint) name the first node and "
-          + "that the port is free.", at: .init(rank: rank))
+    try checkResolves(host, rank: rank, timeout: rendezvousTimeout)
+    return try WaitingFlag.during {
+      guard
+        let store = CollectiveStore(
+          host: host, port: number, serves: rank == 0, isLoopback: isLoopback(host),
+          world: worldSize, timeout: rendezvousTimeout)
+      else {
+        let reason = lastTorchError().split(separator: "\n").first.map(String.init) ?? ""
+        throw TuneError(
+          .worker,
+          "cannot meet the other workers at \(host):\(port) within \(rendezvousTimeout) s: \(reason)",
+          remedy: rank == 0
+            ? "Start every node, each with its own --node_rank, and check that the port is free."
+            : "Check that node 0 runs, that MASTER_ADDR and MASTER_PORT (or --rdzv_endpoint) name "
+              + "it, and that the port is open.", at: .init(rank: rank))
+      }
+      return try connect(
+        store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout, timeline)
     }
-    return try connect(
-      store, rank, worldSize, interface ?? (isLoopback(host) ? "lo" : nil), timeout, timeline)
   }
 
   private static func isLoopback(_ host: String) -> Bool {
     host == "localhost" || host.hasPrefix("127.")
+  }
+
+  /// - Throws: at once where the host has no address; the store would look for it until its time is over.
+  private static func checkResolves(_ host: String, rank: Int, timeout: Int) throws {
+    let deadline = DispatchTime.now() + .seconds(timeout)
+    while true {
+      var found: UnsafeMutablePointer<addrinfo>?
+      let status = getaddrinfo(host, nil, nil, &found)
+      if let found { freeaddrinfo(found) }
+      if status == 0 { return }
+      // A name server that does not answer may do so soon.
+      if status == EAI_AGAIN, DispatchTime.now() < deadline {
+        Thread.sleep(forTimeInterval: 0.5)
+        continue
+      }
+      throw TuneError(
+        .network,
+        "cannot find the host '\(host)' of the first node: "
+          + String(cString: gai_strerror(status)),
+        remedy: "Correct --rdzv_endpoint or MASTER_ADDR.", at: .init(rank: rank))
+    }
   }
 
   private static func connect(

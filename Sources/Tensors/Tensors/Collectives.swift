@@ -7,9 +7,15 @@ package final class CollectiveStore: @unchecked Sendable {
   fileprivate let raw: ct_store
 
   /// A store over TCP; the rank that `serves` it is one of the `world` clients, too.
-  /// - Parameter timeout: seconds.
-  package init?(host: String, port: UInt16, serves: Bool, world: Int, timeout: Int) {
-    guard let raw = ct_store_tcp(host, port, serves, Int32(world), Int32(timeout)) else {
+  /// - Parameters:
+  ///   - isLoopback: the host is this machine, and no other is to reach the store.
+  ///   - timeout: seconds.
+  package init?(
+    host: String, port: UInt16, serves: Bool, isLoopback: Bool, world: Int, timeout: Int
+  ) {
+    guard
+      let raw = ct_store_tcp(host, port, serves, isLoopback, Int32(world), Int32(timeout))
+    else {
       return nil
     }
     self.raw = raw

@@ -65,6 +65,16 @@ package enum Devices {
     let peak = processStatus("VmHWM") ?? 0
     return Memory(peakActive: peak, peakReserved: peak)
   }
+  /// What this process holds now, for the error of one that gets no more.
+  package static func memoryInUse() -> String {
+    func mebibytes(_ bytes: Int) -> String { "\(bytes / (1 << 20)) MiB" }
+    let tensors = mebibytes(blockMemory.inUse)
+    guard let resident = processStatus("VmRSS"), let peak = processStatus("VmHWM") else {
+      return "\(tensors) of large tensors are on the host"
+    }
+    return "the process holds \(mebibytes(resident)) of host memory (at most \(mebibytes(peak)) so "
+      + "far), of which \(tensors) are large tensors"
+  }
   package static func resetPeakMemory(of device: Device) {
     if case .cuda(let index) = device {
       _ = ct_cuda_reset_peak(Int32(index))

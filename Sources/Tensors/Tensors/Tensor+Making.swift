@@ -63,7 +63,7 @@ extension Tensor {
 package final class RandomGenerator: @unchecked Sendable {
   let raw: ct_generator
   package init(seed: UInt64) {
-    guard let raw = ct_generator_new(seed) else { preconditionFailure(lastTorchError()) }
+    guard let raw = ct_generator_new(seed) else { TorchFailure.end(#fileID, #line) }
     self.raw = raw
   }
   deinit { ct_generator_free(raw) }
@@ -110,11 +110,22 @@ extension Tensor {
     to(dtype).to(.cpu).contiguous().withBytes { Array($0.bindMemory(to: T.self)) }
   }
   /// The one element of a tensor.
-  package var item: Double { ct_item(raw) }
-  package var itemInt: Int { Int(ct_item_int(raw)) }
+  package var item: Double {
+    var value = 0.0
+    done(ct_item(raw, &value), #fileID, #line)
+    return value
+  }
+  package var itemInt: Int {
+    var value: Int64 = 0
+    done(ct_item_int(raw, &value), #fileID, #line)
+    return Int(value)
+  }
   /// Same shape, same dtype, same values (NaN differs from itself).
   package func isEqual(to other: Tensor) -> Bool {
-    shape == other.shape && dtype == other.dtype && ct_equal(raw, other.raw)
+    guard shape == other.shape, dtype == other.dtype else { return false }
+    var isEqual = false
+    done(ct_equal(raw, other.raw, &isEqual), #fileID, #line)
+    return isEqual
   }
   package func largestDifference(from other: Tensor) -> Double {
     count == 0 ? 0 : (to(.float64) - other.to(.float64)).abs().amax().item

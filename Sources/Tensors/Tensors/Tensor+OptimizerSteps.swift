@@ -69,5 +69,9 @@ extension Tensor {
   /// factor to the tensor's dtype before; a factor in a tensor of its own keeps its digits.
   package func scaleInPlace(_ factor: Double) { multiplyInPlace(.full([], factor, .float64)) }
   /// In fp64, the same for any number of threads.
-  package var sumOfSquares: Double { ct_sum_of_squares(raw) }
+  package var sumOfSquares: Double {
+    var sum = 0.0
+    done(ct_sum_of_squares(raw, &sum), #fileID, #line)
+    return sum
+  }
 }

@@ -2,7 +2,7 @@
 // new tensor, except those whose name ends in "InPlace" or starts with "copy", "fill": these write
 // into the storage that all views share, and are kept for optimizers and communication buffers.
 //
-// A shape misuse is our own mistake: it traps with libtorch's text and the caller's line.
+// What libtorch refuses ends the process: see TorchFailure.
 import CTorch
 import Essentials
 
@@ -91,14 +91,14 @@ package struct Tensor: @unchecked Sendable {
 /// libtorch's message for the call that just failed on this thread.
 package func lastTorchError() -> String { String(cString: ct_last_error()) }
 
-/// The result of a bridge call that only a mistake of ours can fail.
+/// The result of a bridge call that only a mistake of ours, or want of memory, can fail.
 @inline(__always)
 func made(_ raw: ct_tensor?, _ file: StaticString = #fileID, _ line: UInt = #line) -> Tensor {
-  guard let raw else { preconditionFailure(lastTorchError(), file: file, line: line) }
+  guard let raw else { TorchFailure.end(file, line) }
   return Tensor(owning: raw)
 }
 @inline(__always)
 func done(_ ok: Bool, _ file: StaticString, _ line: UInt) {
-  if !ok { preconditionFailure(lastTorchError(), file: file, line: line) }
+  if !ok { TorchFailure.end(file, line) }
 }
 func sizes(_ shape: [Int]) -> [Int64] { shape.map(Int64.init) }

@@ -39,7 +39,7 @@ extension Keys {
 
   package enum Schedule {
     package static let warmupSteps = Key.required(
-      "num_warmup_steps", .int(0...Int.max), "Number of warm-up steps")
+      "num_warmup_steps", .countOrNone, "Number of warm-up steps")
     package static let cycles = Key.optional(
       "num_cycles", .double(0...1e6), default: 0.5, "Number of cosine cycles; 0.5 decays to zero")
   }

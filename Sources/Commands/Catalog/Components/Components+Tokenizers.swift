@@ -36,22 +36,22 @@ package enum PromptTemplateChoice: String, CaseIterable, Sendable {
 
 extension Keys {
   package enum Tokenizer {
-    package static let path = Key.required("path", .string, "The tokenizer.model file")
+    package static let path = Key.required("path", .path, "The tokenizer.model file")
     package static let merges = Key.nullable(
-      "merges_file", .string, "The merges.txt of vocab.json; null with a tokenizer.json")
+      "merges_file", .path, "The merges.txt of vocab.json; null with a tokenizer.json")
     package static let specialTokens = Key.nullable(
-      "special_tokens_path", .string, "A tokenizer.json, or a JSON map, with the special tokens")
+      "special_tokens_path", .path, "A tokenizer.json, or a JSON map, with the special tokens")
     package static let longestSequence = Key.nullable(
       "max_seq_len", .int(1...(1 << 30)), "Truncate samples to this many tokens")
     package static let json = Key.required(
-      "tokenizer_json_path", .string, "The tokenizer.json file")
+      "tokenizer_json_path", .path, "The tokenizer.json file")
     package static let configuration = Key.nullable(
-      "tokenizer_config_json_path", .string,
+      "tokenizer_config_json_path", .path,
       "The tokenizer_config.json, with the special tokens and the chat template")
     package static let generation = Key.nullable(
-      "generation_config_path", .string, "The generation_config.json, with the stop tokens")
+      "generation_config_path", .path, "The generation_config.json, with the stop tokens")
     package static let folder = Key.nullable(
-      "folder", .string, "The model folder; null takes checkpointer.checkpoint_dir")
+      "folder", .path, "The model folder; null takes checkpointer.checkpoint_dir")
     package static let truncatedEnd = Key.optional(
       "truncation_type", .choice(["right", "left"]), default: "right",
       "Which end of a sample is cut")

@@ -4,7 +4,7 @@ import Configuration
 extension Keys {
   package enum Dataset {
     package static let source = Key.required(
-      "source", .string,
+      "source", .path,
       "A dataset of the Hub, a local file or folder, or the kind of data_files: json, csv, "
         + "parquet or text")
     package static let columns = Key.nullable(
@@ -48,10 +48,10 @@ extension Keys.Dataset {
   /// By split.
   package static let files = Key.nullable(
     "data_files",
-    .either(.mapOf(.list(.string)), KeyType.list(.string).read { ["train": $0] }),
+    .either(.mapOf(.list(.path)), KeyType.list(.path).read { ["train": $0] }),
     "Files or patterns: a list for the split train, or a map from splits to lists")
   package static let folder = Key.nullable(
-    "data_dir", .string, "A folder inside source to read from")
+    "data_dir", .path, "A folder inside source to read from")
   package static let revision = Key.nullable(
     "revision", .string, "The branch, tag or commit of a dataset of the Hub")
   package static let streams = Key.optional(

@@ -4,7 +4,7 @@ import Configuration
 extension Keys {
   package enum Checkpointer {
     package static let folder = Key.required(
-      "checkpoint_dir", .string, "The folder to read from")
+      "checkpoint_dir", .path, "The folder to read from")
     package static let files = Key.nullable(
       "checkpoint_files",
       .either(
@@ -18,9 +18,9 @@ extension Keys {
       "model_type", .choice(["LLAMA2", "LLAMA3", "LLAMA3_2", "QWEN2", "QWEN3"]),
       "The model family of the checkpoint; null takes the model's")
     package static let outputFolder = Key.required(
-      "output_dir", .string, "The folder to write to")
+      "output_dir", .path, "The folder to write to")
     package static let savedRun = Key.nullable(
-      "recipe_checkpoint", .string,
+      "recipe_checkpoint", .path,
       "The recipe state to resume from; null uses the newest undamaged one in output_dir")
     package static let keptCount = Key.nullable(
       "keep_last_n_checkpoints", .count,
@@ -48,7 +48,7 @@ extension Keys {
   static let readAsText: Set<String> = [Checkpointer.FileNames.count.name]
 
   package enum DiskLogger {
-    package static let folder = Key.required("log_dir", .string, "The log folder")
+    package static let folder = Key.required("log_dir", .path, "The log folder")
     package static let filename = Key.nullable(
       "filename", .string, "The name of the log file; null derives it from the time")
   }
@@ -59,15 +59,15 @@ extension Keys {
     package static let isEnabled = Key.optional(
       "enabled", .bool, default: false, "Trace steps")
     package static let folder = Key.nullable(
-      "output_dir", .string, "The folder of the traces; null means profiler_output")
+      "output_dir", .path, "The folder of the traces; null means profiler_output")
     package static let waitSteps = Key.nullable(
-      "wait_steps", .int(0...Int.max), "Steps to wait before each cycle; null means 5")
+      "wait_steps", .countOrNone, "Steps to wait before each cycle; null means 5")
     package static let warmupSteps = Key.nullable(
-      "warmup_steps", .int(0...Int.max), "Warm-up steps of a cycle; null means 5")
+      "warmup_steps", .countOrNone, "Warm-up steps of a cycle; null means 5")
     package static let activeSteps = Key.nullable(
       "active_steps", .count, "Traced steps of a cycle; null means 2")
     package static let cycles = Key.nullable(
-      "num_cycles", .int(0...Int.max),
+      "num_cycles", .countOrNone,
       "Number of cycles; 0 repeats until the run ends, null means 1")
     package static let cpu = Key.optional(
       "cpu", .bool, default: true, "Spans of this process, always traced")

@@ -6,7 +6,7 @@ import EvaluationTasks
 package enum Keys {
   // What all recipes have.
   package static let outputFolder = Key.required(
-    "output_dir", .string, "Output folder")
+    "output_dir", .path, "Output folder")
   package static let model = Key.required("model", .component(.model), "The model architecture")
   package static let checkpointer = Key.required(
     "checkpointer", .component(.checkpointer), "Reads and writes the weights")
@@ -54,7 +54,7 @@ extension Keys {
 extension Keys {
   package static let epochs = Key.required("epochs", .count, "Passes over the dataset")
   package static let maximumStepsPerEpoch = Key.nullable(
-    "max_steps_per_epoch", .count, "End an epoch after this many steps")
+    "max_steps_per_epoch", .count, "End an epoch after this many steps; null means after all data")
   package static let accumulation = Key.optional(
     "gradient_accumulation_steps", .count, default: 1, "Micro-batches per step")
   package static let optimizer = Key.required(
@@ -65,7 +65,7 @@ extension Keys {
   package static let loss = Key.required("loss", .component(.loss), "The loss function")
   package static let clipNorm = Key.nullable(
     "clip_grad_norm", .double(0...Double.infinity),
-    "Maximum gradient norm; inf only logs the norm")
+    "Maximum gradient norm; inf only logs the norm, null does neither")
   package static let skippableSteps = Key.nullable(
     "skip_nonfinite_steps", .count,
     "Pass over so many steps in a row whose loss or gradient norm is not finite; null ends the run at "
@@ -83,7 +83,7 @@ extension Keys {
     "save_every_n_steps", .count,
     "Steps between saves within an epoch; null saves at the end of epochs only")
   package static let fakeQuantizationDelay = Key.nullable(
-    "fake_quant_after_n_steps", .int(0...Int.max),
+    "fake_quant_after_n_steps", .countOrNone,
     "Number of steps to train without fake quantization; null and 0 fake-quantize from the start")
   package static let savesAdaptersOnly = Key.optional(
     "save_adapter_weights_only", .bool, default: false,
@@ -119,16 +119,16 @@ extension Keys {
     "Tasks of lm-evaluation-harness: "
       + EvaluationTask.names.joined(separator: ", "))
   package static let limit = Key.nullable(
-    "limit", .count, "Maximum number of documents or questions per task")
+    "limit", .count, "Maximum number of documents or questions per task; null means all")
   package static let windowLength = Key.optional(
-    "max_seq_length", .int(2...Int.max), default: 4096, "Maximum tokens per window")
+    "max_seq_length", .int(2...Int(Int32.max)), default: 4096, "Maximum tokens per window")
   package static let textFiles = Key.optional(
-    "text_files", .list(.string), default: [],
+    "text_files", .list(.path), default: [],
     "Local text files for wikitext, instead of its dataset")
   package static let textFile = Key.nullable(
-    "text_file", .string, "Another file for text_files")
+    "text_file", .path, "Another file for text_files")
   package static let taskData = Key.nullable(
-    "task_data", .mapOf(.string),
+    "task_data", .mapOf(.path),
     "By the name of a task, where its dataset is: a local folder or file, or another dataset of "
       + "the Hub")
   package static let prompt = Key.required(
@@ -146,5 +146,5 @@ extension Keys {
   package static let temperature = Key.optional(
     "temperature", .double(0...1e6), default: 0.6, "0 always takes the likeliest token")
   package static let topK = Key.nullable(
-    "top_k", .count, "Sample from the k most likely tokens; null samples from all")
+    "top_k", .count, "Sample from the k most likely tokens; null means all of them")
 }

@@ -56,7 +56,7 @@ extension ValueType {
     case .bool: "bool"
     case .int: "int"
     case .double: "float"
-    case .string: "string"
+    case .string, .path: "string"
     case .choice(let words, _): words.joined(separator: " | ")
     case .list(let element, _): "list of \(element.shortName)"
     case .mapOf(let element): "map of \(element.shortName)"

@@ -43,7 +43,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
     log.warning(
       "\(work.skippedLayers.count) layers stay as they are, because groups of "
         + "\(work.scheme.weights.groupSize) do not divide their inputs: "
-        + work.skippedLayers.map(\.name).joined(separator: ", "))
+        + nameSummary(work.skippedLayers.map(\.name)))
   }
   let bar = ProgressBar(
     label: "quantizing", total: decoder.specification.all.count, unit: "tensors")

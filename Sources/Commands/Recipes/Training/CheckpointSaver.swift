@@ -65,6 +65,19 @@ final class CheckpointSaver {
   func prepare(_ checkpointer: Section) throws {
     if let remark = source.remarkOnLinks { log.warning(remark) }
     try prepareFolder(outputFolder, checkpointer, Keys.Checkpointer.outputFolder)
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: outputFolder)) ?? []
+    where name.wholeMatch(of: #/(epoch|step)_\d+|recipe_state/#) != nil {
+      // A link to a folder is none: a folder cannot take its place in one step.
+      var status = stat()
+      guard lstat(outputFolder + "/" + name, &status) == 0, status.st_mode & S_IFMT != S_IFDIR
+      else {
+        continue
+      }
+      throw TuneError(
+        .disk, "the run cannot save to '\(outputFolder)/\(name)': what has this name is no folder",
+        remedy: "Remove it, or choose another output_dir.",
+        at: checkpointer.location(of: Keys.Checkpointer.outputFolder))
+    }
   }
 
   /// Every rank must call it: weights and state are gathered; rank 0 writes.
@@ -100,6 +113,7 @@ final class CheckpointSaver {
       }
       try state.write(in: outputFolder, model, loop.optimizer)
       log.info("Saved the recipe state after step \(loop.progress.step)")
+      Self.noteInterruption(savedStep: loop.progress.step)
     }
     if model.group.rank == 0 {
       for name in saves where !kept.contains(name) {
@@ -108,5 +122,15 @@ final class CheckpointSaver {
       }
     }
     saves = kept
+  }
+}
+
+extension CheckpointSaver {
+  /// What an interrupted run can do next.
+  static func noteInterruption(savedStep: Int?) {
+    RunInterruption.say(
+      savedStep.map {
+        "To resume after step \($0), run the same command with resume_from_checkpoint=True."
+      } ?? "Nothing is saved yet; save_every_n_steps saves within an epoch.")
   }
 }

@@ -60,7 +60,9 @@ struct PreparedTraining {
           "the saved run has done \(saved.state.progress.epoch) epochs already",
           remedy: "Raise epochs to train on.")
       }
-      try locatingErrors(in: root) { try course.resume(at: saved.state.progress) }
+      try locatingErrors(in: root, at: Keys.dataset) {
+        try course.resume(at: saved.state.progress)
+      }
       try RunState.check(
         saved.file, fits: optimizer, DecoderUnits(configuration, training: trainable.names),
         dtype: dtype(from: root))
@@ -121,7 +123,7 @@ private func fakeQuantization(
     log.warning(
       "\(skipped.count) of \(linears.count) layers are not quantized, since the group size "
         + "\(scheme.weights.groupSize) does not divide their input width: "
-        + ModelFolder.listed(skipped.map(\.name)))
+        + nameSummary(skipped.map(\.name)))
   }
   let delay = root[Keys.fakeQuantizationDelay] ?? 0
   log.info(
@@ -142,7 +144,7 @@ private func batches(
     surveys.append(survey)
     let sampler = DistributedSampler(
       count: data.count, worldSize: group.worldSize, rank: group.rank, shuffle: shuffle)
-    return try locatingErrors(in: root) {
+    return try locatingErrors(in: root, at: Keys.dataset) {
       try BatchStream(data, sampler: sampler, batchSize: batchSize, padID: tokenizer.padID)
     }
   }

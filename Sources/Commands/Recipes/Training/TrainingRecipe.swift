@@ -46,8 +46,15 @@ private func train(
   // What can refuse the run, then what costs.
   let run = try PreparedTraining(
     c, group, isFirstOnMachine: environment.localRank == 0, hooks, log)
+  let checkpointer = root[Keys.checkpointer]
+  let locks =
+    group.rank == 0
+    ? try OutputLock((root, Keys.outputFolder), (checkpointer, Keys.Checkpointer.outputFolder))
+    : nil
+  defer { locks?.release() }
+  CheckpointSaver.noteInterruption(savedStep: run.saved?.state.progress.step)
   let reporter = try RunReporter(root, c, device: device, group: group, log: log)
-  if group.rank == 0 { try run.saver.prepare(root[Keys.checkpointer]) }
+  if group.rank == 0 { try run.saver.prepare(checkpointer) }
   try profiler?.prepare()
   // No rank reads weights for a run that another one refuses.
   try group.barrier()
@@ -90,7 +97,8 @@ private func trainingEvents(
 /// The group of all workers; a single process is a group of one on the same path.
 package func processGroup(_ e: WorkerEnvironment, timeline: Timeline? = nil) throws -> ProcessGroup
 {
-  try .gloo(
+  let timeout = WorkerTimeout.seconds(ProcessInfo.processInfo.environment, e)
+  return try .gloo(
     host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize,
-    timeline: timeline)
+    rendezvousTimeout: timeout.rendezvous, timeout: timeout.collectives, timeline: timeline)
 }

@@ -232,14 +232,14 @@ bool ct_fused_adamw_(
   });
 }
 
-bool ct_equal(ct_tensor a, ct_tensor b) {
-  return value_or(false, [&] { return at::equal(Borrowed(a), Borrowed(b)); });
+bool ct_equal(ct_tensor a, ct_tensor b, bool *out) {
+  return succeeded([&] { *out = at::equal(Borrowed(a), Borrowed(b)); });
 }
-double ct_item(ct_tensor t) {
-  return value_or(0.0 / 0.0, [&] { return Borrowed(t).tensor.item().toDouble(); });
+bool ct_item(ct_tensor t, double *out) {
+  return succeeded([&] { *out = Borrowed(t).tensor.item().toDouble(); });
 }
-int64_t ct_item_int(ct_tensor t) {
-  return value_or<int64_t>(INT64_MIN, [&] { return Borrowed(t).tensor.item().toLong(); });
+bool ct_item_int(ct_tensor t, int64_t *out) {
+  return succeeded([&] { *out = Borrowed(t).tensor.item().toLong(); });
 }
 
 }  // extern "C"

@@ -20,17 +20,36 @@ using at::Tensor;
 
 namespace ct {
 static thread_local std::string last_error;
+static thread_local bool last_is_of_memory = false;
+
+/// The allocators of the host throw plain errors, and those of vendors' libraries return codes that
+/// libtorch makes messages of.
+static bool speaks_of_memory(const std::string &text) {
+  for (const char *words :
+       {"not enough memory", "out of memory", "can't allocate memory", "alloc_cpu", "ALLOC_FAILED",
+        "could not create a memory", "bad_alloc"})
+    if (text.find(words) != std::string::npos) return true;
+  return false;
+}
 
 void remember_current_exception() {
+  last_is_of_memory = false;
   try {
     throw;
+  } catch (const c10::OutOfMemoryError &e) {
+    last_error = e.what_without_backtrace();
+    last_is_of_memory = true;
   } catch (const c10::Error &e) {
     last_error = e.what_without_backtrace();
+  } catch (const std::bad_alloc &) {
+    last_error = "the system gives no more memory";
+    last_is_of_memory = true;
   } catch (const std::exception &e) {
     last_error = e.what();
   } catch (...) {
     last_error = "unknown C++ exception";
   }
+  last_is_of_memory = last_is_of_memory || speaks_of_memory(last_error);
 }
 }  // namespace ct
 
@@ -45,6 +64,7 @@ static at::TensorOptions options(int32_t dtype, int32_t device) {
 extern "C" {
 
 const char *ct_last_error(void) { return last_error.c_str(); }
+bool ct_last_error_is_of_memory(void) { return last_is_of_memory; }
 const char *ct_version(void) { return TORCH_VERSION; }
 
 void ct_set_threads(int32_t count) { at::set_num_threads(count); }

@@ -8,6 +8,12 @@
 #include "bridge.h"
 #include "cc10d.h"
 
+#include <c10/util/Logging.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 using namespace ct;
 
 struct ct_store_opaque {
@@ -22,6 +28,35 @@ struct ct_work_opaque {
   std::shared_ptr<std::atomic<uint64_t>> done_at;
 };
 
+/// A socket that only this machine reaches. The store by itself listens on every address, and answers
+/// whoever asks.
+static int loopback_listener(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  TORCH_CHECK(fd >= 0, "no socket: ", strerror(errno));
+  const int yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(fd, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
+      listen(fd, SOMAXCONN) != 0) {
+    const int reason = errno;
+    close(fd);
+    TORCH_CHECK(false, "cannot listen on port ", port, ": ", strerror(reason));
+  }
+  return fd;
+}
+
+/// libtorch's own words on attempts to connect come with C++ frames; what fails in the end is an error here.
+static void hush_logging() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    setenv("TORCH_CPP_LOG_LEVEL", "FATAL", /*overwrite=*/0);
+    c10::initLogging();
+  });
+}
+
 template <class F>
 static ct_work started(F &&body) {
   return value_or<ct_work>(nullptr, [&] { return new ct_work_opaque{body(), nullptr}; });
@@ -30,11 +65,14 @@ static ct_work started(F &&body) {
 extern "C" {
 
 ct_store ct_store_tcp(
-    const char *host, uint16_t port, bool server, int32_t world, int32_t timeout_s) {
+    const char *host, uint16_t port, bool server, bool loopback, int32_t world,
+    int32_t timeout_s) {
   return value_or<ct_store>(nullptr, [&] {
+    hush_logging();
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = server;
+    if (server && loopback) options.masterListenFd = loopback_listener(port);
     options.numWorkers = static_cast<size_t>(world);
     options.timeout = std::chrono::seconds(timeout_s);
     auto store = c10::make_intrusive<c10d::TCPStore>(host, options);

@@ -11,9 +11,10 @@ typedef struct ct_store_opaque *ct_store;
 typedef struct ct_group_opaque *ct_group;
 typedef struct ct_work_opaque *ct_work;
 
-/// A store over TCP; one of the `world` clients also serves it. `port` 0 picks a free one.
+/// A store over TCP; one of the `world` clients also serves it, on `loopback` to this machine alone.
 ct_store ct_store_tcp(
-    const char *host, uint16_t port, bool server, int32_t world, int32_t timeout_s);
+    const char *host, uint16_t port, bool server, bool loopback, int32_t world,
+    int32_t timeout_s);
 /// A store for threads of one process.
 ct_store ct_store_in_process(void);
 void ct_store_free(ct_store s);

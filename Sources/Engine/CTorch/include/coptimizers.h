@@ -42,7 +42,7 @@ ct_tensor ct_quantize_blocks(ct_tensor x, int64_t block, bool is_signed, ct_tens
 ct_tensor ct_dequantize_blocks(ct_tensor codes, ct_tensor scales, int64_t block, bool is_signed);
 
 /// Sum of squares in fp64, the same for any number of threads. NaN for a failure.
-double ct_sum_of_squares(ct_tensor t);
+bool ct_sum_of_squares(ct_tensor t, double *out);
 
 #ifdef __cplusplus
 }

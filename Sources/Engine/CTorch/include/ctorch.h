@@ -23,6 +23,8 @@ enum ct_dtype {
 };
 
 const char *ct_last_error(void);
+/// Whether that call failed for want of memory, of the host or of a device.
+bool ct_last_error_is_of_memory(void);
 const char *ct_version(void);
 
 // --- Process-wide settings
@@ -180,9 +182,9 @@ bool ct_fused_adamw_(
     double eps, double weight_decay, int64_t step);
 
 // --- Values
-bool ct_equal(ct_tensor a, ct_tensor b);
-double ct_item(ct_tensor t);
-int64_t ct_item_int(ct_tensor t);
+bool ct_equal(ct_tensor a, ct_tensor b, bool *out);
+bool ct_item(ct_tensor t, double *out);
+bool ct_item_int(ct_tensor t, int64_t *out);
 
 // --- Local autograd
 bool ct_grad_enabled(void);

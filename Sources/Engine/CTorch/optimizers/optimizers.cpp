@@ -309,16 +309,18 @@ ct_tensor ct_dequantize_blocks(ct_tensor codes, ct_tensor scales, int64_t block,
   });
 }
 
-double ct_sum_of_squares(ct_tensor h) {
-  return value_or(0.0 / 0.0, [&] {
-    Tensor t = retained(h).contiguous();
-    if (!t.is_cpu())
-      return at::linalg_vector_norm(t, 2, std::nullopt, false, at::kDouble).square().item<double>();
-    if (t.scalar_type() == at::kBFloat16)
-      return sum_of_squares(static_cast<const BFloat *>(t.const_data_ptr()), t.numel());
-    t = t.to(at::kFloat);
-    return sum_of_squares(static_cast<const float *>(t.const_data_ptr()), t.numel());
-  });
+static double sum_of_squares(Tensor t) {
+  t = t.contiguous();
+  if (!t.is_cpu())
+    return at::linalg_vector_norm(t, 2, std::nullopt, false, at::kDouble).square().item<double>();
+  if (t.scalar_type() == at::kBFloat16)
+    return sum_of_squares(static_cast<const BFloat *>(t.const_data_ptr()), t.numel());
+  t = t.to(at::kFloat);
+  return sum_of_squares(static_cast<const float *>(t.const_data_ptr()), t.numel());
+}
+
+bool ct_sum_of_squares(ct_tensor t, double *out) {
+  return succeeded([&] { *out = sum_of_squares(retained(t)); });
 }
 
 }  // extern "C"

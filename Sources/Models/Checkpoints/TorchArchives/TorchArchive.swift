@@ -143,7 +143,16 @@ extension TorchArchive {
       throw bytes.failure("the storage of tensor '\(name)' is shorter than it claims")
     }
     var (count, last, isContiguous) = (1, tensor.offset, true)
-    for (length, stride) in zip(tensor.shape, tensor.strides).reversed() {
+    // A dimension of one element, or none, has no second one to step to, and its stride means nothing.
+    let strides = zip(tensor.shape, tensor.strides).map { $0 > 1 ? $1 : 0 }
+    // Sizes beside a zero, too: what is made of them later is multiplied.
+    var claimed = size
+    for (length, stride) in zip(tensor.shape, strides).reversed() {
+      let (room, isTooLarge) = claimed.multipliedReportingOverflow(by: max(1, length))
+      guard !isTooLarge else {
+        throw bytes.failure("the shape \(tensor.shape) of tensor '\(name)' is too large")
+      }
+      claimed = room
       if length > 1, stride != count { isContiguous = false }
       let (product, overflows) = count.multipliedReportingOverflow(by: length)
       let (reach, reachOverflows) = max(0, length - 1).multipliedReportingOverflow(by: stride)
@@ -164,7 +173,7 @@ extension TorchArchive {
         start: record.lowerBound, isContiguous: true)
     }
     return Place(
-      dtype: storage.dtype, shape: tensor.shape, strides: tensor.strides,
+      dtype: storage.dtype, shape: tensor.shape, strides: strides,
       start: record.lowerBound + tensor.offset * size, isContiguous: isContiguous)
   }
 }

@@ -158,14 +158,7 @@ package struct ModelImport: Sendable {
       try writeWeights(to: partial + "/model.safetensors", progress)
       for (name, text) in texts { try AtomicFile.write(Data(text.utf8), to: partial + "/" + name) }
       for file in supplied?.files ?? [] {
-        let data: Data
-        do {
-          data = try Data(contentsOf: URL(fileURLWithPath: file.path))
-        } catch {
-          throw TuneError(
-            .missingFile, "cannot read the file", at: .init(file: file.path), cause: error)
-        }
-        try AtomicFile.write(data, to: partial + "/" + file.name)
+        try AtomicFile.write(RegularFile.read(file.path), to: partial + "/" + file.name)
       }
       try PartialPath.move(partial, to: folder)
     } catch {
