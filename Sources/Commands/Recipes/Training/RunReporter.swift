@@ -72,7 +72,7 @@ final class RunReporter {
   }
 
   func stepped(_ loop: TrainingLoop, _ step: StepMetrics) throws {
-    try countLabels(of: step, loop)
+    countLabels(of: step, loop)
     if let skipped = step.skipped {
       pausing { log.warning("\(skipped): the step is passed over, no weight has changed") }
     }
@@ -94,26 +94,17 @@ final class RunReporter {
     try pausing { try logger.log(step: loop.progress.step, metrics) }
   }
 
-  /// - Throws: at the end of an epoch of which no step had anything to learn from.
-  private func countLabels(of step: StepMetrics, _ loop: TrainingLoop) throws {
+  /// Says it at the first step that has nothing to learn from; the loop refuses an epoch of such steps.
+  private func countLabels(of step: StepMetrics, _ loop: TrainingLoop) {
     steps += 1
-    if step.labelTokens == 0 {
-      stepsWithoutLabels += 1
-      if stepsWithoutLabels == 1 {
-        pausing {
-          log.warning(
-            "step \(loop.progress.step) has no label to learn from: all its tokens are masked or cut "
-              + "off, and its loss is shown as 0")
-        }
-      }
+    guard step.labelTokens == 0 else { return }
+    stepsWithoutLabels += 1
+    guard stepsWithoutLabels == 1 else { return }
+    pausing {
+      log.warning(
+        "step \(loop.progress.step) has no label to learn from: all its tokens are masked or cut "
+          + "off, and its loss is shown as 0")
     }
-    guard loop.progress.stepInEpoch == loop.stepsPerEpoch, stepsWithoutLabels == steps else {
-      return
-    }
-    throw TuneError(
-      .data, "nothing to learn from: no step of the epoch had a label",
-      remedy: "Check the dataset's roles and columns, or raise tokenizer.max_seq_len.",
-      at: .init(key: Keys.dataset.name))
   }
 
   func validated(_ loop: TrainingLoop, _ loss: Double) throws {
