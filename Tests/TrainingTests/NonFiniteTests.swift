@@ -8,7 +8,10 @@ import TestSupport
 import Testing
 
 @Suite struct NonFiniteTests {
-  @Test(arguments: [[], ["clip_grad_norm=null"], ["clip_grad_norm=null", "optimizer_in_bwd=True"]])
+  @Test(arguments: [
+    [], ["clip_grad_norm=null"], ["clip_grad_norm=null", "optimizer_in_bwd=True"],
+    ["clip_grad_norm=null", "gradient_accumulation_steps=2", "batch_size=1"],
+  ])
   func anInfiniteGradientEndsTheRun(_ overrides: [String]) throws {
     try TrainingFolder.with { folder in
       let own = try folder.modelWithInfiniteGradients()
@@ -35,8 +38,24 @@ import Testing
       let error = #expect(throws: TuneError.self) {
         try folder.train(run + ["skip_nonfinite_steps=2"], ranks: ranks)
       }
-      #expect(error?.message.hasSuffix("gradient norm of step 2 is not finite") == true)
+      #expect(error?.message.hasSuffix("a gradient of step 2 is not finite") == true)
     }
+  }
+
+  @Test(arguments: [DType.float32, .bfloat16, .float16])
+  func theLargestMagnitudeIsTold(_ dtype: DType) throws {
+    var random = MersenneTwister(seed: 3)
+    // Longer than a piece that a thread takes, and not a multiple of it.
+    let values = (0..<70_001).map { _ in Float(random.next32() % 2001) / 100 - 10 }
+    let tensor = Tensor(values, [70_001]).to(dtype)
+    #expect(tensor.largestMagnitude == tensor.to(.float64).abs().amax(along: 0).item)
+    for (place, value) in [(70_000, -1e4), (65_536, 60_000), (0, -Double.infinity)] {
+      tensor.narrow(0, from: place, count: 1).fill(value)
+      #expect(tensor.largestMagnitude == tensor.to(.float64).abs().amax(along: 0).item)
+    }
+    tensor.narrow(0, from: 12_345, count: 1).fill(.nan)
+    #expect(tensor.largestMagnitude.isNaN)
+    #expect(Tensor.zeros([0], dtype).largestMagnitude == 0)
   }
 
   @Test(arguments: [Double.nan, .infinity])

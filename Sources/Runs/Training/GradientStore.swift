@@ -19,6 +19,15 @@ final class GradientStore {
     let local = sumOfSquares(gradients.sorted { $0.key < $1.key }.map(\.value))
     return try group.sums([local])[0].squareRoot()
   }
+  /// Of this rank's gradients; NaN where there is one, 0 without gradients.
+  var largestMagnitude: Double {
+    var largest = 0.0
+    for magnitude in gradients.values.map(\.largestMagnitude) {
+      if !(magnitude <= largest) { largest = magnitude }
+      if largest.isNaN { break }
+    }
+    return largest
+  }
   /// Hands out the gradients unit by unit, scaled, and forgets each.
   func stepAll(times factor: Double = 1, _ body: (Int, Tensor) -> Void) {
     for unit in gradients.keys.sorted() {

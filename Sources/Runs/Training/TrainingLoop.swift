@@ -26,6 +26,7 @@ package final class TrainingLoop {
   private var skippedInARow = 0
   /// Optimizers square gradients in fp32; an infinite square makes weights that are not finite.
   private static let largestSquare = Double(Float.greatestFiniteMagnitude)
+  private static let largestGradient = largestSquare.squareRoot()
 
   /// - Parameters:
   ///   - course: this rank's batches, and where among them the run begins.
@@ -106,7 +107,7 @@ package final class TrainingLoop {
     var isFinite = true
     let reducer = GradientReducer(model.trained, group: group) { [self] unit, gradient in
       if plan.stepsImmediately {
-        if gradient.sumOfSquares <= Self.largestSquare {
+        if gradient.largestMagnitude <= Self.largestGradient {
           update(unit, gradient, learningRate)
         } else {
           isFinite = false
@@ -161,19 +162,21 @@ package final class TrainingLoop {
   private func stepWeights(_ store: GradientStore, isFinite: Bool, _ learningRate: Double) throws
     -> Double?
   {
-    guard !plan.stepsImmediately else {
+    guard let clipNorm = plan.clipNorm else {
+      let isFinite = isFinite && store.largestMagnitude <= Self.largestGradient
       guard try group.sums([isFinite ? 0 : 1])[0] == 0 else { throw nonFinite("a gradient") }
+      store.stepAll { update($0, $1, learningRate) }
       return nil
     }
     let norm = try store.globalNorm(group)
     guard norm.isFinite else { throw nonFinite("the gradient norm") }
-    let factor = plan.clipNorm.map { clipFactor(norm: norm, maximum: $0) } ?? 1
+    let factor = clipFactor(norm: norm, maximum: clipNorm)
     let clipped = norm * factor
     guard clipped * clipped <= Self.largestSquare else {
       throw nonFinite("the square of the gradient norm")
     }
     store.stepAll(times: factor) { update($0, $1, learningRate) }
-    return plan.clipNorm.map { _ in norm }
+    return norm
   }
 
   private func update(_ unit: Int, _ gradient: Tensor, _ learningRate: Double) {

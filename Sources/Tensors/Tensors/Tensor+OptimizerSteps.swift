@@ -74,4 +74,10 @@ extension Tensor {
     done(ct_sum_of_squares(raw, &sum), #fileID, #line)
     return sum
   }
+  /// The largest absolute value, NaN where there is one: whether all is finite, at the cost of a read.
+  package var largestMagnitude: Double {
+    var largest = 0.0
+    done(ct_largest_magnitude(raw, &largest), #fileID, #line)
+    return largest
+  }
 }

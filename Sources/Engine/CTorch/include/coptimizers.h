@@ -43,6 +43,8 @@ ct_tensor ct_dequantize_blocks(ct_tensor codes, ct_tensor scales, int64_t block,
 
 /// Sum of squares in fp64, the same for any number of threads. NaN for a failure.
 bool ct_sum_of_squares(ct_tensor t, double *out);
+/// The largest absolute value; NaN where there is one, 0 of an empty tensor.
+bool ct_largest_magnitude(ct_tensor t, double *out);
 
 #ifdef __cplusplus
 }
