@@ -13,6 +13,7 @@ import Recipes
 import Synchronization
 import Tensors
 import Testing
+import WeightFiles
 
 @Suite struct ConversionTests {
   static let schemes = [

@@ -1,5 +1,6 @@
 // The library that recipes of one's own are made of: a built-in recipe, and what to do differently.
 // `tune cp qat_distributed my_recipe` writes a package that starts from here.
+import Builtins
 import Catalog
 import Essentials
 import Foundation

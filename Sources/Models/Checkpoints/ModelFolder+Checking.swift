@@ -3,6 +3,7 @@ import Essentials
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 extension ModelFolder {
   /// - Throws: `TuneError` `.checkpointMismatch` for the first tensor that is missing or does not

@@ -2,6 +2,7 @@
 // own.
 import Essentials
 import Foundation
+import WeightFiles
 
 extension ModelFolder {
   /// The digests of a folder's weight files and its config.json, by name. Reads all of them.

@@ -4,6 +4,7 @@ import Essentials
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 extension ModelFolder {
   /// The whole parameter, in the checkpoint's dtype; over mapped memory where the row orders agree.

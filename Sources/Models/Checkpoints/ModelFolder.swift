@@ -7,6 +7,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package final class ModelFolder: Sendable {
   package let path: String

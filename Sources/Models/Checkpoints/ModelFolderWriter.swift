@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package final class ModelFolderWriter {
   package let path: String

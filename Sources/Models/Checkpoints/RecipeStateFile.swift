@@ -4,6 +4,7 @@
 // of the model folders that they belong to.
 import Essentials
 import Foundation
+import WeightFiles
 
 package enum RecipeStateFile {
   private static let formatKey = "format"

@@ -7,6 +7,7 @@ import Essentials
 import Foundation
 import Sharding
 import Training
+import WeightFiles
 
 struct SavedRun {
   let state: RunState

@@ -2,9 +2,10 @@
 import Essentials
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
-@testable import Checkpoints
+@testable import WeightFiles
 
 @Suite struct SafetensorsWriterTests {
   @Test(arguments: DType.allCases) func writesWhatIsRead(dtype: DType) throws {
