@@ -6,9 +6,9 @@ import Layers
 import Tensors
 import TestSupport
 import Testing
-import WeightFiles
 
 @testable import Checkpoints
+@testable import WeightFiles
 
 private func archive(_ name: String) throws -> String { try fixture("torch/" + name) }
 private func truth() throws -> ModelFolder { try ModelFolder(path: archive("truth")) }

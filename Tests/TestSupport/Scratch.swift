@@ -34,3 +34,10 @@ package func thrown(_ body: () throws -> Void) -> TuneError? {
     return error as? TuneError
   }
 }
+
+/// Later writes beyond this fail as on a full disk, instead of ending the process.
+package func limitFileSize(_ bytes: UInt) {
+  signal(SIGXFSZ, SIG_IGN)
+  var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
+  setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+}
