@@ -40,14 +40,17 @@ public struct Recipe {
     public let epoch: Int
     /// Mean cross entropy, in nats, over the labels of the step on all processes.
     public let loss: Double
+    /// The learning rate that the optimizer took the step with.
     public let learningRate: Double
     /// The tokens that count in the loss, on all processes.
     public let labelTokens: Int
+    /// How long the step took, in seconds of wall-clock time, waiting for data and other processes included.
     public let seconds: Double
     /// Before clipping; nil where `clip_grad_norm` is null.
     public let gradientNorm: Double?
   }
 
+  /// The built-in recipe that this one starts from.
   public let name: Name
   /// Called after each step of a training recipe, by every process of the run; an error ends the run.
   public var afterStep: ((Step) throws -> Void)?
@@ -57,6 +60,7 @@ public struct Recipe {
   /// `lr_scheduler`. A function of these two alone, so that a resumed run goes on as it would have.
   public var learningRate: (@Sendable (_ step: Int, _ count: Int) -> Double)?
 
+  /// A recipe that does what the built-in one does, until its properties are set.
   public init(_ name: Name) { self.name = name }
 
   /// Runs the recipe as the command line asks and ends the process: with 0 when all went well, with 64

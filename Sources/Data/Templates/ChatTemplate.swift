@@ -17,6 +17,7 @@ public struct ChatTemplate: Sendable {
 
   /// A conversation as text.
   public struct Rendering: Sendable {
+    /// The text, with the text of special tokens in it.
     public var text: String
     /// The UTF-8 byte ranges of `text` inside `{% generation %}` blocks, in order.
     public var generated: [Range<Int>]

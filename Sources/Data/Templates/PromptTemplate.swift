@@ -9,8 +9,11 @@ import Essentials
 public struct PromptTemplate: Sendable, Equatable {
   /// What stands before and after a message.
   public struct Tags: Sendable, Equatable {
+    /// The text before the message.
     public var prefix: String
+    /// The text after the message.
     public var suffix: String
+    /// Text before and after the messages of a role; either may be empty.
     public init(prefix: String, suffix: String) {
       self.prefix = prefix
       self.suffix = suffix
@@ -69,10 +72,13 @@ public struct PromptTemplate: Sendable, Equatable {
       .system: Tags(prefix: "<<SYS>>\n", suffix: "\n<</SYS>>\n\n"),
       .user: Tags(prefix: "[INST] ", suffix: " [/INST] "),
     ])
+  /// Asks to correct a sentence, as torchtune's `GrammarErrorCorrectionTemplate`.
   public static let grammarErrorCorrection = PromptTemplate(
     tags: [.user: Tags(prefix: "Correct this to standard English: ", suffix: "\n---\nCorrected: ")])
+  /// Asks to summarize a dialogue, as torchtune's `SummarizeTemplate`.
   public static let summarize = PromptTemplate(
     tags: [.user: Tags(prefix: "Summarize this dialogue:\n", suffix: "\n---\nSummary:\n")])
+  /// Asks a question, as torchtune's `QuestionAnswerTemplate`.
   public static let questionAnswer = PromptTemplate(
     tags: [.user: Tags(prefix: "Question: ", suffix: "\n\nAnswer: ")])
 
