@@ -77,7 +77,7 @@ import WeightFiles
       .write(toFile: path + "/model.safetensors.index.json", atomically: true, encoding: .utf8)
     let error = try #require(thrown { try folder.check(against: folder.configuration.decoder) })
     #expect(error.message.contains("is in \(shards[1])"), "\(error)")
-    #expect(error.remedy?.contains("checkpoint_files") == true)
+    #expect(error.remedy?.contains("`weightFiles`") == true)
   }
 
   @Test func aMissingHead() throws {

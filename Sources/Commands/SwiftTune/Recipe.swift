@@ -23,12 +23,19 @@ import Training
 public struct Recipe {
   /// The built-in recipes that one of your own can start from.
   public enum Name: String, Sendable, CaseIterable {
+    /// Trains all weights in one process.
     case fullFinetuneSingleDevice = "full_finetune_single_device"
+    /// Trains all weights in several processes, which share weights, gradients and optimizer state.
     case fullFinetuneDistributed = "full_finetune_distributed"
+    /// Trains all weights under fake quantization, in one process.
     case qatSingleDevice = "qat_single_device"
+    /// Trains all weights under fake quantization, in several processes.
     case qatDistributed = "qat_distributed"
+    /// Converts a checkpoint to a quantized one.
     case quantize
+    /// Evaluates a model on tasks of lm-evaluation-harness.
     case eleutherEval = "eleuther_eval"
+    /// Answers a prompt.
     case generate
   }
 

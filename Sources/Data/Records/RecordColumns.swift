@@ -14,12 +14,12 @@ extension Record {
     return try text(value, column)
   }
 
-  /// - Parameter setting: the configuration's key that names the column.
+  /// - Parameter argument: what names the column.
   package func list(
-    _ column: String, for purpose: String, setting: String = "conversation_column"
+    _ column: String, for purpose: String, from argument: Argument = .conversationColumn
   ) throws -> [JSON] {
     guard let value = fields[column] else {
-      throw missing(column, for: purpose, setting: setting)
+      throw missing(column, for: purpose, from: argument)
     }
     guard let list = value.array else {
       throw failure("column '\(column)' holds \(value.kind), not a list of messages")
@@ -35,11 +35,11 @@ extension Record {
   }
 
   private func missing(
-    _ column: String, for purpose: String, setting: String? = nil
+    _ column: String, for purpose: String, from argument: Argument? = nil
   ) -> TuneError {
-    let setting = setting ?? (purpose == "text" ? "column" : "column_map")
+    let argument = argument ?? (purpose == "text" ? .column : .columnMap)
     return failure(
       "missing column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
-      remedy: "Name the column that holds the \(purpose) with \(setting).")
+      remedy: "Name the column that holds the \(purpose) with \(argument).")
   }
 }

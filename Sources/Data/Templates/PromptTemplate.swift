@@ -99,7 +99,7 @@ public struct PromptTemplate: Sendable, Equatable {
         guard var tags = tags[role] else {
           throw TuneError(
             .data, "ChatMLTemplate has no tags for a \(role.rawValue) message",
-            remedy: "Use the role ipython, or a prompt_template of your own.")
+            remedy: "Use the role ipython, or set \(Argument.promptTemplate) to your own.")
         }
         // The model goes on where an empty last answer is left open.
         let isOpen =
@@ -123,6 +123,6 @@ public struct PromptTemplate: Sendable, Equatable {
   private static func mistake(_ what: String, _ remedy: String) -> TuneError {
     TuneError(
       .configuration, "the prompt template \(what)", remedy: remedy,
-      at: .init(key: "tokenizer.prompt_template"))
+      at: .init(.promptTemplate))
   }
 }

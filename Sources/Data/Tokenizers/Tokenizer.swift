@@ -74,7 +74,7 @@ extension Tokenizer {
 func checkMaxSeqLen(_ maxSeqLen: Int?) throws {
   if let maxSeqLen, maxSeqLen < 1 {
     throw TuneError(
-      .configuration, "max_seq_len must be at least 1, not \(maxSeqLen)",
-      at: .init(key: "tokenizer.max_seq_len"))
+      .configuration, "\(Argument.maxSeqLen) must be at least 1, not \(maxSeqLen)",
+      at: .init(.maxSeqLen))
   }
 }

@@ -10,6 +10,7 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
     case usage
     /// A configuration key, value, component or combination is wrong.
     case configuration
+    /// A file or folder that is not there.
     case missingFile
     /// A file is there but its content is broken, truncated or lies about itself.
     case malformedFile
@@ -17,11 +18,13 @@ public struct TuneError: Error, Sendable, CustomStringConvertible {
     case checkpointMismatch
     /// A dataset is empty or one of its records cannot be used.
     case data
+    /// A device that is not there, or that failed.
     case device
     /// The host or the device has no more memory.
     case memory
     /// Writing failed: a full disk, a read-only folder.
     case disk
+    /// A download that failed.
     case network
     /// A worker process or a collective failed.
     case worker

@@ -20,7 +20,9 @@ final class RenamedWeights: WeightFile {
   package var metadata: [String: String] { file.metadata }
   package var byteCount: Int { file.byteCount }
   package func claim(of name: String) -> WeightClaim? { own[name].flatMap(file.claim) }
-  package func tensor(named name: String) throws -> Tensor { try file.tensor(named: own[name] ?? name) }
+  package func tensor(named name: String) throws -> Tensor {
+    try file.tensor(named: own[name] ?? name)
+  }
   package func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
     try file.rows(rows, of: own[name] ?? name)
   }

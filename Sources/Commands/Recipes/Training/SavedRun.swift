@@ -57,7 +57,7 @@ struct SavedRun {
         if isFirstOnMachine { try found?.checkContent() }
       } catch let error as TuneError {
         found = nil
-        if !candidates.isEmpty { log.warning("\(error)\n  Trying an earlier save.") }
+        if !candidates.isEmpty { log.warning("\(error.namingKeys())\n  Trying an earlier save.") }
         last = last ?? error
       }
       let (whole, exhausted) = try agreement(found != nil, path == nil, group)

@@ -38,8 +38,8 @@ public final class QwenTokenizer: Tokenizer {
     if promptTemplate?.style == .chatML {
       throw TuneError(
         .configuration, "ChatMLTemplate would put Qwen's own marks around each message twice",
-        remedy: "Set tokenizer.prompt_template to null.",
-        at: .init(key: "tokenizer.prompt_template"))
+        remedy: "Set \(Argument.promptTemplate) to null.",
+        at: .init(.promptTemplate))
     }
     let files = try QwenFiles.load(
       family, path: path, mergesPath: mergesPath, specialTokensPath: specialTokensPath)

@@ -17,7 +17,9 @@ package final class TorchArchiveWriter: WeightWriter {
   ///   - tensors: names must differ; that is the caller's care.
   ///   - aliases: names of more tensors that share the numbers of the given ones.
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole file.
-  package init(to path: String, _ tensors: [TensorDeclaration], aliases: [String: String] = [:]) throws {
+  package init(to path: String, _ tensors: [TensorDeclaration], aliases: [String: String] = [:])
+    throws
+  {
     let pickle = TensorPickle.bytes(of: tensors, aliases: aliases)
     let small: [(String, [UInt8])] = [
       ("data.pkl", pickle), ("byteorder", Array("little".utf8)), ("version", Array("3\n".utf8)),
