@@ -33,7 +33,7 @@ package struct BatchStream: Sendable {
     precondition(sampler.count == dataset.count)
     guard batchSize > 0 else {
       throw TuneError(
-        .configuration, "\(Argument.batchSize) must be at least 1, not \(batchSize)",
+        .configuration, "\(Setting.batchSize) must be at least 1, not \(batchSize)",
         at: .init(.batchSize))
     }
     self.dataset = dataset
@@ -51,7 +51,7 @@ package struct BatchStream: Sendable {
         .data,
         "the dataset has \(dataset.count) samples, fewer than one batch of \(batchSize) for each of "
           + "\(sampler.worldSize) processes",
-        remedy: "Lower \(Argument.batchSize), use fewer processes, or give more data.",
+        remedy: "Lower \(Setting.batchSize), use fewer processes, or give more data.",
         at: .init(.batchSize))
     }
     order = stream == nil ? sampler.indices(epoch: 0) : []
@@ -113,7 +113,7 @@ package struct BatchStream: Sendable {
         "the saved run stopped after \(consumedSamples) samples, which is not a multiple of this run's "
           + "\(batchSize) x \(sampler.worldSize) samples a step",
         remedy:
-          "Choose \(Argument.batchSize) and the number of processes so that their product divides it.",
+          "Choose \(Setting.batchSize) and the number of processes so that their product divides it.",
         at: .init(.batchSize))
     }
     try restore(State(epoch: epoch, batch: consumedSamples / step))

@@ -25,13 +25,13 @@ extension Datasets {
     let base: any SampleRule
     switch format.kind {
     case .text, .texts:
-      for (argument, isGiven) in [
-        (Argument.newSystemPrompt, newSystemPrompt != nil),
+      for (setting, isGiven) in [
+        (Setting.newSystemPrompt, newSystemPrompt != nil),
         (.columnMap, columnMap["system"] != nil),
       ] where isGiven {
         throw TuneError(
           .configuration, "the data has no messages that a system prompt could precede: \(format)",
-          remedy: "Remove the system prompt.", at: .init(argument))
+          remedy: "Remove the system prompt.", at: .init(setting))
       }
       base =
         format.kind == .text

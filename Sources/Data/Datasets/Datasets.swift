@@ -72,7 +72,7 @@ package enum Datasets {
       columnMap, known: ["conversations"], required: columnMap.isEmpty ? [] : ["conversations"])
     let rule = ChatRule(
       column: columnMap["conversations"] ?? "conversations", style: .sharegpt,
-      trainOnInput: trainOnInput, systemPrompt: newSystemPrompt, columnArgument: .columnMap)
+      trainOnInput: trainOnInput, systemPrompt: newSystemPrompt, columnSetting: .columnMap)
     return try conversations(source, rule, tokenizer, packed: packed)
   }
 
@@ -85,7 +85,7 @@ package enum Datasets {
   ) throws -> any TextDataset {
     if let maxSeqLen, maxSeqLen < 2 {
       throw TuneError(
-        .configuration, "\(Argument.maxSeqLen) must be at least 2, not \(maxSeqLen)",
+        .configuration, "\(Setting.maxSeqLen) must be at least 2, not \(maxSeqLen)",
         at: .init(.maxSeqLen))
     }
     let limits = [maxSeqLen, tokenizer.maxSeqLen].compactMap { $0 }
@@ -156,7 +156,7 @@ package enum Datasets {
     guard datasets.allSatisfy({ $0.isPacked == first.isPacked }) else {
       throw TuneError(
         .configuration, "packed and unpacked datasets cannot be concatenated",
-        remedy: "Set \(Argument.packed) to the same value in each.", at: .init(.dataset))
+        remedy: "Set \(Setting.packed) to the same value in each.", at: .init(.dataset))
     }
   }
 
@@ -199,14 +199,14 @@ package enum Datasets {
     if source.isStreamed {
       throw TuneError(
         .configuration, "a packed dataset cannot be streamed",
-        remedy: "Remove \(Argument.isStreamed): packs larger than memory are kept on disk.",
+        remedy: "Remove \(Setting.isStreamed): packs larger than memory are kept on disk.",
         at: .init(.isStreamed))
     }
     guard tokenizer.maxSeqLen != nil else {
       throw TuneError(
-        .configuration, "a packed dataset needs \(Argument.maxSeqLen), the length of a pack",
+        .configuration, "a packed dataset needs \(Setting.maxSeqLen), the length of a pack",
         remedy:
-          "Set \(Argument.maxSeqLen), for example to 2048, or set \(Argument.packed) to False.",
+          "Set \(Setting.maxSeqLen), for example to 2048, or set \(Setting.packed) to False.",
         at: .init(.maxSeqLen))
     }
   }

@@ -41,7 +41,7 @@ struct PackedDataset: TextDataset {
             .data,
             "sample \(index + 1) has \(sample.tokens.count) tokens, more than a pack holds "
               + "(\(length))",
-            remedy: "Raise \(Argument.maxSeqLen) or set \(Argument.splitAcrossPack) to True.",
+            remedy: "Raise \(Setting.maxSeqLen) or set \(Setting.splitAcrossPack) to True.",
             at: .init(.maxSeqLen))
         }
         try packing.appendWhole(sample)

@@ -76,7 +76,7 @@ struct FormatRecognizer: Sendable {
     guard let choice else {
       throw TuneError(
         .configuration,
-        "\(Argument.columnMap) with \(keys.sorted().joined(separator: ", ")) is no format",
+        "\(Setting.columnMap) with \(keys.sorted().joined(separator: ", ")) is no format",
         remedy: Self.remedy, at: .init(.columnMap))
     }
     chosen = Form(
@@ -97,7 +97,7 @@ struct FormatRecognizer: Sendable {
       let both = [form, other].map { $0.columns.values.sorted().joined(separator: " and ") }
       throw record.failure(
         "its columns fit two formats: \(both[0]), or \(both[1])",
-        remedy: "Choose one with \(Argument.columnMap). " + Self.remedy)
+        remedy: "Choose one with \(Setting.columnMap). " + Self.remedy)
     }
     let format = try format(of: form, record)
     try refuseLeftovers(of: format, record)
@@ -130,9 +130,9 @@ struct FormatRecognizer: Sendable {
         ? "preference data is not supported yet (columns: \(names))"
         : "no known format has its columns (\(names))",
       remedy: isPreference
-        ? "To train on the preferred answers, set \(Argument.columnMap) to {messages: chosen} "
+        ? "To train on the preferred answers, set \(Setting.columnMap) to {messages: chosen} "
           + "where they are lists of messages."
-        : "Name the columns with \(Argument.columnMap). " + remedy)
+        : "Name the columns with \(Setting.columnMap). " + remedy)
   }
 
   private func format(of form: Form, _ record: Record) throws -> RecordFormat {
@@ -142,7 +142,7 @@ struct FormatRecognizer: Sendable {
     for column in form.columns.values.sorted() where !record.hasValue(column) {
       throw record.failure(
         "missing column '\(column)' (columns: \(record.fields.keys.joined(separator: ", ")))",
-        remedy: "Correct \(Argument.columnMap), or remove the record.")
+        remedy: "Correct \(Setting.columnMap), or remove the record.")
     }
     switch form.shape {
     case .chat: return made(.chat(try record.style(of: form.columns["messages"] ?? "")))
@@ -178,7 +178,7 @@ struct FormatRecognizer: Sendable {
     if let column = record.fields.keys.first(where: { others.contains($0) && record.says($0) }) {
       throw record.failure(
         "column '\(column)' has no place among \(format)",
-        remedy: "Remove the column, or set \(Argument.columnMap) to train without it. "
+        remedy: "Remove the column, or set \(Setting.columnMap) to train without it. "
           + Self.remedy)
     }
   }

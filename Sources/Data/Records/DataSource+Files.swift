@@ -15,7 +15,7 @@ extension DataSource {
       throw TuneError(
         .unsupported, "the source '\(source)' is not supported",
         remedy:
-          "Convert the data to JSON lines or Parquet, and set \(Argument.source) to json or parquet.",
+          "Convert the data to JSON lines or Parquet, and set \(Setting.source) to json or parquet.",
         at: .init(.source))
     }
     var isFolder: ObjCBool = false
@@ -25,7 +25,7 @@ extension DataSource {
         .configuration,
         "'\(source)' is neither a local file or folder nor a downloaded dataset",
         remedy: "Correct the path or the dataset's name; for data of your own set "
-          + "\(Argument.source) to json and \(Argument.dataFiles) to PATH.", at: .init(.source))
+          + "\(Setting.source) to json and \(Setting.dataFiles) to PATH.", at: .init(.source))
     }
     if !isFolder.boolValue {
       let paths = dataFiles.isEmpty ? ["train": [place]] : try expand(dataFiles, in: "")
@@ -41,8 +41,8 @@ extension DataSource {
     }
     guard let dataDir else {
       throw TuneError(
-        .configuration, "the source '\(source)' needs \(Argument.dataFiles)",
-        remedy: "Set \(Argument.dataFiles) to a path, or a list of paths.", at: .init(.dataFiles))
+        .configuration, "the source '\(source)' needs \(Setting.dataFiles)",
+        remedy: "Set \(Setting.dataFiles) to a path, or a list of paths.", at: .init(.dataFiles))
     }
     return try files(listedIn: dataDir, only: kind)
   }
@@ -73,7 +73,7 @@ extension DataSource {
       else {
         throw TuneError(
           .configuration, "the dataset has no configuration '\(name)'",
-          remedy: "Remove \(Argument.name): its README.md lists no configurations.",
+          remedy: "Remove \(Setting.name): its README.md lists no configurations.",
           at: .init(.name))
       }
       return try files(listedIn: below(name), only: nil)
@@ -116,7 +116,7 @@ extension DataSource {
         .data, "the folder has no \(wanted?.rawValue ?? "json, csv, parquet or text") files",
         remedy: names.contains { $0.hasSuffix(".arrow") }
           ? "Arrow files are not read: write the dataset anew with its method to_parquet."
-          : "Name the files with \(Argument.dataFiles).", at: .init(file: folder, .source))
+          : "Name the files with \(Setting.dataFiles).", at: .init(file: folder, .source))
     }
     return DataFiles(kind: kind, bySplit: files, source: self)
   }
@@ -127,7 +127,7 @@ extension DataSource {
         throw TuneError(
           .unsupported, "cannot tell from its name what the file holds",
           remedy: "Use a .json, .jsonl, .csv, .parquet or .txt file, or set "
-            + "\(Argument.source) to json, csv, "
+            + "\(Setting.source) to json, csv, "
             + "parquet or text.", at: .init(file: file, .source))
       }
       return kind
@@ -135,7 +135,7 @@ extension DataSource {
     guard let first = kinds.first, kinds.allSatisfy({ $0 == first }) else {
       throw TuneError(
         .configuration, "files of several kinds cannot be mixed in one dataset",
-        remedy: "Name files of one kind with \(Argument.dataFiles).", at: .init(.source))
+        remedy: "Name files of one kind with \(Setting.dataFiles).", at: .init(.source))
     }
     return first
   }
@@ -155,7 +155,7 @@ extension DataSource {
         let found = try DataFolder.expand(full)
         if found.isEmpty {
           throw TuneError(
-            .missingFile, "no such data file", remedy: "Check \(Argument.dataFiles).",
+            .missingFile, "no such data file", remedy: "Check \(Setting.dataFiles).",
             at: .init(file: full, .dataFiles))
         }
         return found

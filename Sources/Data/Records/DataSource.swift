@@ -82,7 +82,7 @@ package struct DataSource: Sendable, Equatable {
     guard shuffleBufferSize > 0 else {
       throw TuneError(
         .configuration,
-        "\(Argument.shuffleBufferSize) must be at least 1, not \(shuffleBufferSize)",
+        "\(Setting.shuffleBufferSize) must be at least 1, not \(shuffleBufferSize)",
         at: .init(.shuffleBufferSize))
     }
     let files = try dataFilesBySplit()
@@ -108,15 +108,15 @@ package struct DataSource: Sendable, Equatable {
 
   /// - Throws: for a setting that this kind of file has no use for.
   private func checkOptions(for kind: Kind) throws {
-    let options: [(argument: Argument, isSet: Bool, kind: Kind)] = [
+    let options: [(setting: Setting, isSet: Bool, kind: Kind)] = [
       (.delimiter, delimiter != nil, .csv), (.field, field != nil, .json),
       (.sampleBy, sampleBy != .line, .text), (.keepLinebreaks, keepLinebreaks, .text),
     ]
     for option in options where option.isSet && option.kind != kind {
       throw TuneError(
         .configuration,
-        "\(option.argument) is for \(option.kind) files, and these are \(kind) files",
-        remedy: "Remove \(option.argument).", at: .init(option.argument))
+        "\(option.setting) is for \(option.kind) files, and these are \(kind) files",
+        remedy: "Remove \(option.setting).", at: .init(option.setting))
     }
   }
 
@@ -138,6 +138,6 @@ package struct DataSource: Sendable, Equatable {
     let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", ..." : "")
     return TuneError(
       .data, "the dataset is empty: no records for split '\(split)' in \(shown)",
-      remedy: "Check \(Argument.dataFiles) and \(Argument.split).", at: .init(.split))
+      remedy: "Check \(Setting.dataFiles) and \(Setting.split).", at: .init(.split))
   }
 }

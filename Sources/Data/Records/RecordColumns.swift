@@ -14,12 +14,12 @@ extension Record {
     return try text(value, column)
   }
 
-  /// - Parameter argument: what names the column.
+  /// - Parameter setting: what names the column.
   package func list(
-    _ column: String, for purpose: String, from argument: Argument = .conversationColumn
+    _ column: String, for purpose: String, from setting: Setting = .conversationColumn
   ) throws -> [JSON] {
     guard let value = fields[column] else {
-      throw missing(column, for: purpose, from: argument)
+      throw missing(column, for: purpose, from: setting)
     }
     guard let list = value.array else {
       throw failure("column '\(column)' holds \(value.kind), not a list of messages")
@@ -35,11 +35,11 @@ extension Record {
   }
 
   private func missing(
-    _ column: String, for purpose: String, from argument: Argument? = nil
+    _ column: String, for purpose: String, from setting: Setting? = nil
   ) -> TuneError {
-    let argument = argument ?? (purpose == "text" ? .column : .columnMap)
+    let setting = setting ?? (purpose == "text" ? .column : .columnMap)
     return failure(
       "missing column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
-      remedy: "Name the column that holds the \(purpose) with \(argument).")
+      remedy: "Name the column that holds the \(purpose) with \(setting).")
   }
 }

@@ -99,7 +99,7 @@ public struct PromptTemplate: Sendable, Equatable {
         guard var tags = tags[role] else {
           throw TuneError(
             .data, "ChatMLTemplate has no tags for a \(role.rawValue) message",
-            remedy: "Use the role ipython, or set \(Argument.promptTemplate) to your own.")
+            remedy: "Use the role ipython, or set \(Setting.promptTemplate) to your own.")
         }
         // The model goes on where an empty last answer is left open.
         let isOpen =

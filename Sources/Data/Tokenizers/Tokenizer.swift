@@ -74,7 +74,7 @@ extension Tokenizer {
 func checkMaxSeqLen(_ maxSeqLen: Int?) throws {
   if let maxSeqLen, maxSeqLen < 1 {
     throw TuneError(
-      .configuration, "\(Argument.maxSeqLen) must be at least 1, not \(maxSeqLen)",
+      .configuration, "\(Setting.maxSeqLen) must be at least 1, not \(maxSeqLen)",
       at: .init(.maxSeqLen))
   }
 }

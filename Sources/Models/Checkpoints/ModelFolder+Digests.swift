@@ -22,7 +22,7 @@ extension ModelFolder {
       TuneError(
         .checkpointMismatch, message,
         remedy: "Restore the folder as it was saved, resume from another save "
-          + "(\(Argument.recipeState)), or start from these weights without their state.",
+          + "(\(Setting.recipeState)), or start from these weights without their state.",
         at: .init(file: path + "/" + name))
     }
     if let missing = Set(digests.keys).subtracting(names).min() {

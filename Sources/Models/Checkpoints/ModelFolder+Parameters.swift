@@ -187,9 +187,9 @@ extension ModelFolder {
       else { continue }
       return TuneError(
         .missingFile,
-        "tensor '\(tensor)' is in \(file), says \(name), and \(Argument.weightFiles) does not name that "
+        "tensor '\(tensor)' is in \(file), says \(name), and \(Setting.weightFiles) does not name that "
           + "file",
-        remedy: "Name every file of the checkpoint in \(Argument.weightFiles), or leave it out.",
+        remedy: "Name every file of the checkpoint in \(Setting.weightFiles), or leave it out.",
         at: .init(file: path))
     }
     // `model-00001-of-00002.safetensors` says how many there are.
@@ -201,7 +201,7 @@ extension ModelFolder {
         .missingFile,
         "the checkpoint has no tensor '\(tensor)', and only \(opened.count) of its \(count) files "
           + "are named: \(nameSummary(opened.sorted()))",
-        remedy: "Name every file of the checkpoint in \(Argument.weightFiles), or leave it out.",
+        remedy: "Name every file of the checkpoint in \(Setting.weightFiles), or leave it out.",
         at: .init(file: path))
     }
     return nil

@@ -54,7 +54,7 @@ package final class ModelFolder: Sendable {
     else {
       throw TuneError(
         .missingFile, "the model folder is not there",
-        remedy: "Download the model first, or correct \(Argument.modelFolder).",
+        remedy: "Download the model first, or correct \(Setting.modelFolder).",
         at: .init(file: path))
     }
   }
@@ -97,7 +97,7 @@ package final class ModelFolder: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw TuneError(
         .missingFile, "the checkpoint file is not there",
-        remedy: "Download it, or correct \(Argument.modelFolder) and \(Argument.weightFiles).",
+        remedy: "Download it, or correct \(Setting.modelFolder) and \(Setting.weightFiles).",
         at: .init(file: path))
     }
     guard [".safetensors", ".bin", ".pth", ".pt"].contains(where: name.hasSuffix) else {
@@ -116,7 +116,7 @@ package final class ModelFolder: Sendable {
     throw TuneError(
       .missingFile,
       "the folder holds neither \(singleName) nor \(torchSingleName), nor an index of either",
-      remedy: "Download the model's weights, or name their files in \(Argument.weightFiles).",
+      remedy: "Download the model's weights, or name their files in \(Setting.weightFiles).",
       at: .init(file: folder))
   }
 
@@ -137,7 +137,7 @@ package final class ModelFolder: Sendable {
       .checkpointMismatch,
       "the folder holds several sets of weights: \(found.joined(separator: ", "))",
       remedy:
-        "Name the files of one of them in \(Argument.weightFiles), or remove the others.",
+        "Name the files of one of them in \(Setting.weightFiles), or remove the others.",
       at: .init(file: folder))
   }
 
@@ -180,7 +180,7 @@ package final class ModelFolder: Sendable {
         if let other = owners.updateValue(file, forKey: name) {
           throw TuneError(
             .malformedFile, "tensor '\(name)' is also in \(other.path)",
-            remedy: "Name in \(Argument.weightFiles) only the files of one checkpoint.",
+            remedy: "Name in \(Setting.weightFiles) only the files of one checkpoint.",
             at: .init(file: file.path))
         }
       }

@@ -41,7 +41,7 @@ package final class ModelFolderWriter {
     guard Self.resolved(path) != Self.resolved(source.path) else {
       throw TuneError(
         .configuration, "the model would be written over the one that it is made from",
-        remedy: "Choose an \(Argument.outputFolder) outside the checkpoint's folder.",
+        remedy: "Choose an \(Setting.outputFolder) outside the checkpoint's folder.",
         at: .init(file: path))
     }
     let rule = StorageRule(dtype: dtype, quantization: quantization)
@@ -169,7 +169,7 @@ package final class ModelFolderWriter {
       .nonFinite,
       "'\(specification.name)' has values that are not finite in \(rule.dtype): not saved",
       remedy: "The training diverged, or the values are too large for the dtype: resume from an "
-        + "earlier save with a lower \(Argument.learningRate), or choose \(Argument.dtype)=fp32.",
+        + "earlier save with a lower \(Setting.learningRate), or choose \(Setting.dtype)=fp32.",
       at: .init(file: path))
   }
 

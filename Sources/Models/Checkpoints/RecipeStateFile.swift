@@ -93,15 +93,15 @@ package enum RecipeStateFile {
     guard found != formatWithoutSeal else {
       throw TuneError(
         .malformedFile, "the recipe state is of an earlier version of swift-tune, without digests",
-        remedy: "Start from the weights of its run: set \(Argument.modelFolder) to their folder "
-          + "and \(Argument.resumes) to False.",
+        remedy: "Start from the weights of its run: set \(Setting.modelFolder) to their folder "
+          + "and \(Setting.resumes) to False.",
         at: .init(file: path))
     }
     guard found == format else {
       throw TuneError(
         .malformedFile, "not a recipe state: its format is '\(found ?? "none")'",
         remedy:
-          "Give \(Argument.recipeState) the recipe_state.safetensors that the run to resume wrote.",
+          "Give \(Setting.recipeState) the recipe_state.safetensors that the run to resume wrote.",
         at: .init(file: path))
     }
     return file
@@ -113,7 +113,7 @@ package enum RecipeStateFile {
     guard try SafetensorsSeal.isWhole(file) else {
       throw TuneError(
         .malformedFile, "the recipe state is damaged: its content does not match its digest",
-        remedy: "Resume from an earlier save (\(Argument.recipeState)), or start from the "
+        remedy: "Resume from an earlier save (\(Setting.recipeState)), or start from the "
           + "saved weights.",
         at: .init(file: file.path))
     }

@@ -32,7 +32,7 @@ package struct EvaluationDocument: Sendable, Equatable {
     guard documents.contains(where: { !$0.text.isEmpty }) else {
       throw TuneError(
         .data, "no text found in \(paths.joined(separator: ", "))",
-        remedy: "Name files with text in \(Argument.textFiles).", at: .init(.textFiles))
+        remedy: "Name files with text in \(Setting.textFiles).", at: .init(.textFiles))
     }
     return documents
   }

@@ -23,7 +23,7 @@ package struct ChatPrompt: Sendable, Equatable {
     if let limit = tokenizer.maxSeqLen, tokens.count >= limit {
       throw TuneError(
         .configuration, "the prompt fills all of the tokenizer's \(limit) tokens",
-        remedy: "Shorten the prompt, or set \(Argument.maxSeqLen) to null.",
+        remedy: "Shorten the prompt, or set \(Setting.maxSeqLen) to null.",
         at: .init(.userPrompt))
     }
     return tokens

@@ -25,7 +25,7 @@ extension ChoiceQuestion {
       guard targetCount <= length else {
         throw TuneError(
           .data, "an answer of \(targetCount) tokens is longer than a window of \(length)",
-          remedy: "Raise \(Argument.windowLength).", at: .init(.windowLength))
+          remedy: "Raise \(Setting.windowLength).", at: .init(.windowLength))
       }
       return RollingWindow(
         input: Array(all.suffix(length + 1).dropLast()), targets: Array(all.suffix(targetCount)))

@@ -53,7 +53,7 @@ package struct Generation {
   package static func check(_ prompt: [Int32], vocabulary: Int, positions: Int) throws {
     guard let highest = prompt.max() else {
       throw TuneError(
-        .configuration, "the prompt is empty", remedy: "Say something in \(Argument.userPrompt).",
+        .configuration, "the prompt is empty", remedy: "Say something in \(Setting.userPrompt).",
         at: .init(.userPrompt))
     }
     guard Int(highest) < vocabulary else {

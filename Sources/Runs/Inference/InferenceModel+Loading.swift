@@ -80,7 +80,7 @@ extension ModelFolder {
       .checkpointMismatch,
       "the checkpoint is quantized with \(stored.summary), and the quantizer asks for "
         + wanted.summary,
-      remedy: "Set \(Argument.quantization) to null: a quantized checkpoint knows its own scheme.",
+      remedy: "Set \(Setting.quantization) to null: a quantized checkpoint knows its own scheme.",
       at: .init(file: path, .quantization))
   }
 }

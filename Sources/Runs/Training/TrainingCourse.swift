@@ -18,8 +18,8 @@ package struct TrainingCourse: Sendable {
       throw TuneError(
         .data,
         "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
-          + "\(Argument.accumulation): \(plan.accumulation)",
-        remedy: "Give more data, or lower \(Argument.batchSize) or \(Argument.accumulation).")
+          + "\(Setting.accumulation): \(plan.accumulation)",
+        remedy: "Give more data, or lower \(Setting.batchSize) or \(Setting.accumulation).")
     }
     self.stream = stream
     accumulation = plan.accumulation

@@ -83,8 +83,8 @@ package final class TrainingLoop {
     guard !trainsOnSomething else { return }
     throw TuneError(
       .data, "the epoch has no token to train on: every label is masked",
-      remedy: "Where \(Argument.maxSeqLen) cuts answers off, raise it; else check the data, or set "
-        + "\(Argument.trainOnInput).", at: .init(.dataset))
+      remedy: "Where \(Setting.maxSeqLen) cuts answers off, raise it; else check the data, or set "
+        + "\(Setting.trainOnInput).", at: .init(.dataset))
   }
 
   /// One optimizer step over all micro-batches of all ranks.
@@ -204,7 +204,7 @@ package final class TrainingLoop {
         .data,
         "a sample of \(batch.width) tokens is longer than the model's "
           + "\(positions.maximumSequenceLength)",
-        remedy: "Set \(Argument.maxSeqLen) to at most \(positions.maximumSequenceLength).",
+        remedy: "Set \(Setting.maxSeqLen) to at most \(positions.maximumSequenceLength).",
         at: .init(.maxSeqLen))
     }
     return batch
@@ -237,7 +237,7 @@ package final class TrainingLoop {
     guard totals[1] > 0 else {
       throw TuneError(
         .data, "the validation data has no token to measure: every label is masked",
-        remedy: "Check the data and \(Argument.maxSeqLen).", at: .init(.validation))
+        remedy: "Check the data and \(Setting.maxSeqLen).", at: .init(.validation))
     }
     return totals[0] / totals[1]
   }
@@ -252,7 +252,7 @@ package final class TrainingLoop {
     TuneError(
       .nonFinite, "\(what) of step \(progress.step) is not finite\(place)",
       remedy:
-        "Lower \(Argument.learningRate), set \(Argument.clipNorm), or check the data of this step.",
+        "Lower \(Setting.learningRate), set \(Setting.clipNorm), or check the data of this step.",
       at: .init(rank: group.worldSize > 1 ? group.rank : nil))
   }
 }

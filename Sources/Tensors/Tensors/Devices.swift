@@ -12,7 +12,7 @@ package enum Devices {
     let parts = name.split(separator: ":", omittingEmptySubsequences: false)
     guard parts[0] == "cuda", parts.count <= 2 else {
       throw TuneError(
-        .device, "unknown device '\(name)'", remedy: "Set \(Argument.device) to cpu or cuda.",
+        .device, "unknown device '\(name)'", remedy: "Set \(Setting.device) to cpu or cuda.",
         at: .init(.device))
     }
     let index = parts.count == 2 ? Int(parts[1]) : localRank
@@ -24,7 +24,7 @@ package enum Devices {
           ? "device '\(name)' is not there: libtorch finds no CUDA GPU"
           : "device '\(name)' is not there: this machine has \(available) GPU(s)",
         remedy:
-          "Set \(Argument.device) to cpu, or use a machine with a GPU and the CUDA build of libtorch.",
+          "Set \(Setting.device) to cpu, or use a machine with a GPU and the CUDA build of libtorch.",
         at: .init(.device))
     }
     guard ct_cuda_set_device(Int32(index)) else {

@@ -37,7 +37,7 @@ struct QwenFiles {
     if entries["model"]?.object != nil {
       throw TuneError(
         .configuration, "the file is a tokenizer.json, which holds its merges itself",
-        remedy: "Give the model's vocab.json, or leave out \(Argument.mergesPath).",
+        remedy: "Give the model's vocab.json, or leave out \(Setting.mergesPath).",
         at: .init(file: path, .vocabularyPath))
     }
     let (table, base) = try TokenizerJSON.vocabulary(

@@ -38,7 +38,7 @@ public final class QwenTokenizer: Tokenizer {
     if promptTemplate?.style == .chatML {
       throw TuneError(
         .configuration, "ChatMLTemplate would put Qwen's own marks around each message twice",
-        remedy: "Set \(Argument.promptTemplate) to null.",
+        remedy: "Set \(Setting.promptTemplate) to null.",
         at: .init(.promptTemplate))
     }
     let files = try QwenFiles.load(

@@ -1,13 +1,13 @@
-// What rooms call their arguments becomes the configuration's keys, in messages, remedies and places.
+// What rooms call their settings becomes the configuration's keys, in messages, remedies and places.
 import Catalog
 import Essentials
 import Testing
 
-@Suite struct ArgumentTests {
+@Suite struct SettingTests {
   @Test func errorsNameKeys() {
     let error = TuneError(
-      .configuration, "\(Argument.maxSeqLen) must be at least 1, not 0",
-      remedy: "Raise \(Argument.maxSeqLen) or lower \(Argument.batchSize).", at: .init(.maxSeqLen))
+      .configuration, "\(Setting.maxSeqLen) must be at least 1, not 0",
+      remedy: "Raise \(Setting.maxSeqLen) or lower \(Setting.batchSize).", at: .init(.maxSeqLen))
     #expect(
       error.description
         == "key 'maxSeqLen': `maxSeqLen` must be at least 1, not 0. Raise `maxSeqLen` or lower `batchSize`."
@@ -20,14 +20,14 @@ import Testing
     #expect(named.namingKeys() == named)
   }
 
-  /// What a user wrote is no argument, though it has its name.
+  /// What a user wrote is no setting, though it has its name.
   @Test func wordsWithoutBackquotesStay() {
     let error = TuneError(.data, "no column 'maxSeqLen'", at: .init(file: "a", key: "x.maxSeqLen"))
     #expect(error.namingKeys() == error)
   }
 
-  @Test func eachArgumentHasAKeyOfItsOwn() {
-    let keys = Argument.allCases.map(\.key)
+  @Test func eachSettingHasAKeyOfItsOwn() {
+    let keys = Setting.allCases.map(\.key)
     #expect(Set(keys).count == keys.count)
     #expect(keys.allSatisfy { $0.wholeMatch(of: /[A-Za-z0-9_.]+/) != nil })
   }

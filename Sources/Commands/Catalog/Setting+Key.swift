@@ -7,7 +7,7 @@ extension TuneError {
   package func namingKeys() -> TuneError { naming(\.key) }
 }
 
-extension Argument {
+extension Setting {
   /// Dotted, but for the arguments of a dataset: there may be several, in lists.
   package var key: String {
     switch self {

@@ -1,9 +1,9 @@
-// What errors of a room say a caller should change. Rooms know no configuration, so they name what they were
-// given by its label, as a caller in Swift does: "`maxSeqLen` must be at least 1". A program that has names of
-// its own for these values puts them in their place.
+// What errors of a room tell a caller to change. Rooms know no configuration, so they name what they were
+// given in words of their own: "`maxSeqLen` must be at least 1". A program that has other names for it, keys
+// say, puts them there. `scripts/check` finds keys that are named otherwise.
 
-/// What a caller gives to a room, by its label.
-package enum Argument: String, CaseIterable, Sendable, CustomStringConvertible {
+/// What a caller gives to a room.
+package enum Setting: String, CaseIterable, Sendable, CustomStringConvertible {
   // Tokenizers and templates.
   case tokenizer, maxSeqLen, mergesPath, promptTemplate
   case vocabularyPath
@@ -31,21 +31,21 @@ package enum Argument: String, CaseIterable, Sendable, CustomStringConvertible {
 
 extension TuneError.Location {
   /// What a caller gave.
-  package init(file: String? = nil, _ argument: Argument) {
-    self.init(file: file, key: argument.rawValue)
+  package init(file: String? = nil, _ setting: Setting) {
+    self.init(file: file, key: setting.rawValue)
   }
 }
 
 extension TuneError {
   /// The error in the words of a program that has other names for what rooms are given.
-  package func naming(_ name: (Argument) -> String) -> TuneError {
+  package func naming(_ name: (Setting) -> String) -> TuneError {
     var error = self
-    for argument in Argument.allCases {
-      error.message = error.message.replacing(argument.description, with: name(argument))
-      error.remedy = error.remedy?.replacing(argument.description, with: name(argument))
+    for setting in Setting.allCases {
+      error.message = error.message.replacing(setting.description, with: name(setting))
+      error.remedy = error.remedy?.replacing(setting.description, with: name(setting))
     }
-    if let argument = location.key.flatMap(Argument.init(rawValue:)) {
-      error.location.key = name(argument)
+    if let setting = location.key.flatMap(Setting.init(rawValue:)) {
+      error.location.key = name(setting)
     }
     return error
   }
