@@ -10,13 +10,13 @@ import Testing
       remedy: "Raise \(Setting.maxSeqLen) or lower \(Setting.batchSize).", at: .init(.maxSeqLen))
     #expect(
       error.description
-        == "key 'maxSeqLen': `maxSeqLen` must be at least 1, not 0. Raise `maxSeqLen` or lower `batchSize`."
-    )
+        == "key 'maxSeqLen': `maxSeqLen` must be at least 1, not 0\n"
+        + "  Raise `maxSeqLen` or lower `batchSize`.")
     let named = error.namingKeys()
     #expect(
       named.description
-        == "key 'tokenizer.max_seq_len': tokenizer.max_seq_len must be at least 1, not 0. "
-        + "Raise tokenizer.max_seq_len or lower batch_size.")
+        == "key 'tokenizer.max_seq_len': tokenizer.max_seq_len must be at least 1, not 0\n"
+        + "  Raise tokenizer.max_seq_len or lower batch_size.")
     #expect(named.namingKeys().description == named.description)
   }
 

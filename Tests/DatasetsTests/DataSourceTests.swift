@@ -62,7 +62,7 @@ import Testing
       _ = try Datasets.alpaca(DataSource(source: "yahma/alpaca-cleaned"), tokenizer: tokenizer)
     }
     #expect(error.code == .configuration && error.location.key == "source")
-    #expect(error.remedy?.contains("source: json") == true)
+    #expect(error.remedy?.contains("`source` to json") == true)
     #expect(error.remedy?.contains("`dataFiles`") == true)
   }
 
