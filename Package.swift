@@ -100,7 +100,8 @@ let package = Package(
     room("Archives", in: "Data", ["CZlib", "Essentials"]),
     room("Zstandard", in: "Data", ["CZstd", "Archives"]),
     room("Parquet", in: "Data", ["CSnappy", "Archives", "Zstandard", "Essentials"]),
-    room("Templates", in: "Data", ["Essentials"]),
+    room("JinjaTemplates", in: "Data", ["Essentials"]),
+    room("Templates", in: "Data", ["JinjaTemplates", "Essentials"]),
     room("Tokenizers", in: "Data", ["CPCRE2", "Templates", "Essentials"]),
     room("Records", in: "Data", ["Archives", "Zstandard", "Parquet", "Essentials", yams]),
     room(
@@ -109,16 +110,17 @@ let package = Package(
 
     // Plain bytes, so that `tune` imports without libtorch.
     room("GGUF", in: "Models", ["Essentials"]),
+    room("WeightFiles", in: "Models", ["CZlib", "CCrypto", "Tensors", "Essentials"]),
     room(
       "Checkpoints", in: "Models",
-      ["CZlib", "CCrypto", "Layers", "Quantization", "Tensors", "Essentials"]),
+      ["WeightFiles", "Layers", "Quantization", "Tensors", "Essentials"]),
 
     room("EvaluationTasks", in: "Runs", ["Essentials"]),
     room(
       "Training", in: "Runs",
       [
-        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
-        "Templates", "Tokenizers", "Essentials",
+        "Checkpoints", "WeightFiles", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers", "Essentials",
       ]),
     room(
       "Inference", in: "Runs",
@@ -132,21 +134,23 @@ let package = Package(
     room(
       "Catalog", in: "Commands",
       ["Configuration", "EvaluationTasks", "Templates", "Essentials"]),
+    room("Builtins", in: "Commands", ["Configuration", "Catalog", "Essentials"]),
     room("Launching", in: "Commands", ["Configuration", "Essentials"]),
     room(
       "Recipes", in: "Commands",
       [
         "Configuration", "Catalog", "Launching", "Training", "Inference", "EvaluationTasks",
-        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
-        "Templates", "Tokenizers", "Hub", "Essentials", yams,
+        "Checkpoints", "WeightFiles", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers", "Hub", "Essentials", yams,
       ]),
     room(
       "SwiftTune", in: "Commands",
-      ["Recipes", "Configuration", "Catalog", "Launching", "Training", "Essentials"]),
-    program("tune-worker", ["Recipes", "Configuration", "Catalog", "Launching", "Essentials"]),
+      ["Recipes", "Configuration", "Catalog", "Builtins", "Launching", "Training", "Essentials"]),
+    program(
+      "tune-worker", ["Recipes", "Configuration", "Catalog", "Builtins", "Launching", "Essentials"]),
     program(
       "tune",
-      ["Configuration", "Catalog", "Launching", "GGUF", "Hub", "Essentials", arguments]),
+      ["Configuration", "Catalog", "Builtins", "Launching", "GGUF", "Hub", "Essentials", arguments]),
     program(
       "benchmarks",
       [
@@ -156,12 +160,13 @@ let package = Package(
     program(
       "demonstrate",
       [
-        "Recipes", "Configuration", "Catalog", "Launching", "Training", "EvaluationTasks",
+        "Recipes", "Configuration", "Catalog", "Builtins", "Launching", "Training",
+        "EvaluationTasks",
         "Checkpoints", "Layers",
         "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ]),
 
-    tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
+    tests("QuantizationTests", ["WeightFiles", "Quantization", "Tensors"]),
     plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
@@ -175,7 +180,8 @@ let package = Package(
       "ParquetTests", ["Parquet", "Archives", "Records", "TestSupport", "Essentials"],
       copiesFixtures: false),
     tests(
-      "TokenizersTests", ["Tokenizers", "Templates", "TestSupport", "Essentials"],
+      "TokenizersTests",
+      ["Tokenizers", "Templates", "JinjaTemplates", "TestSupport", "Essentials"],
       copiesFixtures: false),
     tests(
       "RecordsTests", ["Records", "Archives", "Zstandard", "TestSupport", "Essentials"],
@@ -185,37 +191,48 @@ let package = Package(
       copiesFixtures: false),
     tests("HubTests", ["Hub", "TestHub", "TestSupport", "Essentials"]),
     tests("GGUFTests", ["GGUF", "TestSupport", "Essentials"]),
+    plainTests("WeightFilesTests", ["WeightFiles", "Tensors", "TestSupport", "Essentials"]),
     tests(
-      "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
+      "CheckpointsTests",
+      [
+        "Checkpoints", "WeightFiles", "Layers", "Quantization", "Tensors", "TestSupport",
+        "Essentials",
+      ]),
     tests(
       "WalkTests",
       [
-        "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Training", "Checkpoints", "WeightFiles", "Layers", "Quantization", "Sharding", "Tensors",
+        "Datasets",
         "Records", "Templates", "Tokenizers",
       ]),
-    tests("OptimizersTests", ["Training", "Checkpoints", "Sharding", "Tensors", "Essentials"]),
+    tests(
+      "OptimizersTests",
+      ["Training", "Checkpoints", "WeightFiles", "Sharding", "Tensors", "Essentials"]),
     tests(
       "InferenceTests",
       [
-        "Recipes", "Configuration", "Catalog", "Launching", "Inference", "EvaluationTasks",
-        "Checkpoints", "Layers",
+        "Recipes", "Configuration", "Catalog", "Builtins", "Launching", "Inference",
+        "EvaluationTasks",
+        "Checkpoints", "WeightFiles", "Layers",
         "Quantization", "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "TestSupport",
         "Essentials",
       ]),
     tests(
       "TrainingTests",
       [
-        "Recipes", "Configuration", "Catalog", "Launching", "Training", "Inference",
-        "EvaluationTasks", "Checkpoints",
+        "Recipes", "Configuration", "Catalog", "Builtins", "Launching", "Training", "Inference",
+        "EvaluationTasks", "Checkpoints", "WeightFiles",
         "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records", "Templates",
         "Tokenizers", "TestSupport", "Essentials",
       ]),
     tests(
-      "ConfigurationTests", ["Configuration", "Catalog", "Launching", "TestSupport", "Essentials"]),
+      "ConfigurationTests",
+      ["Configuration", "Catalog", "Builtins", "Launching", "TestSupport", "Essentials"]),
     tests(
       "TuneTests",
       [
-        "tune", "tune-worker", "Configuration", "Catalog", "Launching", "TestHub", "TestSupport",
+        "tune", "tune-worker", "Configuration", "Catalog", "Builtins", "Launching", "TestHub",
+        "TestSupport",
         "Essentials",
       ]),
   ],

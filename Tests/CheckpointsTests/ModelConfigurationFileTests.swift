@@ -4,6 +4,7 @@ import Essentials
 import Foundation
 import Layers
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Checkpoints

@@ -4,7 +4,9 @@ import Essentials
 import Foundation
 import Layers
 import Tensors
+import TestSupport
 import Testing
+import WeightFiles
 
 @testable import Checkpoints
 
@@ -75,7 +77,7 @@ import Testing
       .write(toFile: path + "/model.safetensors.index.json", atomically: true, encoding: .utf8)
     let error = try #require(thrown { try folder.check(against: folder.configuration.decoder) })
     #expect(error.message.contains("is in \(shards[1])"), "\(error)")
-    #expect(error.remedy?.contains("checkpoint_files") == true)
+    #expect(error.remedy?.contains("`weightFiles`") == true)
   }
 
   @Test func aMissingHead() throws {

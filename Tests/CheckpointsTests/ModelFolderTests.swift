@@ -4,7 +4,9 @@ import Essentials
 import Foundation
 import Layers
 import Tensors
+import TestSupport
 import Testing
+import WeightFiles
 
 @testable import Checkpoints
 

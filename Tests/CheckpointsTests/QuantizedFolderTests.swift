@@ -5,9 +5,11 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Checkpoints
+@testable import WeightFiles
 
 @Suite struct QuantizedFolderTests {
   static func quantize(_ source: ModelFolder, to path: String, _ scheme: QuantizationScheme) throws

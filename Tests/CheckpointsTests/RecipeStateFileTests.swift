@@ -2,7 +2,9 @@
 import Essentials
 import Foundation
 import Tensors
+import TestSupport
 import Testing
+import WeightFiles
 
 @testable import Checkpoints
 

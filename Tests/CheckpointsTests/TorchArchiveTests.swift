@@ -4,9 +4,11 @@ import Essentials
 import Foundation
 import Layers
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Checkpoints
+@testable import WeightFiles
 
 private func archive(_ name: String) throws -> String { try fixture("torch/" + name) }
 private func truth() throws -> ModelFolder { try ModelFolder(path: archive("truth")) }

@@ -1,6 +1,7 @@
 // The built-in configurations against torchtune's files of the same names (Fixtures/torchtune.json), key
 // for key and value for value. The few differences that are meant are listed here; a listed one that is
 // none fails too.
+import Builtins
 import Essentials
 import Foundation
 import TestSupport

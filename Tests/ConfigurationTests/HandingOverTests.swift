@@ -1,5 +1,6 @@
 // A composed configuration from launcher to worker: the same values from the same places, in a file for its
 // owner's eyes only.
+import Builtins
 import Essentials
 import Foundation
 import Testing

@@ -1,4 +1,5 @@
 // What an interpolation may become, what paths may be, and what errors say of it.
+import Builtins
 import Essentials
 import Foundation
 import TestSupport

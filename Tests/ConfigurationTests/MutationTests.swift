@@ -1,4 +1,5 @@
 // Configurations and what the command line changes in them, broken by a seed: read or refused, never a trap.
+import Builtins
 import Essentials
 import Foundation
 import TestSupport

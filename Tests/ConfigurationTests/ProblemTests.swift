@@ -1,5 +1,6 @@
 // Every error that a configuration can cause, as the user reads it (Fixtures/problems.txt). With
 // RECORD_SNAPSHOTS set, the test writes what it got beside the sources and fails.
+import Builtins
 import Essentials
 import Foundation
 import TestSupport

@@ -1,4 +1,5 @@
 // What a checked configuration gives to recipes, and that every built-in one passes.
+import Builtins
 import Essentials
 import Foundation
 import Testing

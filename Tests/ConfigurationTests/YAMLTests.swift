@@ -1,4 +1,5 @@
 // YAML as OmegaConf 2.4.0 reads it and PyYAML 6.0.3 writes it: both left their answers in Fixtures.
+import Builtins
 import Essentials
 import Foundation
 import Testing

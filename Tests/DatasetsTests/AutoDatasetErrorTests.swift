@@ -126,7 +126,7 @@ import Testing
     let error = try tuneError {
       _ = try autoDataset(#"{"text": "t"}"#, tokenizer: tokenizer, columns: columns)
     }
-    #expect(error.code == .configuration && error.location.key == "column_map")
+    #expect(error.code == .configuration && error.location.key == "columnMap")
     #expect(error.remedy?.contains("{messages: COLUMN}") == true)
   }
 
@@ -140,14 +140,14 @@ import Testing
   @Test func aSystemPromptNeedsMessages() throws {
     for line in [#"{"text": "t"}"#, #"{"prompt": "a", "completion": "b"}"#] {
       let error = try tuneError { _ = try autoDataset(line, tokenizer: tokenizer, system: "s") }
-      #expect(error.code == .configuration && error.location.key == "new_system_prompt")
+      #expect(error.code == .configuration && error.location.key == "newSystemPrompt")
     }
     let error = try tuneError {
       _ = try autoDataset(
         #"{"prompt": "a", "completion": "b"}"#, tokenizer: tokenizer,
         columns: ["prompt": "prompt", "completion": "completion", "system": "s"])
     }
-    #expect(error.location.key == "column_map")
+    #expect(error.location.key == "columnMap")
   }
 
   @Test func packsNeedALengthAndNoStream() throws {
@@ -155,10 +155,10 @@ import Testing
     let noLength = try tuneError {
       _ = try autoDataset(#"{"text": "t"}"#, tokenizer: long, packed: true)
     }
-    #expect(noLength.location.key == "tokenizer.max_seq_len")
+    #expect(noLength.location.key == "maxSeqLen")
     let stream = try tuneError {
       _ = try autoDataset(#"{"text": "t"}"#, tokenizer: tokenizer, packed: true, streamed: true)
     }
-    #expect(stream.location.key == "streaming")
+    #expect(stream.location.key == "isStreamed")
   }
 }

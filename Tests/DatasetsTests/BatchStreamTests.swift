@@ -116,7 +116,7 @@ private struct Counting: TextDataset {
 
   @Test func tooLittleDataIsAnError() throws {
     let error = try tuneError { _ = try stream(batchSize: 13, worldSize: 2) }
-    #expect(error.code == .data && error.location.key == "batch_size")
+    #expect(error.code == .data && error.location.key == "batchSize")
     #expect(try tuneError { _ = try stream(batchSize: 0) }.code == .configuration)
   }
 }

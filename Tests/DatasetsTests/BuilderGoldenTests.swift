@@ -80,7 +80,7 @@ import Testing
     let error = try tuneError {
       _ = try Datasets.cnnDailyMailArticles(source, tokenizer: tokenizer, maxSeqLen: 1)
     }
-    #expect(error.location.key == "max_seq_len")
+    #expect(error.location.key == "maxSeqLen")
   }
 
   private func chat(_ line: String, _ style: String) throws {
@@ -134,11 +134,11 @@ import Testing
       let error = try tuneError {
         _ = try Datasets.slimOrca(source, tokenizer: tokenizer, columnMap: map)
       }
-      #expect(error.code == .configuration && error.location.key == "column_map")
+      #expect(error.code == .configuration && error.location.key == "columnMap")
     }
     let missing = try tuneError {
       _ = try Datasets.slimOrca(source, tokenizer: tokenizer, columnMap: ["conversations": "talk"])
     }
-    #expect(missing.message.contains("'talk'") && missing.remedy?.contains("column_map") == true)
+    #expect(missing.message.contains("'talk'") && missing.remedy?.contains("`columnMap`") == true)
   }
 }

@@ -38,7 +38,7 @@ import Testing
     }
     #expect(error.code == .data && error.location.line == 2)
     #expect(error.message == "record 2: missing column 'output' (columns: instruction, answer)")
-    #expect(error.remedy?.contains("column_map") == true)
+    #expect(error.remedy?.contains("`columnMap`") == true)
     let null = try tuneError { _ = try alpaca(#"{"instruction": null, "output": "b"}"#) }
     #expect(null.message == "record 1: column 'instruction' holds null, not text")
     #expect(try alpaca(#"{"instruction": "a", "input": null, "output": "b"}"#).count == 1)
@@ -62,8 +62,8 @@ import Testing
       _ = try Datasets.alpaca(DataSource(source: "yahma/alpaca-cleaned"), tokenizer: tokenizer)
     }
     #expect(error.code == .configuration && error.location.key == "source")
-    #expect(error.remedy?.contains("source: json") == true)
-    #expect(error.remedy?.contains("data_files") == true)
+    #expect(error.remedy?.contains("`source` to json") == true)
+    #expect(error.remedy?.contains("`dataFiles`") == true)
   }
 
   @Test(arguments: [
@@ -143,7 +143,7 @@ import Testing
     let missing = try tuneError {
       _ = try Datasets.alpaca(DataSource(source: file), tokenizer: tokenizer, packed: true)
     }
-    #expect(missing.location.key == "tokenizer.max_seq_len")
+    #expect(missing.location.key == "maxSeqLen")
     let cutting = try Fixtures.tokenizer(.tinyModel, maxSeqLen: 16)
     #expect(
       try Datasets.alpaca(DataSource(source: file), tokenizer: cutting, packed: true).count == 1)
@@ -154,7 +154,7 @@ import Testing
     let error = try tuneError {
       _ = try PackedDataset(long, length: 16, padID: 0, splitsSamples: false)
     }
-    #expect(error.code == .data && error.remedy?.contains("split_across_pack") == true)
+    #expect(error.code == .data && error.remedy?.contains("`splitAcrossPack`") == true)
   }
 
   @Test func largeDatasetsAreCheckedWhenTheyAreRead() throws {

@@ -171,11 +171,11 @@ private struct Numbered: TextDataset {
     let error = try tuneError {
       _ = try Datasets.textCompletion(source, tokenizer: tokenizer, packed: true)
     }
-    #expect(error.code == .configuration && error.location.key == "streaming")
+    #expect(error.code == .configuration && error.location.key == "isStreamed")
     source.shuffleBufferSize = 0
     #expect(
       try tuneError { _ = try Datasets.textCompletion(source, tokenizer: tokenizer) }.location.key
-        == "shuffle_buffer_size")
+        == "shuffleBufferSize")
     let broken = try tuneError { _ = try dataset(true, split: "train[:0]") }
     #expect(broken.code == .data)
   }
@@ -285,7 +285,7 @@ private struct Numbered: TextDataset {
     let parts: [any TextDataset] = [Numbered(first: 0, count: 3), Numbered(first: 9, count: 3)]
     for weights in [[1.0], [1, 0], [1, -1], [1, .nan], [1, .infinity], []] {
       let error = try tuneError { _ = try Datasets.mixed(parts, weights: weights) }
-      #expect(error.code == .configuration && error.location.key == "weight")
+      #expect(error.code == .configuration && error.location.key == "weights")
     }
     let packed: [any TextDataset] = [parts[0], Numbered(first: 0, count: 3, isPacked: true)]
     #expect(

@@ -6,6 +6,7 @@ import Layers
 import Quantization
 import Tensors
 import Testing
+import WeightFiles
 
 @testable import Inference
 

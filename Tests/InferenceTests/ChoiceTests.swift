@@ -129,7 +129,7 @@ import Tokenizers
     }
     #expect(whole[1].input.count > 20 && whole[1].targets.count <= 20)
     let error = tuneError { _ = try question.windows(tiny.tokenizer, length: 2) }
-    #expect(error?.location.key == "max_seq_length")
+    #expect(error?.location.key == "windowLength")
   }
 
   /// Of a float and a quantized model, each task against one answer at a time.

@@ -147,10 +147,10 @@ import Tokenizers
     let full = try generate(model, [1, 2, 3], count: 100)
     #expect(full.end == .modelLimit && full.tokens.count == 29)
 
-    #expect(tuneError { _ = try generate(model, []) }?.location.key == "prompt.user")
+    #expect(tuneError { _ = try generate(model, []) }?.location.key == "userPrompt")
     let tooLong = [Int32](repeating: 1, count: 32)
     #expect(tuneError { _ = try generate(model, tooLong) }?.message.contains("32 tokens") == true)
-    #expect(tuneError { _ = try generate(model, [100_000]) }?.location.key == "tokenizer.path")
+    #expect(tuneError { _ = try generate(model, [100_000]) }?.location.key == "tokenizer")
   }
 
   @Test func sampling() {

@@ -7,6 +7,7 @@ import Foundation
 import Launching
 import Recipes
 import Testing
+import WeightFiles
 
 private struct Refusal: Sendable, CustomTestStringConvertible {
   var recipe: RecipeName

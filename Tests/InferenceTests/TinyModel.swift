@@ -1,5 +1,6 @@
 // A tiny random model with a tokenizer trained on the spot, in a folder that lives as long as the
 // test; and configurations of recipes on it.
+import Builtins
 import Catalog
 import Checkpoints
 import Configuration

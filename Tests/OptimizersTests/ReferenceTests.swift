@@ -4,6 +4,7 @@ import Sharding
 import Tensors
 import Testing
 import Training
+import WeightFiles
 
 @Suite struct ReferenceTests {
   /// The fp32 sequence takes a square root, which torch leaves to MKL: of 256, it returns one to three

@@ -1,9 +1,9 @@
 // What torchao 0.10 computed, bit for bit: scales, zero points, codes, fake-quantized tensors.
-import Checkpoints
 import Foundation
 import Quantization
 import Tensors
 import Testing
+import WeightFiles
 
 private func golden(_ name: String) throws -> SafetensorsFile {
   let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -266,8 +266,8 @@ import Zstandard
     let json = try Fixtures.write("{}", "a.jsonl")
     let cases = [
       (delimited, "delimiter"), (within, "field"),
-      (DataSource(source: json, sampleBy: .paragraph), "sample_by"),
-      (DataSource(source: json, keepLinebreaks: true), "keep_linebreaks"),
+      (DataSource(source: json, sampleBy: .paragraph), "sampleBy"),
+      (DataSource(source: json, keepLinebreaks: true), "keepLinebreaks"),
     ]
     for (source, key) in cases {
       #expect(try tuneError { _ = try source.records() }.location.key == key)

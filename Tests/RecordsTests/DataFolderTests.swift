@@ -62,7 +62,7 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     var source = DataSource(source: folder.path)
     let several = try tuneError { _ = try source.dataFilesBySplit() }
-    #expect(several.location.key == "name" && several.remedy == "Choose one with name: en, de.")
+    #expect(several.location.key == "name" && several.remedy == "Choose one with `name`: en, de.")
     source.name = "en"
     #expect(try source.records().count == 2)
     source.name = "de"

@@ -6,6 +6,7 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import JinjaTemplates
 @testable import Templates
 
 @Suite struct ChatTemplateTests {

@@ -137,7 +137,7 @@ import Testing
   @Test func templatesThatCannotBeAreNamed() throws {
     func error(_ body: () throws -> Void) throws -> TuneError {
       let error = try tuneError(body)
-      #expect(error.code == .configuration && error.location.key == "tokenizer.prompt_template")
+      #expect(error.code == .configuration && error.location.key == "promptTemplate")
       return error
     }
     #expect(

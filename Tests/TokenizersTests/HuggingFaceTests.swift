@@ -101,7 +101,7 @@ import Testing
     try FileManager.default.removeItem(atPath: endOnly + "/tokenizer.json")
     try Data("{}".utf8).write(to: URL(fileURLWithPath: endOnly + "/tokenizer.model"))
     let missing = try tuneError { _ = try HuggingFaceModelTokenizer(folder: endOnly) }
-    #expect(missing.code == .missingFile && missing.remedy?.contains("llama2_tokenizer") == true)
+    #expect(missing.code == .missingFile && missing.remedy?.contains("`Llama2Tokenizer`") == true)
   }
 
   /// Foundation on Linux leaves these apart.

@@ -1,4 +1,5 @@
 // Ranks that were started differently end together, with an error that says what differs.
+import Builtins
 import Catalog
 import Checkpoints
 import Essentials

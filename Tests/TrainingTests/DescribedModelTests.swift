@@ -7,6 +7,7 @@ import Essentials
 import Foundation
 import TestSupport
 import Testing
+import WeightFiles
 
 @Suite struct DescribedModelTests {
   private struct Case {

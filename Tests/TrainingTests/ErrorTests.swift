@@ -12,6 +12,7 @@ import Tensors
 import TestSupport
 import Testing
 import Training
+import WeightFiles
 
 @testable import Recipes
 

@@ -1,5 +1,6 @@
 // The recipes on one family's tiny model in one folder: training, quantization, evaluation,
 // generation, configured as a user would.
+import Builtins
 import Catalog
 import Configuration
 import Essentials

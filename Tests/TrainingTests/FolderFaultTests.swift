@@ -6,6 +6,7 @@ import Foundation
 import TestSupport
 import Testing
 import Training
+import WeightFiles
 
 @testable import Recipes
 

@@ -9,6 +9,7 @@ import Sharding
 import Tensors
 import TestSupport
 import Training
+import WeightFiles
 
 enum Golden {
   static func tensors() throws -> SafetensorsFile {

@@ -6,6 +6,7 @@ import Quantization
 import Tensors
 import Testing
 import Training
+import WeightFiles
 
 private let group32 = QuantizationScheme(groupSize: 32)
 private let variants: [String: GoldenTraining] = [

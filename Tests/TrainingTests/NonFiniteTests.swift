@@ -6,6 +6,7 @@ import Layers
 import Tensors
 import TestSupport
 import Testing
+import WeightFiles
 
 @Suite struct NonFiniteTests {
   @Test(arguments: [

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import TestSupport
 import Testing
+import WeightFiles
 
 private struct Refusal: Sendable, CustomTestStringConvertible {
   var testDescription: String

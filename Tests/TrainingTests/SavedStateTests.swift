@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import Tensors
 import Testing
+import WeightFiles
 
 private let state = "out/recipe_state/recipe_state.safetensors"
 private let parameter = "model.layers.0.mlp.up_proj.weight"

@@ -1,4 +1,5 @@
 // Whether a tokenizer fits a model: by the ids that text and conversations become.
+import Builtins
 import Catalog
 import Configuration
 import Essentials

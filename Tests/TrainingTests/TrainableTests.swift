@@ -10,6 +10,7 @@ import Tensors
 import TestSupport
 import Testing
 import Training
+import WeightFiles
 
 private let values = "model.layers.?.self_attn.v_proj.weight"
 private let trainable = "trainable=[\(values), '*mlp.down*', model.norm.weight]"

@@ -1,5 +1,6 @@
 // A folder with a configuration of the golden model, its tokenizer and 20 records, trained as
 // `tune run` trains it: from YAML through the recipe.
+import Builtins
 import Catalog
 import Checkpoints
 import Configuration
@@ -11,6 +12,7 @@ import Sharding
 import Tensors
 import TestSupport
 import Testing
+import WeightFiles
 
 struct TrainingFolder: Sendable {
   let path: String

@@ -1,5 +1,6 @@
 // How a launched run ends from outside. The configuration is a named pipe: the launcher reads it,
 // and its workers then wait for a second writer that never comes.
+import Builtins
 import Foundation
 import Testing
 

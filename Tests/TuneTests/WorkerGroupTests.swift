@@ -1,4 +1,5 @@
 // The launcher with small shell scripts as workers: who fails is named, and nobody is left behind.
+import Builtins
 import Essentials
 import Foundation
 import Testing

@@ -7,6 +7,7 @@ import Quantization
 import Sharding
 import Tensors
 import Testing
+import WeightFiles
 
 @testable import Checkpoints
 @testable import Training

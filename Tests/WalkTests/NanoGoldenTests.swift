@@ -8,6 +8,7 @@ import Quantization
 import Sharding
 import Tensors
 import Testing
+import WeightFiles
 
 @testable import Training
 

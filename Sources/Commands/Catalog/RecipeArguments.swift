@@ -36,12 +36,6 @@ package struct RecipeArguments: Equatable, Sendable {
     if asksForHelp { config = nil }
   }
 
-  /// The configuration that the words ask for.
-  package func compose(for recipe: RecipeName) throws -> ComposedConfiguration {
-    if let composedFile { return try ComposedConfiguration(handedOverIn: composedFile) }
-    return try ComposedConfiguration(requireConfig(for: recipe), overrides: overrides)
-  }
-
   /// - Throws: `TuneError` `.usage` where the words name no configuration.
   @discardableResult package func requireConfig(for recipe: RecipeName) throws -> String {
     guard let config else {

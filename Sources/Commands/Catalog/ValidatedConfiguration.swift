@@ -12,17 +12,6 @@ package struct ValidatedConfiguration: Sendable {
   /// As composed from file and overrides, interpolations resolved; without defaults.
   private let composed: ConfigurationMap
 
-  /// - Parameter config: The name of a built-in configuration or the path of a file.
-  /// - Throws: `TuneError` with every problem found, each with file, line and key.
-  package static func load(
-    recipe: RecipeName, config: String, overrides: [String] = [],
-    environment: [String: String] = ProcessInfo.processInfo.environment
-  ) throws -> ValidatedConfiguration {
-    try ValidatedConfiguration(
-      recipe: recipe,
-      ComposedConfiguration(config, overrides: overrides, environment: environment))
-  }
-
   package init(recipe: RecipeName, _ configuration: ComposedConfiguration) throws {
     let composed = configuration.map
     let declaration = RecipeSchema.declaration(of: recipe)

@@ -92,7 +92,7 @@ package func modelFolder(
   if !unused.isEmpty {
     log.warning(
       "the checkpoint stores tensors that the model computes itself or has twice; they are not read: "
-        + ModelFolder.listed(unused))
+        + nameSummary(unused))
   }
   return folder
 }

@@ -75,11 +75,13 @@ package func locatingErrors<Value, R>(
   }
 }
 
-/// Gives errors that know only their key the file and line where the section has it.
+/// Gives errors that know only their key, or what it is called below, the file and line where the section
+/// has it.
 package func locatingErrors<R>(in section: Section, _ body: () throws -> R) throws -> R {
   do {
     return try body()
   } catch var error as TuneError {
+    error = error.namingKeys()
     if error.location.file == nil {
       let key = error.location.key.map { $0.split(separator: ".").last.map(String.init) ?? $0 }
       error.location = section.location(of: key ?? Section.componentKey)

@@ -9,6 +9,17 @@ package func runRecipe(
   hooks: TrainingHooks = TrainingHooks()
 ) throws {
   if let refusal = recipe.refusal { throw refusal }
+  do {
+    try run(recipe, configuration, environment, hooks)
+  } catch let error as TuneError {
+    throw error.namingKeys()
+  }
+}
+
+private func run(
+  _ recipe: RecipeName, _ configuration: ValidatedConfiguration, _ environment: WorkerEnvironment,
+  _ hooks: TrainingHooks
+) throws {
   switch recipe {
   case .fullFinetuneSingleDevice, .fullFinetuneDistributed, .qatSingleDevice, .qatDistributed:
     try runTraining(configuration, environment, hooks)

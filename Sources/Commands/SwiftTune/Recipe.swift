@@ -1,5 +1,6 @@
 // The library that recipes of one's own are made of: a built-in recipe, and what to do differently.
 // `tune cp qat_distributed my_recipe` writes a package that starts from here.
+import Builtins
 import Catalog
 import Essentials
 import Foundation
@@ -22,12 +23,19 @@ import Training
 public struct Recipe {
   /// The built-in recipes that one of your own can start from.
   public enum Name: String, Sendable, CaseIterable {
+    /// Trains all weights in one process.
     case fullFinetuneSingleDevice = "full_finetune_single_device"
+    /// Trains all weights in several processes, which share weights, gradients and optimizer state.
     case fullFinetuneDistributed = "full_finetune_distributed"
+    /// Trains all weights under fake quantization, in one process.
     case qatSingleDevice = "qat_single_device"
+    /// Trains all weights under fake quantization, in several processes.
     case qatDistributed = "qat_distributed"
+    /// Converts a checkpoint to a quantized one.
     case quantize
+    /// Evaluates a model on tasks of lm-evaluation-harness.
     case eleutherEval = "eleuther_eval"
+    /// Answers a prompt.
     case generate
   }
 
@@ -39,14 +47,17 @@ public struct Recipe {
     public let epoch: Int
     /// Mean cross entropy, in nats, over the labels of the step on all processes.
     public let loss: Double
+    /// The learning rate that the optimizer took the step with.
     public let learningRate: Double
     /// The tokens that count in the loss, on all processes.
     public let labelTokens: Int
+    /// How long the step took, in seconds of wall-clock time, waiting for data and other processes included.
     public let seconds: Double
     /// Before clipping; nil where `clip_grad_norm` is null.
     public let gradientNorm: Double?
   }
 
+  /// The built-in recipe that this one starts from.
   public let name: Name
   /// Called after each step of a training recipe, by every process of the run; an error ends the run.
   public var afterStep: ((Step) throws -> Void)?
@@ -56,6 +67,7 @@ public struct Recipe {
   /// `lr_scheduler`. A function of these two alone, so that a resumed run goes on as it would have.
   public var learningRate: (@Sendable (_ step: Int, _ count: Int) -> Double)?
 
+  /// A recipe that does what the built-in one does, until its properties are set.
   public init(_ name: Name) { self.name = name }
 
   /// Runs the recipe as the command line asks and ends the process: with 0 when all went well, with 64

@@ -1,5 +1,6 @@
 // The demonstration without a model of anyone's: from text found on this machine to a table that says what quantization-aware
 // training bought. Every training and quantization is the `tune` command, as a user would type it.
+import Builtins
 import Catalog
 import Checkpoints
 import Essentials

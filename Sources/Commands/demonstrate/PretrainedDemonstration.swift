@@ -1,5 +1,6 @@
 // The demonstration on a real model: fine-tuned plain and with QAT on text of this machine, quantized, measured on
 // held-out documents. Every step is a `tune` command that a user could type, with the any/* configurations.
+import Builtins
 import Catalog
 import Checkpoints
 import Essentials

@@ -1,6 +1,7 @@
 // `tune-worker`: one process of a built-in recipe. It is a program of its own, beside `tune`, because it
 // is linked with libtorch, whose loading alone takes longer than most commands of `tune` do. `tune run`
 // becomes it, or starts several of it; its arguments are the recipe and what that is called with.
+import Builtins
 import Catalog
 import Essentials
 import Foundation

@@ -1,5 +1,6 @@
 // `tune cat`: a configuration in plain form, to see which keys can be changed.
 import ArgumentParser
+import Builtins
 import Catalog
 import Configuration
 import Essentials

@@ -1,6 +1,7 @@
 // What a shell offers after `tune ...`: names of recipes and of built-in configurations, and files.
 // The scripts come from `tune --generate-completion-script bash|zsh|fish`.
 import ArgumentParser
+import Builtins
 import Catalog
 import Essentials
 import Foundation

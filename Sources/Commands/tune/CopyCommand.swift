@@ -1,5 +1,6 @@
 // `tune cp`: a built-in configuration as a file of one's own, or a recipe as a package.
 import ArgumentParser
+import Builtins
 import Catalog
 import Essentials
 import Foundation

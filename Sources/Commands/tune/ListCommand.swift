@@ -1,5 +1,6 @@
 // `tune ls`: the recipes and their built-in configurations.
 import ArgumentParser
+import Builtins
 import Catalog
 import Essentials
 

@@ -1,6 +1,7 @@
 // `tune run`: either becomes the one worker of a run, or composes and checks the configuration and starts
 // and watches several workers, which get the composed configuration and torchrun's variables.
 import ArgumentParser
+import Builtins
 import Catalog
 import Configuration
 import Essentials

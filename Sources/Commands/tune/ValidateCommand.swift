@@ -1,5 +1,6 @@
 // `tune validate`: everything that can be known to be wrong before a run, with file, line and key.
 import ArgumentParser
+import Builtins
 import Catalog
 import Essentials
 

@@ -33,8 +33,8 @@ package struct BatchStream: Sendable {
     precondition(sampler.count == dataset.count)
     guard batchSize > 0 else {
       throw TuneError(
-        .configuration, "batch_size must be at least 1, not \(batchSize)",
-        at: .init(key: "batch_size"))
+        .configuration, "\(Setting.batchSize) must be at least 1, not \(batchSize)",
+        at: .init(.batchSize))
     }
     self.dataset = dataset
     current = dataset
@@ -51,8 +51,8 @@ package struct BatchStream: Sendable {
         .data,
         "the dataset has \(dataset.count) samples, fewer than one batch of \(batchSize) for each of "
           + "\(sampler.worldSize) processes",
-        remedy: "Lower batch_size, use fewer processes, or give more data.",
-        at: .init(key: "batch_size"))
+        remedy: "Lower \(Setting.batchSize), use fewer processes, or give more data.",
+        at: .init(.batchSize))
     }
     order = stream == nil ? sampler.indices(epoch: 0) : []
   }
@@ -112,8 +112,9 @@ package struct BatchStream: Sendable {
         .checkpointMismatch,
         "the saved run stopped after \(consumedSamples) samples, which is not a multiple of this run's "
           + "\(batchSize) x \(sampler.worldSize) samples a step",
-        remedy: "Choose batch_size and the number of processes so that their product divides it.",
-        at: .init(key: "batch_size"))
+        remedy:
+          "Choose \(Setting.batchSize) and the number of processes so that their product divides it.",
+        at: .init(.batchSize))
     }
     try restore(State(epoch: epoch, batch: consumedSamples / step))
   }

@@ -66,8 +66,8 @@ struct ChatRule: ConversationRule {
   let style: Style
   let trainOnInput: Bool
   let systemPrompt: String?
-  /// The key that names the column.
-  var columnSetting = "conversation_column"
+  /// What names the column.
+  var columnSetting = Setting.conversationColumn
   /// OpenAI's fine-tuning format: an answer of `weight` 0 is not trained on. torchtune does not know it.
   var readsWeights = false
 
@@ -80,7 +80,7 @@ struct ChatRule: ConversationRule {
   /// The column's own messages, without the configuration's system prompt.
   func turns(from record: Record) throws -> [Message] {
     var messages: [Message] = []
-    let turns = try record.list(column, for: "conversation", setting: columnSetting)
+    let turns = try record.list(column, for: "conversation", from: columnSetting)
     for (position, turn) in turns.enumerated() {
       func fail(_ what: String, _ remedy: String? = nil) -> TuneError {
         record.failure("message \(position + 1) in column '\(column)' \(what)", remedy: remedy)
@@ -165,11 +165,11 @@ func checkColumnMap(
 ) throws {
   if let unknown = map.keys.sorted().first(where: { !known.contains($0) }) {
     throw TuneError(
-      .configuration, "column_map has the unknown key '\(unknown)'",
-      remedy: "Known keys: \(known.joined(separator: ", ")).", at: .init(key: "column_map"))
+      .configuration, "\(Setting.columnMap) has the unknown key '\(unknown)'",
+      remedy: "Known keys: \(known.joined(separator: ", ")).", at: .init(.columnMap))
   }
   if let missing = required.first(where: { map[$0] == nil }) {
     throw TuneError(
-      .configuration, "column_map needs the key '\(missing)'", at: .init(key: "column_map"))
+      .configuration, "\(Setting.columnMap) needs the key '\(missing)'", at: .init(.columnMap))
   }
 }

@@ -25,12 +25,13 @@ extension Datasets {
     let base: any SampleRule
     switch format.kind {
     case .text, .texts:
-      for (key, isGiven) in [
-        ("new_system_prompt", newSystemPrompt != nil), ("column_map", columnMap["system"] != nil),
+      for (setting, isGiven) in [
+        (Setting.newSystemPrompt, newSystemPrompt != nil),
+        (.columnMap, columnMap["system"] != nil),
       ] where isGiven {
         throw TuneError(
           .configuration, "the data has no messages that a system prompt could precede: \(format)",
-          remedy: "Remove the system prompt.", at: .init(key: key))
+          remedy: "Remove the system prompt.", at: .init(setting))
       }
       base =
         format.kind == .text

@@ -55,7 +55,7 @@ package enum Datasets {
     guard let style = ChatRule.Style(rawValue: conversationStyle) else {
       throw TuneError(
         .configuration, "unknown conversation style '\(conversationStyle)'",
-        remedy: "Known styles: sharegpt, openai.", at: .init(key: "conversation_style"))
+        remedy: "Known styles: sharegpt, openai.", at: .init(.conversationStyle))
     }
     let rule = ChatRule(
       column: conversationColumn, style: style, trainOnInput: trainOnInput,
@@ -72,7 +72,7 @@ package enum Datasets {
       columnMap, known: ["conversations"], required: columnMap.isEmpty ? [] : ["conversations"])
     let rule = ChatRule(
       column: columnMap["conversations"] ?? "conversations", style: .sharegpt,
-      trainOnInput: trainOnInput, systemPrompt: newSystemPrompt, columnSetting: "column_map")
+      trainOnInput: trainOnInput, systemPrompt: newSystemPrompt, columnSetting: .columnMap)
     return try conversations(source, rule, tokenizer, packed: packed)
   }
 
@@ -85,8 +85,8 @@ package enum Datasets {
   ) throws -> any TextDataset {
     if let maxSeqLen, maxSeqLen < 2 {
       throw TuneError(
-        .configuration, "max_seq_len must be at least 2, not \(maxSeqLen)",
-        at: .init(key: "max_seq_len"))
+        .configuration, "\(Setting.maxSeqLen) must be at least 2, not \(maxSeqLen)",
+        at: .init(.maxSeqLen))
     }
     let limits = [maxSeqLen, tokenizer.maxSeqLen].compactMap { $0 }
     let rule = CompletionSamples(
@@ -134,15 +134,15 @@ package enum Datasets {
     guard weights.count == datasets.count else {
       throw TuneError(
         .configuration, "\(datasets.count) datasets have \(weights.count) weights",
-        remedy: "Give every dataset of the list a weight, or none.", at: .init(key: "weight"))
+        remedy: "Give every dataset of the list a weight, or none.", at: .init(.weights))
     }
     if let wrong = weights.first(where: { !($0 > 0 && $0 < 1e12) }) {
       throw TuneError(
-        .configuration, "a weight must be more than 0, not \(wrong)", at: .init(key: "weight"))
+        .configuration, "a weight must be more than 0, not \(wrong)", at: .init(.weights))
     }
     guard datasets.count <= 1000, datasets.allSatisfy({ $0.count < Int(UInt32.max) }) else {
       throw TuneError(
-        .unsupported, "so many or so large datasets cannot be mixed", at: .init(key: "dataset"))
+        .unsupported, "so many or so large datasets cannot be mixed", at: .init(.dataset))
     }
     return datasets.contains { $0 is any StreamedDataset }
       ? MixedStream(datasets, weights: weights, seed: seed)
@@ -151,12 +151,12 @@ package enum Datasets {
 
   private static func checkAlike(_ datasets: [any TextDataset]) throws {
     guard let first = datasets.first else {
-      throw TuneError(.configuration, "the list of datasets is empty", at: .init(key: "dataset"))
+      throw TuneError(.configuration, "the list of datasets is empty", at: .init(.dataset))
     }
     guard datasets.allSatisfy({ $0.isPacked == first.isPacked }) else {
       throw TuneError(
         .configuration, "packed and unpacked datasets cannot be concatenated",
-        remedy: "Set packed to the same value in each.", at: .init(key: "dataset"))
+        remedy: "Set \(Setting.packed) to the same value in each.", at: .init(.dataset))
     }
   }
 
@@ -199,14 +199,15 @@ package enum Datasets {
     if source.isStreamed {
       throw TuneError(
         .configuration, "a packed dataset cannot be streamed",
-        remedy: "Remove streaming: packs larger than memory are kept on disk.",
-        at: .init(key: "streaming"))
+        remedy: "Remove \(Setting.isStreamed): packs larger than memory are kept on disk.",
+        at: .init(.isStreamed))
     }
     guard tokenizer.maxSeqLen != nil else {
       throw TuneError(
-        .configuration, "a packed dataset needs tokenizer.max_seq_len, the length of a pack",
-        remedy: "Set tokenizer.max_seq_len, for example to 2048, or packed: False.",
-        at: .init(key: "tokenizer.max_seq_len"))
+        .configuration, "a packed dataset needs \(Setting.maxSeqLen), the length of a pack",
+        remedy:
+          "Set \(Setting.maxSeqLen), for example to 2048, or set \(Setting.packed) to False.",
+        at: .init(.maxSeqLen))
     }
   }
 }

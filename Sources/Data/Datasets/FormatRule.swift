@@ -49,7 +49,7 @@ struct FormatRule: ConversationRule {
   private func chat(_ name: String, _ style: ChatRule.Style) -> ChatRule {
     ChatRule(
       column: format.column(name), style: style, trainOnInput: trainOnInput,
-      systemPrompt: systemPrompt, columnSetting: "column_map", readsWeights: true)
+      systemPrompt: systemPrompt, columnSetting: .columnMap, readsWeights: true)
   }
 
   private func inputColumn(of record: Record) throws -> String {
@@ -58,7 +58,9 @@ struct FormatRule: ConversationRule {
     if record.says("input") {
       throw record.failure(
         "columns 'input' and 'context' both hold an input",
-        remedy: "Choose one with column_map: {instruction: COLUMN, input: COLUMN, output: COLUMN}.")
+        remedy:
+          "Choose one with \(Setting.columnMap): {instruction: COLUMN, input: COLUMN, output: "
+          + "COLUMN}.")
     }
     return "context"
   }
@@ -71,7 +73,7 @@ struct FormatRule: ConversationRule {
     if given.count > 1 {
       throw record.failure(
         "columns '\(given[0])' and '\(given[1])' both hold a system prompt",
-        remedy: "Choose one with column_map: add system: COLUMN.")
+        remedy: "Choose one with \(Setting.columnMap): add system: COLUMN.")
     }
     guard let column = given.first, let text = try record.optionalText(column) else { return nil }
     return Message(.system, text, masked: !trainOnInput)

@@ -41,8 +41,8 @@ struct PackedDataset: TextDataset {
             .data,
             "sample \(index + 1) has \(sample.tokens.count) tokens, more than a pack holds "
               + "(\(length))",
-            remedy: "Raise tokenizer.max_seq_len or set split_across_pack: True.",
-            at: .init(key: "tokenizer.max_seq_len"))
+            remedy: "Raise \(Setting.maxSeqLen) or set \(Setting.splitAcrossPack) to True.",
+            at: .init(.maxSeqLen))
         }
         try packing.appendWhole(sample)
       }

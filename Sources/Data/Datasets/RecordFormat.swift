@@ -75,8 +75,9 @@ struct FormatRecognizer: Sendable {
     }
     guard let choice else {
       throw TuneError(
-        .configuration, "column_map with \(keys.sorted().joined(separator: ", ")) is no format",
-        remedy: Self.remedy, at: .init(key: "column_map"))
+        .configuration,
+        "\(Setting.columnMap) with \(keys.sorted().joined(separator: ", ")) is no format",
+        remedy: Self.remedy, at: .init(.columnMap))
     }
     chosen = Form(
       shape: choice.shape, columns: columnMap.filter { choice.required.contains($0.key) })
@@ -96,7 +97,7 @@ struct FormatRecognizer: Sendable {
       let both = [form, other].map { $0.columns.values.sorted().joined(separator: " and ") }
       throw record.failure(
         "its columns fit two formats: \(both[0]), or \(both[1])",
-        remedy: "Choose one with column_map. " + Self.remedy)
+        remedy: "Choose one with \(Setting.columnMap). " + Self.remedy)
     }
     let format = try format(of: form, record)
     try refuseLeftovers(of: format, record)
@@ -129,9 +130,9 @@ struct FormatRecognizer: Sendable {
         ? "preference data is not supported yet (columns: \(names))"
         : "no known format has its columns (\(names))",
       remedy: isPreference
-        ? "To train on the preferred answers, set column_map: {messages: chosen} where they are "
-          + "lists of messages."
-        : "Name the columns with column_map. " + remedy)
+        ? "To train on the preferred answers, set \(Setting.columnMap) to {messages: chosen} "
+          + "where they are lists of messages."
+        : "Name the columns with \(Setting.columnMap). " + remedy)
   }
 
   private func format(of form: Form, _ record: Record) throws -> RecordFormat {
@@ -141,7 +142,7 @@ struct FormatRecognizer: Sendable {
     for column in form.columns.values.sorted() where !record.hasValue(column) {
       throw record.failure(
         "missing column '\(column)' (columns: \(record.fields.keys.joined(separator: ", ")))",
-        remedy: "Correct column_map, or remove the record.")
+        remedy: "Correct \(Setting.columnMap), or remove the record.")
     }
     switch form.shape {
     case .chat: return made(.chat(try record.style(of: form.columns["messages"] ?? "")))
@@ -177,7 +178,8 @@ struct FormatRecognizer: Sendable {
     if let column = record.fields.keys.first(where: { others.contains($0) && record.says($0) }) {
       throw record.failure(
         "column '\(column)' has no place among \(format)",
-        remedy: "Remove the column, or set column_map to train without it. " + Self.remedy)
+        remedy: "Remove the column, or set \(Setting.columnMap) to train without it. "
+          + Self.remedy)
     }
   }
 }
@@ -194,7 +196,7 @@ extension Record {
   func says(_ column: String) -> Bool { fields[column]?.saysSomething ?? false }
 
   fileprivate func style(of column: String) throws -> ChatRule.Style {
-    let messages = try list(column, for: "conversation", setting: "column_map")
+    let messages = try list(column, for: "conversation", from: .columnMap)
     guard let first = messages.first else { throw failure("column '\(column)' has no messages") }
     if first["role"] != nil { return .openai }
     if first["from"] != nil { return .sharegpt }

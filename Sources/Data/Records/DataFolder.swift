@@ -21,7 +21,7 @@ struct DataFiles {
   static func unknownSplit(_ split: String, known: some Sequence<String>) -> TuneError {
     TuneError(
       .configuration, "unknown split '\(split)'",
-      remedy: "Known splits: \(known.sorted().joined(separator: ", ")).", at: .init(key: "split"))
+      remedy: "Known splits: \(known.sorted().joined(separator: ", ")).", at: .init(.split))
   }
 }
 

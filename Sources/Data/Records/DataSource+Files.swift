@@ -13,9 +13,10 @@ extension DataSource {
     if let kind = Kind(rawValue: source) { return try files(of: kind) }
     if Self.unread.contains(source) {
       throw TuneError(
-        .unsupported, "source '\(source)' is not supported",
-        remedy: "Convert the data to JSON lines or Parquet, and use source: json or parquet.",
-        at: .init(key: "source"))
+        .unsupported, "the source '\(source)' is not supported",
+        remedy:
+          "Convert the data to JSON lines or Parquet, and set \(Setting.source) to json or parquet.",
+        at: .init(.source))
     }
     var isFolder: ObjCBool = false
     let place = resolvedFolder ?? source
@@ -23,8 +24,8 @@ extension DataSource {
       throw TuneError(
         .configuration,
         "'\(source)' is neither a local file or folder nor a downloaded dataset",
-        remedy: "Correct the path or the dataset's name; for data of your own set source: json and "
-          + "data_files: PATH.", at: .init(key: "source"))
+        remedy: "Correct the path or the dataset's name; for data of your own set "
+          + "\(Setting.source) to json and \(Setting.dataFiles) to PATH.", at: .init(.source))
     }
     if !isFolder.boolValue {
       let paths = dataFiles.isEmpty ? ["train": [place]] : try expand(dataFiles, in: "")
@@ -40,8 +41,8 @@ extension DataSource {
     }
     guard let dataDir else {
       throw TuneError(
-        .configuration, "source '\(source)' needs data_files",
-        remedy: "Add data_files: PATH, or a list of paths.", at: .init(key: "data_files"))
+        .configuration, "the source '\(source)' needs \(Setting.dataFiles)",
+        remedy: "Set \(Setting.dataFiles) to a path, or a list of paths.", at: .init(.dataFiles))
     }
     return try files(listedIn: dataDir, only: kind)
   }
@@ -72,7 +73,8 @@ extension DataSource {
       else {
         throw TuneError(
           .configuration, "the dataset has no configuration '\(name)'",
-          remedy: "Remove name: its README.md lists no configurations.", at: .init(key: "name"))
+          remedy: "Remove \(Setting.name): its README.md lists no configurations.",
+          at: .init(.name))
       }
       return try files(listedIn: below(name), only: nil)
     }
@@ -114,7 +116,7 @@ extension DataSource {
         .data, "the folder has no \(wanted?.rawValue ?? "json, csv, parquet or text") files",
         remedy: names.contains { $0.hasSuffix(".arrow") }
           ? "Arrow files are not read: write the dataset anew with its method to_parquet."
-          : "Name the files with data_files.", at: .init(file: folder, key: "source"))
+          : "Name the files with \(Setting.dataFiles).", at: .init(file: folder, .source))
     }
     return DataFiles(kind: kind, bySplit: files, source: self)
   }
@@ -124,15 +126,16 @@ extension DataSource {
       guard let kind = DataFolder.kind(of: file) else {
         throw TuneError(
           .unsupported, "cannot tell from its name what the file holds",
-          remedy: "Use a .json, .jsonl, .csv, .parquet or .txt file, or set source to json, csv, "
-            + "parquet or text.", at: .init(file: file, key: "source"))
+          remedy: "Use a .json, .jsonl, .csv, .parquet or .txt file, or set "
+            + "\(Setting.source) to json, csv, "
+            + "parquet or text.", at: .init(file: file, .source))
       }
       return kind
     }
     guard let first = kinds.first, kinds.allSatisfy({ $0 == first }) else {
       throw TuneError(
         .configuration, "files of several kinds cannot be mixed in one dataset",
-        remedy: "Name files of one kind with data_files.", at: .init(key: "source"))
+        remedy: "Name files of one kind with \(Setting.dataFiles).", at: .init(.source))
     }
     return first
   }
@@ -145,15 +148,15 @@ extension DataSource {
         if path.contains("://") {
           throw TuneError(
             .unsupported, "'\(path)' is not a local file",
-            remedy: "Download it and name the local path.", at: .init(key: "data_files"))
+            remedy: "Download it and name the local path.", at: .init(.dataFiles))
         }
         let isRelative = !path.hasPrefix("/") && !folder.isEmpty
         let full = isRelative ? (folder as NSString).appendingPathComponent(path) : path
         let found = try DataFolder.expand(full)
         if found.isEmpty {
           throw TuneError(
-            .missingFile, "no such data file", remedy: "Check data_files.",
-            at: .init(file: full, key: "data_files"))
+            .missingFile, "no such data file", remedy: "Check \(Setting.dataFiles).",
+            at: .init(file: full, .dataFiles))
         }
         return found
       }

@@ -81,8 +81,9 @@ package struct DataSource: Sendable, Equatable {
   package func streamedRecords() throws -> StreamedRecords {
     guard shuffleBufferSize > 0 else {
       throw TuneError(
-        .configuration, "shuffle_buffer_size must be at least 1, not \(shuffleBufferSize)",
-        at: .init(key: "shuffle_buffer_size"))
+        .configuration,
+        "\(Setting.shuffleBufferSize) must be at least 1, not \(shuffleBufferSize)",
+        at: .init(.shuffleBufferSize))
     }
     let files = try dataFilesBySplit()
     try checkOptions(for: files.kind)
@@ -107,14 +108,15 @@ package struct DataSource: Sendable, Equatable {
 
   /// - Throws: for a setting that this kind of file has no use for.
   private func checkOptions(for kind: Kind) throws {
-    let options: [(key: String, isSet: Bool, kind: Kind)] = [
-      ("delimiter", delimiter != nil, .csv), ("field", field != nil, .json),
-      ("sample_by", sampleBy != .line, .text), ("keep_linebreaks", keepLinebreaks, .text),
+    let options: [(setting: Setting, isSet: Bool, kind: Kind)] = [
+      (.delimiter, delimiter != nil, .csv), (.field, field != nil, .json),
+      (.sampleBy, sampleBy != .line, .text), (.keepLinebreaks, keepLinebreaks, .text),
     ]
     for option in options where option.isSet && option.kind != kind {
       throw TuneError(
-        .configuration, "\(option.key) is for \(option.kind) files, and these are \(kind) files",
-        remedy: "Remove \(option.key).", at: .init(key: option.key))
+        .configuration,
+        "\(option.setting) is for \(option.kind) files, and these are \(kind) files",
+        remedy: "Remove \(option.setting).", at: .init(option.setting))
     }
   }
 
@@ -126,7 +128,7 @@ package struct DataSource: Sendable, Equatable {
     guard bytes.count == 1, bytes[0] < 0x80, ![0x22, 0x0A, 0x0D].contains(bytes[0]) else {
       throw TuneError(
         .configuration, "the delimiter '\(delimiter)' is not one ASCII character",
-        at: .init(key: "delimiter"))
+        at: .init(.delimiter))
     }
     return bytes[0]
   }
@@ -136,6 +138,6 @@ package struct DataSource: Sendable, Equatable {
     let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", ..." : "")
     return TuneError(
       .data, "the dataset is empty: no records for split '\(split)' in \(shown)",
-      remedy: "Check data_files and split.", at: .init(key: "split"))
+      remedy: "Check \(Setting.dataFiles) and \(Setting.split).", at: .init(.split))
   }
 }

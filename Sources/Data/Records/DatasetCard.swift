@@ -48,7 +48,7 @@ struct DatasetCard {
     do { root = try Yams.compose(yaml: yaml) } catch {
       throw TuneError(
         .malformedFile, "the YAML at the start of the dataset's card is broken",
-        remedy: "Correct it, or name the files with data_files.", at: .init(file: file),
+        remedy: "Correct it, or name the files with \(Setting.dataFiles).", at: .init(file: file),
         cause: error)
     }
     let listed = root?.mapping?["configs"]?.sequence.map(Array.init) ?? []
@@ -67,14 +67,14 @@ struct DatasetCard {
       guard let first else {
         throw TuneError(
           .configuration, "the dataset has several configurations",
-          remedy: "Choose one with name: \(names).", at: .init(key: "name"))
+          remedy: "Choose one with \(Setting.name): \(names).", at: .init(.name))
       }
       return first
     }
     guard let found = configurations.first(where: { $0.name == name }) else {
       throw TuneError(
         .configuration, "the dataset has no configuration '\(name)'",
-        remedy: "Known configurations: \(names).", at: .init(key: "name"))
+        remedy: "Known configurations: \(names).", at: .init(.name))
     }
     return found
   }
@@ -83,7 +83,7 @@ struct DatasetCard {
     func fail(_ message: String) -> TuneError {
       TuneError(
         .malformedFile, "in the dataset's card, configs \(message)",
-        remedy: "Name the files with data_files.", at: .init(file: file))
+        remedy: "Name the files with \(Setting.dataFiles).", at: .init(file: file))
     }
     guard let name = node["config_name"]?.string else {
       throw fail("has an entry without config_name")

@@ -14,12 +14,12 @@ extension Record {
     return try text(value, column)
   }
 
-  /// - Parameter setting: the configuration's key that names the column.
+  /// - Parameter setting: what names the column.
   package func list(
-    _ column: String, for purpose: String, setting: String = "conversation_column"
+    _ column: String, for purpose: String, from setting: Setting = .conversationColumn
   ) throws -> [JSON] {
     guard let value = fields[column] else {
-      throw missing(column, for: purpose, setting: setting)
+      throw missing(column, for: purpose, from: setting)
     }
     guard let list = value.array else {
       throw failure("column '\(column)' holds \(value.kind), not a list of messages")
@@ -35,9 +35,9 @@ extension Record {
   }
 
   private func missing(
-    _ column: String, for purpose: String, setting: String? = nil
+    _ column: String, for purpose: String, from setting: Setting? = nil
   ) -> TuneError {
-    let setting = setting ?? (purpose == "text" ? "column" : "column_map")
+    let setting = setting ?? (purpose == "text" ? .column : .columnMap)
     return failure(
       "missing column '\(column)' (columns: \(fields.keys.joined(separator: ", ")))",
       remedy: "Name the column that holds the \(purpose) with \(setting).")

@@ -51,7 +51,7 @@ struct SplitSelection: Equatable {
     TuneError(
       .configuration, "the split '\(text)' \(what)",
       remedy: "Write a name and optionally a range: train, train[:95%], train[10:20].",
-      at: .init(key: "split"))
+      at: .init(.split))
   }
 }
 

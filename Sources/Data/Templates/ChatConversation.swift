@@ -2,6 +2,7 @@
 // rendered text each message stands: that decides what a model is trained on.
 import Essentials
 import Foundation
+import JinjaTemplates
 
 /// What a chat template gets: the conversation, the tools, and the names of special tokens.
 package struct ChatConversation: Sendable {

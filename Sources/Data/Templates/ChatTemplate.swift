@@ -1,6 +1,7 @@
 // A chat template: Jinja source that came with a model, parsed once, rendered for conversations.
 import Essentials
 import Foundation
+import JinjaTemplates
 
 /// A chat template as Hugging Face transformers renders it.
 ///
@@ -8,14 +9,15 @@ import Foundation
 public struct ChatTemplate: Sendable {
   /// The source as it was given.
   public let source: String
-  let file: String
-  private let body: [Jinja.Statement]
+  var file: String { template.file }
+  private let template: Jinja.Template
   /// Whether the template marks with `{% generation %}` what the assistant says, in a place where the
   /// marks can be followed: not in a macro or a block that is collected first.
-  public let hasGenerationBlocks: Bool
+  public var hasGenerationBlocks: Bool { template.hasGenerationBlocks }
 
   /// A conversation as text.
   public struct Rendering: Sendable {
+    /// The text, with the text of special tokens in it.
     public var text: String
     /// The UTF-8 byte ranges of `text` inside `{% generation %}` blocks, in order.
     public var generated: [Range<Int>]
@@ -27,12 +29,7 @@ public struct ChatTemplate: Sendable {
   ///   or test, `.unsupported` for a tag that needs other templates.
   public init(_ source: String, file: String) throws {
     self.source = source
-    self.file = file
-    do {
-      (body, hasGenerationBlocks) = try Jinja.Parser.parse(source)
-    } catch let failure as Jinja.Failure {
-      throw failure.error(file: file, line: 1)
-    }
+    template = try Jinja.Template(source, file: file)
   }
 
   /// Renders the template with these variables and no others.
@@ -44,21 +41,7 @@ public struct ChatTemplate: Sendable {
     try render(variables, now: now, steps: Jinja.Limits.steps)
   }
   func render(_ variables: JSONObject, now: Date?, steps: Int) throws -> Rendering {
-    let scope = Jinja.Scope(parent: nil)
-    let interpreter = Jinja.Interpreter(scope, now: now ?? Date(), steps: steps)
-    defer { interpreter.clear() }
-    do {
-      for (name, value) in variables { scope.values[name] = try Jinja.Value(value) }
-      _ = try interpreter.execute(body, Jinja.Scope(parent: nil))
-      return Rendering(text: interpreter.output, generated: interpreter.generated)
-    } catch let failure as Jinja.Failure {
-      throw failure.error(file: file, line: interpreter.line)
-    }
-  }
-}
-
-extension Jinja.Failure {
-  func error(file: String, line: Int) -> TuneError {
-    TuneError(code, message, remedy: remedy, at: .init(file: file, line: self.line ?? line))
+    let (text, generated) = try template.render(variables, now: now ?? Date(), steps: steps)
+    return Rendering(text: text, generated: generated)
   }
 }

@@ -1,6 +1,7 @@
 // The chat templates that a model folder has as files of their own.
 import Essentials
 import Foundation
+import JinjaTemplates
 
 extension ChatTemplate {
   /// `chat_template.jinja` as `default`, and each `additional_chat_templates/NAME.jinja` by its name.

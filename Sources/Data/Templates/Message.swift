@@ -5,6 +5,7 @@ import Essentials
 public struct Message: Sendable, Equatable {
   /// Who speaks. `ipython` and `tool` are what a tool answered.
   public enum Role: String, Sendable, CaseIterable {
+    /// The roles of torchtune's messages; `ipython` and `tool` say what a tool answered.
     case system, user, assistant, ipython, tool
   }
   /// Who speaks.

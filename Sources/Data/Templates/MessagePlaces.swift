@@ -4,6 +4,7 @@
 // rendered again with a mark as the message's content, and what both renderings share is not it.
 import Essentials
 import Foundation
+import JinjaTemplates
 
 struct MessagePlaces {
   private let conversation: ChatConversation

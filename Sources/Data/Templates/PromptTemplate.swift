@@ -9,8 +9,11 @@ import Essentials
 public struct PromptTemplate: Sendable, Equatable {
   /// What stands before and after a message.
   public struct Tags: Sendable, Equatable {
+    /// The text before the message.
     public var prefix: String
+    /// The text after the message.
     public var suffix: String
+    /// Text before and after the messages of a role; either may be empty.
     public init(prefix: String, suffix: String) {
       self.prefix = prefix
       self.suffix = suffix
@@ -69,10 +72,13 @@ public struct PromptTemplate: Sendable, Equatable {
       .system: Tags(prefix: "<<SYS>>\n", suffix: "\n<</SYS>>\n\n"),
       .user: Tags(prefix: "[INST] ", suffix: " [/INST] "),
     ])
+  /// Asks to correct a sentence, as torchtune's `GrammarErrorCorrectionTemplate`.
   public static let grammarErrorCorrection = PromptTemplate(
     tags: [.user: Tags(prefix: "Correct this to standard English: ", suffix: "\n---\nCorrected: ")])
+  /// Asks to summarize a dialogue, as torchtune's `SummarizeTemplate`.
   public static let summarize = PromptTemplate(
     tags: [.user: Tags(prefix: "Summarize this dialogue:\n", suffix: "\n---\nSummary:\n")])
+  /// Asks a question, as torchtune's `QuestionAnswerTemplate`.
   public static let questionAnswer = PromptTemplate(
     tags: [.user: Tags(prefix: "Question: ", suffix: "\n\nAnswer: ")])
 
@@ -93,7 +99,7 @@ public struct PromptTemplate: Sendable, Equatable {
         guard var tags = tags[role] else {
           throw TuneError(
             .data, "ChatMLTemplate has no tags for a \(role.rawValue) message",
-            remedy: "Use the role ipython, or a prompt_template of your own.")
+            remedy: "Use the role ipython, or set \(Setting.promptTemplate) to your own.")
         }
         // The model goes on where an empty last answer is left open.
         let isOpen =
@@ -117,6 +123,6 @@ public struct PromptTemplate: Sendable, Equatable {
   private static func mistake(_ what: String, _ remedy: String) -> TuneError {
     TuneError(
       .configuration, "the prompt template \(what)", remedy: remedy,
-      at: .init(key: "tokenizer.prompt_template"))
+      at: .init(.promptTemplate))
   }
 }

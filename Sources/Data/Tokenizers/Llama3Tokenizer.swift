@@ -8,6 +8,7 @@ import Templates
 /// A tiktoken `tokenizer.model` or a `tokenizer.json` of the Llama 3 family, with its chat format. Ids, decoded text and conversations equal those of torchtune's `Llama3Tokenizer` (0.6.1):
 /// the text of a special token is plain text, and "" gives no ids, not even BOS and EOS.
 public final class Llama3Tokenizer: Tokenizer {
+  /// Conversations are cut to this many tokens; nil for no limit.
   public let maxSeqLen: Int?
   let promptTemplate: PromptTemplate?
   let special: SpecialTokens
@@ -63,19 +64,31 @@ public final class Llama3Tokenizer: Tokenizer {
     return (SpecialTokens.standard(after: codec.baseCount), path)
   }
 
+  /// How many ids the vocabulary has without special tokens: 128,000 for Llama 3.
   public var baseVocabularySize: Int { codec.baseCount }
+  /// The highest id + 1, special tokens included.
   public var vocabularySize: Int {
     max(codec.baseCount, Int(special.ids.values.max() ?? 0) + 1)
   }
+  /// The ids of the special tokens by their text.
   public var specialTokens: [String: Int32] { special.ids }
+  /// The id of `<|begin_of_text|>`.
   public var bosID: Int32 { special.beginOfText }
+  /// The id of `<|end_of_text|>`.
   public var eosID: Int32 { special.endOfText }
+  /// The id of `<|finetune_right_pad_id|>`, or `eosID` where the file does not have it.
   public var padID: Int32 { special.pad }
+  /// The ids of `<|end_of_text|>`, `<|eot_id|>` and, where it is a token, `<|eom_id|>`.
   public var stopTokens: [Int32] {
     let all = [special.endOfText, special.endOfTurn, special.endOfMessage]
     return all[2] == all[1] ? Array(all.dropLast()) : all
   }
 
+  /// The ids of a text. The text of a special token is plain text; "" gives no ids at all.
+  /// - Parameters:
+  ///   - addBOS: begin with `bosID`.
+  ///   - addEOS: end with `eosID`.
+  /// - Throws: `TuneError` `.unsupported` where the pattern of the file cannot split the text.
   public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
     if text.isEmpty { return [] }
     var text = text
@@ -104,6 +117,10 @@ public final class Llama3Tokenizer: Tokenizer {
     }
   }
 
+  /// The text of ids. Bytes that are not UTF-8 and ids without a token become U+FFFD.
+  /// - Parameters:
+  ///   - truncateAtEOS: leave out `eosID` and what follows it.
+  ///   - skipSpecialTokens: leave out special tokens.
   public func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
     var ids = ids[...]
     if truncateAtEOS, let end = ids.firstIndex(of: eosID) { ids = ids[..<end] }

@@ -52,6 +52,7 @@ public protocol Tokenizer: AnyObject, Sendable {
 }
 
 extension Tokenizer {
+  /// Truncation at the end, which is the default.
   public var truncatesStart: Bool { false }
   /// The ids of a text without BOS and EOS.
   public func encode(_ text: String) throws -> [Int32] {
@@ -61,6 +62,7 @@ extension Tokenizer {
   public func decode(_ ids: [Int32]) -> String {
     decode(ids, truncateAtEOS: false, skipSpecialTokens: false)
   }
+  /// The text of ids as it is alone, for tokenizers that drop nothing from the start of a text.
   public func decode(continuing ids: [Int32]) -> String { decode(ids) }
   /// A whole conversation, closed at its end.
   public func tokenize(_ messages: [Message]) throws -> (tokens: [Int32], mask: [Bool]) {
@@ -72,7 +74,7 @@ extension Tokenizer {
 func checkMaxSeqLen(_ maxSeqLen: Int?) throws {
   if let maxSeqLen, maxSeqLen < 1 {
     throw TuneError(
-      .configuration, "max_seq_len must be at least 1, not \(maxSeqLen)",
-      at: .init(key: "tokenizer.max_seq_len"))
+      .configuration, "\(Setting.maxSeqLen) must be at least 1, not \(maxSeqLen)",
+      at: .init(.maxSeqLen))
   }
 }

@@ -5,6 +5,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 struct CheckpointLayout {
   /// File names and, in each, the parameters in their order.

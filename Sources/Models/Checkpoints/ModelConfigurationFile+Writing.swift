@@ -3,6 +3,7 @@ import Essentials
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 extension ModelConfigurationFile {
   /// Of a fresh model, as transformers' class of its architecture reads it.

@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package struct ModelConfigurationFile: Sendable {
   package let path: String

@@ -3,6 +3,7 @@ import Essentials
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 extension ModelFolder {
   /// - Throws: `TuneError` `.checkpointMismatch` for the first tensor that is missing or does not
@@ -37,7 +38,7 @@ extension ModelFolder {
     let tensors = names.count == 1 ? "a tensor" : "\(names.count) tensors"
     throw TuneError(
       .checkpointMismatch,
-      "the checkpoint has \(tensors) that the model does not have: " + Self.listed(names),
+      "the checkpoint has \(tensors) that the model does not have: " + nameSummary(names),
       remedy: "Choose the model that the checkpoint was made for.", at: .init(file: path))
   }
 
@@ -84,12 +85,6 @@ extension ModelFolder {
   private func isHarmless(_ name: String, in decoder: DecoderConfiguration) -> Bool {
     name.hasSuffix(".rotary_emb.inv_freq") || name == "rope.freqs"
       || (decoder.tiesEmbeddings && name == decoder.headSpecification.name)
-  }
-
-  /// The first few names, and how many there are more.
-  package static func listed(_ names: [String]) -> String {
-    let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
-    return names.count > 3 ? shown + " and \(names.count - 3) more" : shown
   }
 }
 

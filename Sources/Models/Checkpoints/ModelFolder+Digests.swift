@@ -2,6 +2,7 @@
 // own.
 import Essentials
 import Foundation
+import WeightFiles
 
 extension ModelFolder {
   /// The digests of a folder's weight files and its config.json, by name. Reads all of them.
@@ -21,7 +22,7 @@ extension ModelFolder {
       TuneError(
         .checkpointMismatch, message,
         remedy: "Restore the folder as it was saved, resume from another save "
-          + "(checkpointer.recipe_checkpoint), or start from these weights without their state.",
+          + "(\(Setting.recipeState)), or start from these weights without their state.",
         at: .init(file: path + "/" + name))
     }
     if let missing = Set(digests.keys).subtracting(names).min() {

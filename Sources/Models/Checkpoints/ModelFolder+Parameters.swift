@@ -4,6 +4,7 @@ import Essentials
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 extension ModelFolder {
   /// The whole parameter, in the checkpoint's dtype; over mapped memory where the row orders agree.
@@ -186,8 +187,9 @@ extension ModelFolder {
       else { continue }
       return TuneError(
         .missingFile,
-        "tensor '\(tensor)' is in \(file), says \(name), and checkpoint_files does not name that file",
-        remedy: "Name every file of the checkpoint in checkpoint_files, or remove the key.",
+        "tensor '\(tensor)' is in \(file), says \(name), and \(Setting.weightFiles) does not name that "
+          + "file",
+        remedy: "Name every file of the checkpoint in \(Setting.weightFiles), or leave it out.",
         at: .init(file: path))
     }
     // `model-00001-of-00002.safetensors` says how many there are.
@@ -199,7 +201,7 @@ extension ModelFolder {
         .missingFile,
         "the checkpoint has no tensor '\(tensor)', and only \(opened.count) of its \(count) files "
           + "are named: \(nameSummary(opened.sorted()))",
-        remedy: "Name every file of the checkpoint in checkpoint_files, or remove the key.",
+        remedy: "Name every file of the checkpoint in \(Setting.weightFiles), or leave it out.",
         at: .init(file: path))
     }
     return nil

@@ -7,6 +7,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package final class ModelFolder: Sendable {
   package let path: String
@@ -53,7 +54,8 @@ package final class ModelFolder: Sendable {
     else {
       throw TuneError(
         .missingFile, "the model folder is not there",
-        remedy: "Download the model first, or correct checkpoint_dir.", at: .init(file: path))
+        remedy: "Download the model first, or correct \(Setting.modelFolder).",
+        at: .init(file: path))
     }
   }
 
@@ -95,7 +97,7 @@ package final class ModelFolder: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw TuneError(
         .missingFile, "the checkpoint file is not there",
-        remedy: "Download it, or correct checkpoint_dir and checkpoint_files.",
+        remedy: "Download it, or correct \(Setting.modelFolder) and \(Setting.weightFiles).",
         at: .init(file: path))
     }
     guard [".safetensors", ".bin", ".pth", ".pt"].contains(where: name.hasSuffix) else {
@@ -114,7 +116,7 @@ package final class ModelFolder: Sendable {
     throw TuneError(
       .missingFile,
       "the folder holds neither \(singleName) nor \(torchSingleName), nor an index of either",
-      remedy: "Download the model's weights, or name their files in checkpoint_files.",
+      remedy: "Download the model's weights, or name their files in \(Setting.weightFiles).",
       at: .init(file: folder))
   }
 
@@ -135,7 +137,7 @@ package final class ModelFolder: Sendable {
       .checkpointMismatch,
       "the folder holds several sets of weights: \(found.joined(separator: ", "))",
       remedy:
-        "Name the files of one of them in checkpointer.checkpoint_files, or remove the others.",
+        "Name the files of one of them in \(Setting.weightFiles), or remove the others.",
       at: .init(file: folder))
   }
 
@@ -178,7 +180,7 @@ package final class ModelFolder: Sendable {
         if let other = owners.updateValue(file, forKey: name) {
           throw TuneError(
             .malformedFile, "tensor '\(name)' is also in \(other.path)",
-            remedy: "Name in checkpoint_files only the files of one checkpoint.",
+            remedy: "Name in \(Setting.weightFiles) only the files of one checkpoint.",
             at: .init(file: file.path))
         }
       }

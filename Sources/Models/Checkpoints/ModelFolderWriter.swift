@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package final class ModelFolderWriter {
   package let path: String
@@ -40,7 +41,8 @@ package final class ModelFolderWriter {
     guard Self.resolved(path) != Self.resolved(source.path) else {
       throw TuneError(
         .configuration, "the model would be written over the one that it is made from",
-        remedy: "Choose an output_dir outside the checkpoint's folder.", at: .init(file: path))
+        remedy: "Choose an \(Setting.outputFolder) outside the checkpoint's folder.",
+        at: .init(file: path))
     }
     let rule = StorageRule(dtype: dtype, quantization: quantization)
     let parameters = Self.parameters(of: source.configuration.decoder, rule)
@@ -167,7 +169,8 @@ package final class ModelFolderWriter {
       .nonFinite,
       "'\(specification.name)' has values that are not finite in \(rule.dtype): not saved",
       remedy: "The training diverged, or the values are too large for the dtype: resume from an "
-        + "earlier save with a lower optimizer.lr, or choose dtype=fp32.", at: .init(file: path))
+        + "earlier save with a lower \(Setting.learningRate), or choose \(Setting.dtype)=fp32.",
+      at: .init(file: path))
   }
 
   /// Writes the tensor, or keeps it until all parts of the stored tensor are there.

@@ -2,6 +2,7 @@
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package struct ModelSizeReport: Sendable, Equatable {
   package var codeBytes = 0

@@ -3,6 +3,7 @@
 import Essentials
 import Quantization
 import Tensors
+import WeightFiles
 
 enum QuantizationDescription {
   static let method = "swift-tune"

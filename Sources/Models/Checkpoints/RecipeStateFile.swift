@@ -4,6 +4,7 @@
 // of the model folders that they belong to.
 import Essentials
 import Foundation
+import WeightFiles
 
 package enum RecipeStateFile {
   private static let formatKey = "format"
@@ -92,14 +93,15 @@ package enum RecipeStateFile {
     guard found != formatWithoutSeal else {
       throw TuneError(
         .malformedFile, "the recipe state is of an earlier version of swift-tune, without digests",
-        remedy: "Start from the weights of its run: set checkpoint_dir to their folder and "
-          + "resume_from_checkpoint to False.",
+        remedy: "Start from the weights of its run: set \(Setting.modelFolder) to their folder "
+          + "and \(Setting.resumes) to False.",
         at: .init(file: path))
     }
     guard found == format else {
       throw TuneError(
         .malformedFile, "not a recipe state: its format is '\(found ?? "none")'",
-        remedy: "Give recipe_checkpoint the recipe_state.safetensors that the run to resume wrote.",
+        remedy:
+          "Give \(Setting.recipeState) the recipe_state.safetensors that the run to resume wrote.",
         at: .init(file: path))
     }
     return file
@@ -111,7 +113,7 @@ package enum RecipeStateFile {
     guard try SafetensorsSeal.isWhole(file) else {
       throw TuneError(
         .malformedFile, "the recipe state is damaged: its content does not match its digest",
-        remedy: "Resume from an earlier save (checkpointer.recipe_checkpoint), or start from the "
+        remedy: "Resume from an earlier save (\(Setting.recipeState)), or start from the "
           + "saved weights.",
         at: .init(file: file.path))
     }

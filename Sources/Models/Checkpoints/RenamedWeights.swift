@@ -3,9 +3,10 @@
 import Essentials
 import Layers
 import Tensors
+import WeightFiles
 
 final class RenamedWeights: WeightFile {
-  let names: [String]
+  package let names: [String]
   private let file: any WeightFile
   private let own: [String: String]
 
@@ -15,15 +16,17 @@ final class RenamedWeights: WeightFile {
     own = Dictionary(zip(names, file.names), uniquingKeysWith: { first, _ in first })
   }
 
-  var path: String { file.path }
-  var metadata: [String: String] { file.metadata }
-  var byteCount: Int { file.byteCount }
-  func claim(of name: String) -> WeightClaim? { own[name].flatMap(file.claim) }
-  func tensor(named name: String) throws -> Tensor { try file.tensor(named: own[name] ?? name) }
-  func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
+  package var path: String { file.path }
+  package var metadata: [String: String] { file.metadata }
+  package var byteCount: Int { file.byteCount }
+  package func claim(of name: String) -> WeightClaim? { own[name].flatMap(file.claim) }
+  package func tensor(named name: String) throws -> Tensor {
+    try file.tensor(named: own[name] ?? name)
+  }
+  package func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
     try file.rows(rows, of: own[name] ?? name)
   }
-  func releasePages() { file.releasePages() }
+  package func releasePages() { file.releasePages() }
 }
 
 /// `consolidated.00.pth`, `consolidated.01.pth`, ...: a model cut for as many devices.
@@ -42,11 +45,11 @@ final class JoinedShards: WeightFile {
   private let cuts: [String: Cut]
   private let claims: [String: WeightClaim]
 
-  var path: String { shards[0].path }
-  var names: [String] { shards[0].names }
-  var metadata: [String: String] { [:] }
-  var byteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }
-  func releasePages() { for shard in shards { shard.releasePages() } }
+  package var path: String { shards[0].path }
+  package var names: [String] { shards[0].names }
+  package var metadata: [String: String] { [:] }
+  package var byteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }
+  package func releasePages() { for shard in shards { shard.releasePages() } }
 
   /// - Parameter shards: at least one, in the order of their numbers, under Hugging Face's names.
   /// - Throws: `TuneError` `.checkpointMismatch` when they are not parts of one model.
@@ -97,16 +100,16 @@ final class JoinedShards: WeightFile {
     }
   }
 
-  func claim(of name: String) -> WeightClaim? { claims[name] }
+  package func claim(of name: String) -> WeightClaim? { claims[name] }
 
-  func tensor(named name: String) throws -> Tensor {
+  package func tensor(named name: String) throws -> Tensor {
     guard let claim = claims[name], cuts[name] != Cut.whole, let count = claim.shape.first else {
       return try shards[0].tensor(named: name)
     }
     return try rows(0..<count, of: name)
   }
 
-  func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
+  package func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
     switch cuts[name] {
     case .rows: return try rowsOfEach(rows, name)
     case .columns: return .cat(try shards.map { try $0.rows(rows, of: name) }, along: 1)

@@ -3,6 +3,7 @@
 // Both orders are within a head, so a range of rows here needs only rows of the heads it touches.
 import Layers
 import Tensors
+import WeightFiles
 
 extension ParameterSpecification.RowOrder {
   /// For each of our rows in the range, the checkpoint's row; nil where the orders agree.

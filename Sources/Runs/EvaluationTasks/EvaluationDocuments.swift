@@ -32,7 +32,7 @@ package struct EvaluationDocument: Sendable, Equatable {
     guard documents.contains(where: { !$0.text.isEmpty }) else {
       throw TuneError(
         .data, "no text found in \(paths.joined(separator: ", "))",
-        remedy: "Name files with text in text_files.", at: .init(key: "text_files"))
+        remedy: "Name files with text in \(Setting.textFiles).", at: .init(.textFiles))
     }
     return documents
   }

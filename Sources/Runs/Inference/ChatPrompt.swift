@@ -23,8 +23,8 @@ package struct ChatPrompt: Sendable, Equatable {
     if let limit = tokenizer.maxSeqLen, tokens.count >= limit {
       throw TuneError(
         .configuration, "the prompt fills all of the tokenizer's \(limit) tokens",
-        remedy: "Shorten the prompt, or set tokenizer.max_seq_len to null.",
-        at: .init(key: "prompt.user"))
+        remedy: "Shorten the prompt, or set \(Setting.maxSeqLen) to null.",
+        at: .init(.userPrompt))
     }
     return tokens
   }

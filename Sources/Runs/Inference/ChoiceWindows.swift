@@ -25,7 +25,7 @@ extension ChoiceQuestion {
       guard targetCount <= length else {
         throw TuneError(
           .data, "an answer of \(targetCount) tokens is longer than a window of \(length)",
-          remedy: "Raise max_seq_length.", at: .init(key: "max_seq_length"))
+          remedy: "Raise \(Setting.windowLength).", at: .init(.windowLength))
       }
       return RollingWindow(
         input: Array(all.suffix(length + 1).dropLast()), targets: Array(all.suffix(targetCount)))

@@ -60,7 +60,7 @@ package struct Evaluation: Sendable {
     throw TuneError(
       .configuration,
       "windows of \(windowLength) tokens are longer than the \(positions) that the model sees",
-      remedy: "Set max_seq_length to at most \(positions).", at: .init(key: "max_seq_length"))
+      remedy: "Set \(Setting.windowLength) to at most \(positions).", at: .init(.windowLength))
   }
 
   /// The log likelihood of each document's tokens, each document on its own.

@@ -46,7 +46,7 @@ package struct FolderQuantization {
         "the group size \(scheme.weights.groupSize) divides no layer: their inputs are "
           + widths.joined(separator: " and ") + " wide",
         remedy: "Choose a divisor of these widths, such as 32.",
-        at: .init(key: "quantizer.groupsize"))
+        at: .init(.groupSize))
     }
   }
 

@@ -53,22 +53,22 @@ package struct Generation {
   package static func check(_ prompt: [Int32], vocabulary: Int, positions: Int) throws {
     guard let highest = prompt.max() else {
       throw TuneError(
-        .configuration, "the prompt is empty", remedy: "Say something in prompt.user.",
-        at: .init(key: "prompt.user"))
+        .configuration, "the prompt is empty", remedy: "Say something in \(Setting.userPrompt).",
+        at: .init(.userPrompt))
     }
     guard Int(highest) < vocabulary else {
       throw TuneError(
         .configuration,
         "the prompt has the token id \(highest), and the model knows \(vocabulary) ids",
         remedy: "Use the tokenizer that belongs to the checkpoint.",
-        at: .init(key: "tokenizer.path"))
+        at: .init(.tokenizer))
     }
     guard prompt.count < positions else {
       throw TuneError(
         .configuration,
         "the prompt has \(prompt.count) tokens, which is too long: the model supports "
           + "\(positions)",
-        remedy: "Shorten the prompt.", at: .init(key: "prompt.user"))
+        remedy: "Shorten the prompt.", at: .init(.userPrompt))
     }
   }
 }

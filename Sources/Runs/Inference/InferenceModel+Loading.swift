@@ -80,8 +80,8 @@ extension ModelFolder {
       .checkpointMismatch,
       "the checkpoint is quantized with \(stored.summary), and the quantizer asks for "
         + wanted.summary,
-      remedy: "Set quantizer to null: a quantized checkpoint knows its own scheme.",
-      at: .init(file: path, key: "quantizer"))
+      remedy: "Set \(Setting.quantization) to null: a quantized checkpoint knows its own scheme.",
+      at: .init(file: path, .quantization))
   }
 }
 

@@ -4,6 +4,7 @@ import Checkpoints
 import Essentials
 import Layers
 import Tensors
+import WeightFiles
 
 extension RunState {
   /// - Parameter dtype: of the model's parameters.

@@ -6,6 +6,7 @@ import Essentials
 import Layers
 import Sharding
 import Tensors
+import WeightFiles
 
 /// Everything of a saved run but its weights.
 package struct RunState: Sendable {

@@ -5,6 +5,7 @@ import Essentials
 import Layers
 import Sharding
 import Tensors
+import WeightFiles
 
 package struct ShardedModel {
   package let configuration: DecoderConfiguration

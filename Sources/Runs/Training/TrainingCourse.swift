@@ -18,8 +18,8 @@ package struct TrainingCourse: Sendable {
       throw TuneError(
         .data,
         "an epoch has \(stream.batchesPerEpoch) batches on each process, fewer than one step of "
-          + "gradient_accumulation_steps: \(plan.accumulation)",
-        remedy: "Give more data, or lower batch_size or gradient_accumulation_steps.")
+          + "\(Setting.accumulation): \(plan.accumulation)",
+        remedy: "Give more data, or lower \(Setting.batchSize) or \(Setting.accumulation).")
     }
     self.stream = stream
     accumulation = plan.accumulation

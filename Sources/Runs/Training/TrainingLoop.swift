@@ -84,8 +84,8 @@ package final class TrainingLoop {
     guard !trainsOnSomething else { return }
     throw TuneError(
       .data, "the epoch has no token to train on: every label is masked",
-      remedy: "Where tokenizer.max_seq_len cuts answers off, raise it; else check the data, or set "
-        + "train_on_input.", at: .init(key: "dataset"))
+      remedy: "Where \(Setting.maxSeqLen) cuts answers off, raise it; else check the data, or set "
+        + "\(Setting.trainOnInput).", at: .init(.dataset))
   }
 
   /// One optimizer step over all micro-batches of all ranks.
@@ -200,15 +200,15 @@ package final class TrainingLoop {
     if let id = batch.tokens.first(where: { $0 < 0 || Int($0) >= ids }) {
       throw TuneError(
         .data, "the token id \(id) is outside of the model's vocabulary of \(ids)",
-        remedy: "Use the tokenizer that belongs to the checkpoint.", at: .init(key: "tokenizer"))
+        remedy: "Use the tokenizer that belongs to the checkpoint.", at: .init(.tokenizer))
     }
     if batch.width > positions.maximumSequenceLength {
       throw TuneError(
         .data,
         "a sample of \(batch.width) tokens is longer than the model's "
           + "\(positions.maximumSequenceLength)",
-        remedy: "Set tokenizer.max_seq_len to at most \(positions.maximumSequenceLength).",
-        at: .init(key: "tokenizer.max_seq_len"))
+        remedy: "Set \(Setting.maxSeqLen) to at most \(positions.maximumSequenceLength).",
+        at: .init(.maxSeqLen))
     }
     return batch
   }
@@ -240,7 +240,7 @@ package final class TrainingLoop {
     guard totals[1] > 0 else {
       throw TuneError(
         .data, "the validation data has no token to measure: every label is masked",
-        remedy: "Check the data and tokenizer.max_seq_len.", at: .init(key: "dataset_val"))
+        remedy: "Check the data and \(Setting.maxSeqLen).", at: .init(.validation))
     }
     return totals[0] / totals[1]
   }
@@ -254,7 +254,8 @@ package final class TrainingLoop {
   private func nonFinite(_ what: String, _ place: String = "") -> TuneError {
     TuneError(
       .nonFinite, "\(what) of step \(progress.step) is not finite\(place)",
-      remedy: "Lower optimizer.lr, set clip_grad_norm, or check the data of this step.",
+      remedy:
+        "Lower \(Setting.learningRate), set \(Setting.clipNorm), or check the data of this step.",
       at: .init(rank: group.worldSize > 1 ? group.rank : nil))
   }
 }

@@ -12,8 +12,8 @@ package enum Devices {
     let parts = name.split(separator: ":", omittingEmptySubsequences: false)
     guard parts[0] == "cuda", parts.count <= 2 else {
       throw TuneError(
-        .device, "unknown device '\(name)'", remedy: "Use device: cpu or device: cuda.",
-        at: .init(key: "device"))
+        .device, "unknown device '\(name)'", remedy: "Set \(Setting.device) to cpu or cuda.",
+        at: .init(.device))
     }
     let index = parts.count == 2 ? Int(parts[1]) : localRank
     let available = Int(ct_cuda_count())
@@ -23,11 +23,12 @@ package enum Devices {
         available == 0
           ? "device '\(name)' is not there: libtorch finds no CUDA GPU"
           : "device '\(name)' is not there: this machine has \(available) GPU(s)",
-        remedy: "Use device: cpu, or a machine with a GPU and the CUDA build of libtorch.",
-        at: .init(key: "device"))
+        remedy:
+          "Set \(Setting.device) to cpu, or use a machine with a GPU and the CUDA build of libtorch.",
+        at: .init(.device))
     }
     guard ct_cuda_set_device(Int32(index)) else {
-      throw TuneError(.device, lastTorchError(), at: .init(key: "device"))
+      throw TuneError(.device, lastTorchError(), at: .init(.device))
     }
     return .cuda(index)
   }

@@ -95,7 +95,8 @@ extension Exclusions {
       _ = try tokenizer.promptTemplate()
       return nil
     } catch let error as TuneError {
-      return tokenizer.error(at: Keys.Tokenizer.template, error.message, remedy: error.remedy)
+      let named = error.namingKeys()
+      return tokenizer.error(at: Keys.Tokenizer.template, named.message, remedy: named.remedy)
     } catch {
       return tokenizer.error(at: Keys.Tokenizer.template, "\(error)")
     }

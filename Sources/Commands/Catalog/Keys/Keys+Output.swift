@@ -45,7 +45,7 @@ extension Keys {
 
   /// On the command line the values of these are text: leading zeros are the width of the numbers in the
   /// names of files.
-  static let readAsText: Set<String> = [Checkpointer.FileNames.count.name]
+  package static let readAsText: Set<String> = [Checkpointer.FileNames.count.name]
 
   package enum DiskLogger {
     package static let folder = Key.required("log_dir", .path, "The log folder")

@@ -3,6 +3,7 @@
 import Catalog
 import Checkpoints
 import Essentials
+import WeightFiles
 
 extension ValidatedConfiguration {
   /// Digests of all values, by dotted key.

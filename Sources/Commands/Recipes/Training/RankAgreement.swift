@@ -8,6 +8,7 @@ import Essentials
 import Foundation
 import Sharding
 import Tensors
+import WeightFiles
 
 /// Every rank must call it.
 /// - Throws: on every rank the same `TuneError`, which names the rank and the keys that differ.

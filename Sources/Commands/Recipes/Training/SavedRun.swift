@@ -7,6 +7,7 @@ import Essentials
 import Foundation
 import Sharding
 import Training
+import WeightFiles
 
 struct SavedRun {
   let state: RunState
@@ -56,7 +57,7 @@ struct SavedRun {
         if isFirstOnMachine { try found?.checkContent() }
       } catch let error as TuneError {
         found = nil
-        if !candidates.isEmpty { log.warning("\(error)\n  Trying an earlier save.") }
+        if !candidates.isEmpty { log.warning("\(error.namingKeys())\n  Trying an earlier save.") }
         last = last ?? error
       }
       let (whole, exhausted) = try agreement(found != nil, path == nil, group)

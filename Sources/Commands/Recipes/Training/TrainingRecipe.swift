@@ -29,6 +29,7 @@ package func runTraining(
   } catch let error as TuneError {
     // While the group lives: its end breaks the others' connections, and the launcher takes the
     // earliest error for the cause.
+    let error = error.namingKeys()
     withExtendedLifetime(group) { _ = WorkerErrorFile.leave(error.description) }
     throw error
   }

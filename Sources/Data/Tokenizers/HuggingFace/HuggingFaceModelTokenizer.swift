@@ -13,15 +13,23 @@ import Templates
 public final class HuggingFaceModelTokenizer: Tokenizer {
   /// At which end a conversation longer than `maxSeqLen` is cut.
   public enum TruncationType: String, Sendable, CaseIterable {
+    /// The end (`right`) or the start (`left`) is lost.
     case right, left
   }
 
+  /// Conversations are cut to this many tokens; nil for no limit.
   public let maxSeqLen: Int?
+  /// At which end conversations longer than `maxSeqLen` are cut.
   public let truncationType: TruncationType
+  /// Whether `truncationType` is `left`.
   public var truncatesStart: Bool { truncationType == .left }
+  /// The id of the token that texts begin with; `eosID` where the files name none.
   public let bosID: Int32
+  /// The id of the token that ends a text.
   public let eosID: Int32
+  /// The id of the padding token; `eosID` where the files name none.
   public let padID: Int32
+  /// The ids that end generation: `eosID`, and those of generation_config.json.
   public let stopTokens: [Int32]
   /// What tokenizer_config.json and its neighbours say, for chat templates.
   package let configuration: PretrainedConfiguration
@@ -79,8 +87,11 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
     (hasBOS, stopTokens) = (ids.bos != nil, ids.stop)
   }
 
+  /// The highest id of the file, added tokens included, + 1.
   public var vocabularySize: Int { pipeline.vocabularySize }
+  /// How many ids the file's model has, without added tokens.
   public var baseVocabularySize: Int { pipeline.baseVocabularySize }
+  /// The ids of the added tokens that the file marks as special, by their text.
   public var specialTokens: [String: Int32] { pipeline.added.specialIDs }
 
   /// The id of a token by its text, added or not.
@@ -119,6 +130,8 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
     return pipeline.decode(ids, skipsSpecialTokens: skipSpecialTokens)
   }
 
+  /// The text of ids that follow others, special tokens included: a space that the decoder would drop
+  /// from the start of a text is kept.
   public func decode(continuing ids: [Int32]) -> String {
     pipeline.decode(ids, skipsSpecialTokens: false, continues: true)
   }

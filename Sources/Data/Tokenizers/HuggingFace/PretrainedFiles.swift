@@ -39,11 +39,11 @@ struct PretrainedFiles {
       var remedy = "Download it with the model."
       if try existing("tokenizer.model") != nil {
         remedy =
-          "The folder has a tokenizer.model: use torchtune.models.llama2.llama2_tokenizer for a "
-          + "SentencePiece model, torchtune.models.llama3.llama3_tokenizer for tiktoken's."
+          "The folder has a tokenizer.model: use \(Setting.llama2Tokenizer) for a "
+          + "SentencePiece model, \(Setting.llama3Tokenizer) for tiktoken's."
       } else if try existing("vocab.json") != nil, try existing("merges.txt") != nil {
         remedy =
-          "The folder has vocab.json and merges.txt: use torchtune.models.qwen2.qwen2_tokenizer, or "
+          "The folder has vocab.json and merges.txt: use \(Setting.qwenTokenizer), or "
           + "save the tokenizer with transformers, which writes a tokenizer.json."
       }
       throw TuneError(

@@ -5,8 +5,11 @@
 /// Which generation of Qwen a tokenizer belongs to: they share a vocabulary and differ in special
 /// tokens and in how tools speak.
 public enum QwenFamily: String, Sendable, CaseIterable {
+  /// Qwen 2.
   case qwen2
+  /// Qwen 2.5, with tokens around calls of tools.
   case qwen25 = "qwen2_5"
+  /// Qwen 3, with tokens around thoughts and what tools answered.
   case qwen3
 
   static let endOfText = "<|endoftext|>"

@@ -37,8 +37,8 @@ struct QwenFiles {
     if entries["model"]?.object != nil {
       throw TuneError(
         .configuration, "the file is a tokenizer.json, which holds its merges itself",
-        remedy: "Give the model's vocab.json, or leave out tokenizer.merges_file.",
-        at: .init(file: path, key: "tokenizer.path"))
+        remedy: "Give the model's vocab.json, or leave out \(Setting.mergesPath).",
+        at: .init(file: path, .vocabularyPath))
     }
     let (table, base) = try TokenizerJSON.vocabulary(
       entries, special: special, file: path, key: "")

@@ -5,6 +5,10 @@ import Essentials
 import Templates
 
 extension QwenTokenizer {
+  /// A conversation in Qwen's chat format, each message between `<|im_start|>` and `<|im_end|>`.
+  /// - Parameter addEndTokens: whether the last message and the sequence are closed.
+  /// - Returns: the tokens, cut to `maxSeqLen`, and for each whether it is masked (not trained on).
+  /// - Throws: `TuneError` `.data` for a message that the format or the prompt template cannot express.
   public func tokenize(
     _ messages: [Message], addEndTokens: Bool
   ) throws -> (tokens: [Int32], mask: [Bool]) {

@@ -9,7 +9,9 @@ import Templates
 /// The text of a special token is that token. Nothing is put before a text: `bosID` is
 /// `<|endoftext|>`, and `addBOS` adds nothing.
 public final class QwenTokenizer: Tokenizer {
+  /// Which of the family the tokenizer is.
   public let family: QwenFamily
+  /// Conversations are cut to this many tokens; nil for no limit.
   public let maxSeqLen: Int?
   let promptTemplate: PromptTemplate?
   let startID, endID, endOfTextID: Int32
@@ -36,8 +38,8 @@ public final class QwenTokenizer: Tokenizer {
     if promptTemplate?.style == .chatML {
       throw TuneError(
         .configuration, "ChatMLTemplate would put Qwen's own marks around each message twice",
-        remedy: "Set tokenizer.prompt_template to null.",
-        at: .init(key: "tokenizer.prompt_template"))
+        remedy: "Set \(Setting.promptTemplate) to null.",
+        at: .init(.promptTemplate))
     }
     let files = try QwenFiles.load(
       family, path: path, mergesPath: mergesPath, specialTokensPath: specialTokensPath)
@@ -60,20 +62,31 @@ public final class QwenTokenizer: Tokenizer {
     (core, self.ids) = (files.core, ids)
   }
 
+  /// How many ids the vocabulary has without special tokens.
   public var baseVocabularySize: Int {
     switch core {
     case .files(let vocabulary, _): vocabulary.baseCount
     case .pipeline(let pipeline): pipeline.baseVocabularySize
     }
   }
+  /// The highest id + 1, special tokens included.
   public var vocabularySize: Int { max(baseVocabularySize, Int(ids.values.max() ?? 0) + 1) }
+  /// The ids of the special tokens by their text.
   public var specialTokens: [String: Int32] { ids }
+  /// The id of `<|endoftext|>`, which `addBOS` does not add.
   public var bosID: Int32 { endOfTextID }
   /// `<|im_end|>`, as in torchtune.
   public var eosID: Int32 { endID }
+  /// The id of `<|endoftext|>`.
   public var padID: Int32 { endOfTextID }
+  /// The ids of `<|im_end|>` and `<|endoftext|>`.
   public var stopTokens: [Int32] { [endID, endOfTextID] }
 
+  /// The ids of a text. The text of a special token is that token.
+  /// - Parameters:
+  ///   - addBOS: adds nothing: texts of Qwen begin with no token.
+  ///   - addEOS: end with `eosID`.
+  /// - Throws: `TuneError` `.unsupported` where the pattern of the file cannot split the text.
   public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
     var ids: [Int32] = []
     switch core {
@@ -106,6 +119,10 @@ public final class QwenTokenizer: Tokenizer {
       })
   }
 
+  /// The text of ids. Bytes that are not UTF-8 and ids without a token become U+FFFD.
+  /// - Parameters:
+  ///   - truncateAtEOS: leave out `eosID` and what follows it.
+  ///   - skipSpecialTokens: leave out special tokens.
   public func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
     var ids = ids[...]
     if truncateAtEOS, let end = ids.firstIndex(of: eosID) { ids = ids[..<end] }

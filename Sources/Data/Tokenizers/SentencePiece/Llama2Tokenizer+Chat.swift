@@ -4,6 +4,11 @@ import Essentials
 import Templates
 
 extension Llama2Tokenizer {
+  /// A conversation as torchtune's `Llama2Tokenizer` puts it together: each turn of the user and the
+  /// assistant between `bosID` and `eosID`.
+  /// - Parameter addEndTokens: whether the last message and the sequence are closed.
+  /// - Returns: the tokens, cut to `maxSeqLen`, and for each whether it is masked (not trained on).
+  /// - Throws: `TuneError` `.data` for a message that the format or the prompt template cannot express.
   public func tokenize(
     _ messages: [Message], addEndTokens: Bool
   ) throws -> (tokens: [Int32], mask: [Bool]) {

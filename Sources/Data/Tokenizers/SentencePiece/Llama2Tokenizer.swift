@@ -7,8 +7,11 @@ import Templates
 /// chat format of Llama 2. Ids and decoded text equal those of the `sentencepiece` library, and
 /// conversations those of torchtune's `Llama2Tokenizer` (0.6.1).
 public final class Llama2Tokenizer: Tokenizer {
+  /// Conversations are cut to this many tokens; nil for no limit.
   public let maxSeqLen: Int?
+  /// The id of the model's piece that begins a text, usually `<s>`.
   public let bosID: Int32
+  /// The id of the model's piece that ends a text, usually `</s>`.
   public let eosID: Int32
   /// Always 0, as torchtune has it: Llama 2's model names no padding token.
   public let padID: Int32 = 0
@@ -45,7 +48,9 @@ public final class Llama2Tokenizer: Tokenizer {
     lineBreak = spaces.contains { !$0.isEmpty } ? spaces[1] : nil
   }
 
+  /// How many pieces the model has.
   public var vocabularySize: Int { encoder.model.pieces.count }
+  /// How many pieces the model has: its special tokens are among them.
   public var baseVocabularySize: Int { encoder.model.pieces.count }
   /// The model's control and unknown pieces. Their text in ordinary input is plain text.
   public var specialTokens: [String: Int32] {
@@ -55,8 +60,13 @@ public final class Llama2Tokenizer: Tokenizer {
     }
     return tokens
   }
+  /// `eosID` alone.
   public var stopTokens: [Int32] { [eosID] }
 
+  /// The ids of a text.
+  /// - Parameters:
+  ///   - addBOS: begin with `bosID`.
+  ///   - addEOS: end with `eosID`.
   public func encode(_ text: String, addBOS: Bool, addEOS: Bool) -> [Int32] {
     let ids = Self.encode(text, encoder)
     return (addBOS ? [bosID] : []) + ids + (addEOS ? [eosID] : [])
@@ -81,10 +91,15 @@ public final class Llama2Tokenizer: Tokenizer {
     return Array(Self.encode("\n" + text, encoder).dropFirst(lineBreak.count))
   }
 
+  /// The text of ids, without the space that SentencePiece puts before a text.
+  /// - Parameters:
+  ///   - truncateAtEOS: leave out `eosID` and what follows it.
+  ///   - skipSpecialTokens: changes nothing: control pieces have no text.
   public func decode(_ ids: [Int32], truncateAtEOS: Bool, skipSpecialTokens: Bool) -> String {
     decode(ids, truncateAtEOS: truncateAtEOS, isContinuation: false)
   }
 
+  /// The text of ids that follow others: the space before it is kept.
   public func decode(continuing ids: [Int32]) -> String {
     decode(ids, truncateAtEOS: false, isContinuation: true)
   }

@@ -1,5 +1,6 @@
 // A configuration by the name of a built-in one or by path, as it is written and as it is composed with what
 // the command line changes.
+import Catalog
 import Configuration
 import Essentials
 import Foundation
@@ -32,5 +33,26 @@ extension ComposedConfiguration {
     try self.init(
       ConfigurationFile.read(config), overrides: overrides, textKeys: Keys.readAsText,
       environment: environment)
+  }
+}
+
+extension ValidatedConfiguration {
+  /// - Parameter config: The name of a built-in configuration or the path of a file.
+  /// - Throws: `TuneError` with every problem found, each with file, line and key.
+  package static func load(
+    recipe: RecipeName, config: String, overrides: [String] = [],
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> ValidatedConfiguration {
+    try ValidatedConfiguration(
+      recipe: recipe,
+      ComposedConfiguration(config, overrides: overrides, environment: environment))
+  }
+}
+
+extension RecipeArguments {
+  /// The configuration that the words ask for.
+  package func compose(for recipe: RecipeName) throws -> ComposedConfiguration {
+    if let composedFile { return try ComposedConfiguration(handedOverIn: composedFile) }
+    return try ComposedConfiguration(requireConfig(for: recipe), overrides: overrides)
   }
 }

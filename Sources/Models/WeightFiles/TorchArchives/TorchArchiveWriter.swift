@@ -5,8 +5,8 @@ import CZlib
 import Essentials
 import Tensors
 
-final class TorchArchiveWriter: WeightWriter {
-  let byteCount: Int
+package final class TorchArchiveWriter: WeightWriter {
+  package let byteCount: Int
   private let file: ReservedFile
   private var entries: [ZipEntry]
   private let places: [String: (declaration: TensorDeclaration, entry: Int)]
@@ -17,7 +17,9 @@ final class TorchArchiveWriter: WeightWriter {
   ///   - tensors: names must differ; that is the caller's care.
   ///   - aliases: names of more tensors that share the numbers of the given ones.
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole file.
-  init(to path: String, _ tensors: [TensorDeclaration], aliases: [String: String] = [:]) throws {
+  package init(to path: String, _ tensors: [TensorDeclaration], aliases: [String: String] = [:])
+    throws
+  {
     let pickle = TensorPickle.bytes(of: tensors, aliases: aliases)
     let small: [(String, [UInt8])] = [
       ("data.pkl", pickle), ("byteorder", Array("little".utf8)), ("version", Array("3\n".utf8)),
@@ -46,7 +48,7 @@ final class TorchArchiveWriter: WeightWriter {
   }
 
   /// Another shape or dtype than declared is our own mistake.
-  func write(_ tensor: Tensor, to name: String) throws {
+  package func write(_ tensor: Tensor, to name: String) throws {
     guard let (declaration, entry) = places[name], waiting.remove(name) != nil else {
       preconditionFailure("tensor '\(name)' was not declared, or comes twice")
     }
@@ -56,7 +58,7 @@ final class TorchArchiveWriter: WeightWriter {
     try tensor.to(.cpu).contiguous().withBytes { try put($0, entry) }
   }
 
-  func finish() throws {
+  package func finish() throws {
     precondition(waiting.isEmpty, "tensors were declared and not written: \(waiting.sorted())")
     for entry in entries {
       try entry.localHeader.withUnsafeBytes { try file.put($0, at: entry.start) }

@@ -4,15 +4,15 @@ import Essentials
 import Tensors
 
 /// What a file says of a tensor, before its bytes are touched.
-struct WeightClaim: Sendable {
-  var shape: [Int]
+package struct WeightClaim: Sendable {
+  package var shape: [Int]
   /// nil for a type that tensors here cannot have.
-  var dtype: DType?
+  package var dtype: DType?
   /// The type in the file's own words.
-  var type: String
+  package var type: String
 }
 
-protocol WeightFile: AnyObject, Sendable {
+package protocol WeightFile: AnyObject, Sendable {
   var path: String { get }
   /// In the file's order.
   var names: [String] { get }

@@ -1,4 +1,5 @@
 // A configuration of a training recipe: the shared text, and the values in which the files differ.
+import Catalog
 
 struct TrainingFile {
   enum Optimizer {

@@ -1,5 +1,6 @@
 // Configurations for any supported model: what the model is, its tokenizer, chat template and stop tokens come from
 // the checkpoint's folder.
+import Catalog
 
 extension BuiltinConfiguration {
   static let anyModel: [BuiltinConfiguration] = [

@@ -2,7 +2,7 @@
 // seal itself counts as zeros. One changed bit anywhere breaks it.
 import Essentials
 
-enum SafetensorsSeal {
+package enum SafetensorsSeal {
   static let key = "digest"
   /// What stands in the seal's place while the digest is computed.
   static let blank = String(repeating: "0", count: 64)
@@ -21,7 +21,7 @@ enum SafetensorsSeal {
   }
 
   /// Reads the whole file.
-  static func isWhole(_ file: SafetensorsFile) throws -> Bool {
+  package static func isWhole(_ file: SafetensorsFile) throws -> Bool {
     var header = file.header
     guard let seal = file.metadata[key], let place = place(of: seal, in: header) else {
       return false

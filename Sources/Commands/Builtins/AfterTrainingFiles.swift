@@ -1,4 +1,5 @@
 // The configurations of what follows training: quantization, evaluation and generation.
+import Catalog
 
 extension BuiltinConfiguration {
   static let afterTraining: [BuiltinConfiguration] = [

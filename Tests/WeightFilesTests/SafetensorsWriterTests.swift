@@ -2,9 +2,10 @@
 import Essentials
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
-@testable import Checkpoints
+@testable import WeightFiles
 
 @Suite struct SafetensorsWriterTests {
   @Test(arguments: DType.allCases) func writesWhatIsRead(dtype: DType) throws {
@@ -113,11 +114,4 @@ import Testing
       try writer.write(Tensor.ones([5]), to: "a")
     }
   }
-}
-
-/// Later writes beyond this fail as on a full disk, instead of ending the process.
-func limitFileSize(_ bytes: UInt) {
-  signal(SIGXFSZ, SIG_IGN)
-  var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
-  setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
 }

@@ -14,7 +14,7 @@ package struct TensorDeclaration: Sendable {
   package var byteCount: Int { shape.reduce(dtype.byteCount, *) }
 }
 
-protocol WeightWriter: AnyObject {
+package protocol WeightWriter: AnyObject {
   /// Of the whole file.
   var byteCount: Int { get }
   /// Each declared tensor comes once, in any order.

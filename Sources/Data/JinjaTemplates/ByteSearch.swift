@@ -3,12 +3,12 @@
 import Essentials
 
 extension Jinja {
-  struct ByteSearch {
+  package struct ByteSearch {
     private let part: [UInt8]
     /// For each length of a match, the length of its longest proper prefix that is also its suffix.
     private let fallback: [Int]
 
-    init(_ part: String) {
+    package init(_ part: String) {
       let part = Array(part.utf8)
       var fallback = [Int](repeating: 0, count: part.count + 1)
       var length = 0
@@ -21,7 +21,7 @@ extension Jinja {
     }
 
     /// Where the part begins at its first occurrence from `start` on. It must not be empty.
-    func first(in text: ArraySlice<UInt8>) -> Int? {
+    package func first(in text: ArraySlice<UInt8>) -> Int? {
       text.withUnsafeBufferPointer { bytes in
         var length = 0
         for position in bytes.indices {
@@ -33,7 +33,7 @@ extension Jinja {
       }
     }
     /// The beginnings of its occurrences, which do not overlap, from the left.
-    func all(in text: [UInt8], limit: Int = .max) -> [Int] {
+    package func all(in text: [UInt8], limit: Int = .max) -> [Int] {
       var (places, start): ([Int], Int) = ([], 0)
       while places.count < limit, let place = first(in: text[start...]) {
         places.append(place)
@@ -42,7 +42,7 @@ extension Jinja {
       return places
     }
     /// The same from the right, the last first.
-    static func allFromEnd(of part: String, in text: [UInt8], limit: Int) -> [Int] {
+    package static func allFromEnd(of part: String, in text: [UInt8], limit: Int) -> [Int] {
       let search = ByteSearch(reversed: part)
       let count = part.utf8.count
       return search.all(in: text.reversed(), limit: limit).map { text.count - $0 - count }
@@ -64,7 +64,7 @@ extension Jinja {
 
 extension String {
   /// The bytes of the first occurrence.
-  func firstRange(of part: String) -> Range<Int>? {
+  package func firstRange(of part: String) -> Range<Int>? {
     if part.isEmpty { return 0..<0 }
     if part.utf8.count > utf8.count { return nil }
     return Jinja.ByteSearch(part).first(in: Array(utf8)[...]).map { $0..<$0 + part.utf8.count }
@@ -140,7 +140,7 @@ extension String {
   }
 
   /// - Parameter set: what to strip, or nil for spaces.
-  func stripped(_ set: String?, start: Bool = true, end: Bool = true) -> String {
+  package func stripped(_ set: String?, start: Bool = true, end: Bool = true) -> String {
     let members = set.map { Set($0.unicodeScalars) }
     func isStripped(_ scalar: Unicode.Scalar) -> Bool {
       members.map { $0.contains(scalar) } ?? scalar.isPythonSpace

@@ -1,5 +1,6 @@
 // The configurations that ship with `tune`, by torchtune's names and with its keys and values.
 // They are composed from shared fragments: a model, a recipe and what is particular to the pair.
+import Catalog
 
 package struct BuiltinConfiguration: Sendable {
   package let name: String

@@ -2,13 +2,25 @@
 import Essentials
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
-@testable import Checkpoints
+@testable import WeightFiles
+
+private let nano = fixturePath("CheckpointsTests/Fixtures/nano/model.safetensors")
+
+/// Safetensors bytes with whatever header.
+private func safetensors(
+  _ header: String, data: Int = 0, claimedLength: UInt64? = nil
+) -> [UInt8] {
+  let text = Array(header.utf8)
+  let length = (claimedLength ?? UInt64(text.count)).littleEndian
+  return withUnsafeBytes(of: length) { Array($0) } + text + [UInt8](repeating: 7, count: data)
+}
 
 @Suite struct SafetensorsFileTests {
   @Test func readsWhatTransformersWrote() throws {
-    let file = try SafetensorsFile(path: fixture("nano/model.safetensors"))
+    let file = try SafetensorsFile(path: nano)
     #expect(file.names.count == 21)
     #expect(file.names.first == "lm_head.weight")
     #expect(file.metadata == ["format": "pt"])
@@ -33,7 +45,7 @@ import Testing
       unlink(path)
     }
     #expect(tensor.withBytes { Array($0) } == [7, 7, 7, 7])
-    tensor = try SafetensorsFile(path: fixture("nano/model.safetensors")).tensor(
+    tensor = try SafetensorsFile(path: nano).tensor(
       named: "lm_head.weight")
     #expect(tensor.isFinite().allTrue())
   }
@@ -50,7 +62,7 @@ import Testing
   }
 
   @Test func givesRows() throws {
-    let file = try SafetensorsFile(path: fixture("nano/model.safetensors"))
+    let file = try SafetensorsFile(path: nano)
     let whole = try file.tensor(named: "model.embed_tokens.weight")
     let rows = try file.rows(5..<17, of: "model.embed_tokens.weight")
     #expect(rows.isEqual(to: whole.narrow(0, from: 5, count: 12)))

@@ -277,7 +277,7 @@ extension String {
   }
 
   /// Python's `split` and `rsplit`. Without a separator, runs of spaces separate.
-  func split(_ separator: String?, _ limit: Int, fromEnd: Bool) -> [String] {
+  package func split(_ separator: String?, _ limit: Int, fromEnd: Bool) -> [String] {
     guard let separator else { return splitAtSpaces(limit, fromEnd: fromEnd) }
     let bytes = Array(utf8)
     let places =

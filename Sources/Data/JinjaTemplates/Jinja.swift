@@ -5,11 +5,11 @@
 import Essentials
 
 /// Names everything of the template language.
-enum Jinja {
+package enum Jinja {
   /// Bounds on what a template may do. Real templates stay below a hundredth of each.
-  enum Limits {
+  package enum Limits {
     /// Bytes of a template's source.
-    static let source = 1 << 20
+    package static let source = 1 << 20
     /// How deeply expressions and blocks may be nested in the source.
     static let nesting = 64
     /// How deep a syntax tree may be: a long chain of operators is a deep tree.
@@ -18,7 +18,7 @@ enum Jinja {
     static let evaluationDepth = 400
     /// Work of one rendering: one step for each node of the tree that is evaluated, and one for each
     /// `bytesPerStep` bytes of text and each element of a list that is made or read.
-    static let steps = 20_000_000
+    package static let steps = 20_000_000
     static let bytesPerStep = 16
     /// Bytes of the rendered text, and of any text made on the way.
     static let text = 32 << 20

@@ -39,7 +39,7 @@ enum SafetensorsType {
 
 extension DType {
   /// The name in configurations and in `config.json`.
-  var torchName: String {
+  package var torchName: String {
     switch self {
     case .bool: "bool"
     case .uint8: "uint8"
@@ -53,7 +53,7 @@ extension DType {
     case .bfloat16: "bfloat16"
     }
   }
-  init?(torchName: String) {
+  package init?(torchName: String) {
     guard let found = DType.allCases.first(where: { $0.torchName == torchName }) else { return nil }
     self = found
   }
