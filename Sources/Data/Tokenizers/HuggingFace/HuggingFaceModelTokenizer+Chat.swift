@@ -73,9 +73,6 @@ extension HuggingFaceModelTokenizer {
     for (name, token) in configuration.specialTokenNames.sorted(by: { $0.key < $1.key }) {
       variables[name] = .string(token)
     }
-    for (name, token) in configuration.values["extra_special_tokens"]?.object ?? [:] {
-      if let text = token.string ?? token["content"]?.string { variables[name] = .string(text) }
-    }
     return variables
   }
 
