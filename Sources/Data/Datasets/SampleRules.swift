@@ -15,10 +15,15 @@ struct ConversationSamples: SampleRule {
   let rule: any ConversationRule
   let tokenizer: any Tokenizer
 
-  func check(_ record: Record) throws { _ = try messages(from: record) }
+  func check(_ record: Record) throws {
+    _ = try messages(from: record)
+    _ = try rule.tools(from: record)
+  }
 
   func sample(from record: Record) throws -> Sample {
-    try Sample(of: try messages(from: record), tokenizer)
+    let messages = try messages(from: record)
+    return try Sample(
+      of: Conversation(messages: messages, tools: try rule.tools(from: record)), tokenizer)
   }
 
   private func messages(from record: Record) throws -> [Message] {
@@ -30,7 +35,11 @@ struct ConversationSamples: SampleRule {
 
 extension Sample {
   init(of messages: [Message], _ tokenizer: any Tokenizer) throws {
-    let (tokens, mask) = try tokenizer.tokenize(messages)
+    try self.init(of: Conversation(messages: messages), tokenizer)
+  }
+
+  init(of conversation: Conversation, _ tokenizer: any Tokenizer) throws {
+    let (tokens, mask) = try tokenizer.tokenize(conversation.messages, tools: conversation.tools)
     self.init(tokens: tokens, labels: zip(tokens, mask).map { $1 ? ignoreIndex : $0 })
   }
 }
