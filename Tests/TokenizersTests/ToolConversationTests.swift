@@ -64,6 +64,25 @@ import Testing
     #expect(try deaf.tokenize(plain, tools: .null) == deaf.tokenize(plain))
   }
 
+  /// OpenAI's files have null there; templates such as Qwen 3's fail without a text.
+  @Test func aCallWithoutTextIsAnEmptyText() throws {
+    let entry = try #require(Self.root["cases"]?.array?.first)
+    let strict = try tokenizer(
+      "{{ tools[0].function.name }}{% for m in messages %}{{ m.role + m.content }}"
+        + "{% for c in m.tool_calls %}{{ c.function.name }}{% endfor %}</s>{% endfor %}")
+    let (tokens, _) = try strict.tokenize(messages(entry), tools: tools)
+    #expect(
+      strict.decode(tokens)
+        == "weatheruserthe weather</s>assistantweather</s>tool1 b</s>assistantthe dog is lazy</s>")
+    // A template that cannot do without tools reads them.
+    let needy = try tokenizer(
+      "{% for t in tools %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}"
+        + "</s>{% endfor %}")
+    let plain = [Message(.user, "a", masked: true), Message(.assistant, "b")]
+    #expect(
+      needy.decode(try needy.tokenize(plain, tools: tools).tokens) == "weathertimea</s>b</s>")
+  }
+
   /// torchtune's formats have no place for them.
   @Test func otherTokenizersRefuseTools() throws {
     let tokenizer = try Fixtures.tokenizer(.tinyJSON)

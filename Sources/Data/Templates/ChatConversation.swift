@@ -114,6 +114,13 @@ extension ChatConversation {
 }
 
 extension ChatConversation {
+  /// Gives messages that only call tools an empty text where the template fails without one, as many do.
+  package mutating func completeContents(for template: ChatTemplate, now: Date?) {
+    let bare = messages.indices.filter { messages[$0]["content"] == nil }
+    guard !bare.isEmpty, (try? render(template, now: now)) == nil else { return }
+    for position in bare { messages[position]["content"] = "" }
+  }
+
   /// - Throws: `TuneError` `.unsupported` where the template leaves out the tools or a call: the model would
   ///   learn to answer from nothing.
   package func checkTools(
@@ -144,9 +151,10 @@ extension ChatConversation {
       }
     }
     guard !tools.isNull else { return }
+    // A template that cannot do without them reads them.
     var without = self
     without.tools = .null
-    if try without.render(template, now: now).text == full.text {
+    if let rendering = try? without.render(template, now: now), rendering.text == full.text {
       throw failure("the tools that the record offers")
     }
   }

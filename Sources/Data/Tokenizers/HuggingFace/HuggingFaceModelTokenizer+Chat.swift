@@ -35,6 +35,7 @@ extension HuggingFaceModelTokenizer {
     var conversation = ChatConversation(
       try messages.map(object), variables: templateVariables)
     conversation.tools = tools
+    conversation.completeContents(for: template, now: now)
     guard addEndTokens else {
       if messages.last?.role == .assistant, messages.last?.content.isEmpty == true {
         conversation.messages.removeLast()
