@@ -67,7 +67,8 @@ import Testing
     let tokenizer = try HuggingFaceModelTokenizer(folder: path)
     let others = tokenizer.tokensOfOtherFiles
     #expect(others.map(\.text) == ["<|a|>"] && others.first?.id == 142)
-    #expect(others.first?.key == "eos_token" && others.first?.file.hasSuffix("_config.json") == true)
+    #expect(
+      others.first?.key == "eos_token" && others.first?.file.hasSuffix("_config.json") == true)
   }
 
   /// torchtune's component puts BOS before every text; the tokenizer of a folder what the file says.
@@ -90,13 +91,22 @@ import Testing
       ["tokenizer_config.json": ["eos_token": "</s>", "added_tokens_decoder": tokens]]
     }
     let cases: [(files: JSONObject, file: String, key: String, part: String)] = [
-      (decoder(["147": object("<|a|>")]), "tokenizer_config.json", "added_tokens_decoder.147", "142"),
+      (
+        decoder(["147": object("<|a|>")]), "tokenizer_config.json", "added_tokens_decoder.147",
+        "142"
+      ),
       (decoder(["3": object("</s>")]), "tokenizer_config.json", "added_tokens_decoder.3", "141"),
       // The id of another token.
-      (decoder(["141": object("<|a|>")]), "tokenizer_config.json", "added_tokens_decoder.141", "142"),
+      (
+        decoder(["141": object("<|a|>")]), "tokenizer_config.json", "added_tokens_decoder.141",
+        "142"
+      ),
       (decoder(["x": object("<|a|>")]), "tokenizer_config.json", "added_tokens_decoder", "'x'"),
       (decoder(["142": "<|a|>"]), "tokenizer_config.json", "added_tokens_decoder.142", "object"),
-      (decoder(["142": object(1)]), "tokenizer_config.json", "added_tokens_decoder.142.content", "string"),
+      (
+        decoder(["142": object(1)]), "tokenizer_config.json", "added_tokens_decoder.142.content",
+        "string"
+      ),
       (decoder([1]), "tokenizer_config.json", "added_tokens_decoder", "object"),
       (
         ["tokenizer_config.json": ["eos_token": "</s>"], "added_tokens.json": ["<|a|>": 150]],
@@ -111,7 +121,10 @@ import Testing
         "tokenizer_config.json", "additional_special_tokens[0]", "text"
       ),
       (
-        ["tokenizer_config.json": ["eos_token": "</s>"], "special_tokens_map.json": ["pad_token": 3]],
+        [
+          "tokenizer_config.json": ["eos_token": "</s>"],
+          "special_tokens_map.json": ["pad_token": 3],
+        ],
         "special_tokens_map.json", "pad_token", "text"
       ),
     ]

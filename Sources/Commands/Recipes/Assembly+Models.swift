@@ -94,7 +94,8 @@ package func modelFolder(
   if configuration.maximumSequenceLength > trained {
     log.warning(
       "model.max_seq_len is \(configuration.maximumSequenceLength), and the checkpoint was made for "
-        + "\(trained) positions (max_position_embeddings in its config.json): it has not learned those beyond")
+        + "\(trained) positions (max_position_embeddings in its config.json): it has not learned those beyond"
+    )
   }
   let unused = folder.harmlessNames(for: configuration)
   if !unused.isEmpty {

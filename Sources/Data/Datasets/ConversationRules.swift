@@ -102,7 +102,8 @@ struct ChatRule: ConversationRule {
       let values = style == .openai ? try templateValues(of: turn, role, fail) : [:]
       let content = turn[contentKey] ?? .null
       guard
-        let parts = content.isNull && values["tool_calls"] != nil ? [] : try parts(of: content, fail)
+        let parts = content.isNull && values["tool_calls"] != nil
+          ? [] : try parts(of: content, fail)
       else { throw fail("has no text '\(contentKey)'") }
       let isLeftOut = try readsWeights && hasNoWeight(turn, fail)
       var message = Message(

@@ -87,7 +87,8 @@ extension Tokenizer {
     }
     guard let tokenizer = self as? any ToolTokenizer else {
       throw TuneError(
-        .unsupported, "the conversation has tools or calls of tools, for which the tokenizer's chat "
+        .unsupported,
+        "the conversation has tools or calls of tools, for which the tokenizer's chat "
           + "format has no place",
         remedy: "Use the chat template of the model's folder: "
           + "tokenizer=swift_tune.tokenizers.checkpoint, or remove the tools.",

@@ -50,7 +50,8 @@ extension ModelFolder {
     ]) {
       return "The weights are quantized: use the model's unquantized checkpoint."
     }
-    return "Use the config.json that belongs to these files; a model section that names a builder must "
+    return
+      "Use the config.json that belongs to these files; a model section that names a builder must "
       + "name the one of this model."
   }
 

@@ -40,7 +40,8 @@ struct ConfiguredTokens: Sendable {
     } else if let addedTokens {
       tokens = try Self.declared(
         addedTokensFile: addedTokens,
-        special: Set(try names.map { try Self.token($0.value, file: place($0.key), $0.key).content })
+        special: Set(
+          try names.map { try Self.token($0.value, file: place($0.key), $0.key).content })
       )
     }
     for (key, value) in names {

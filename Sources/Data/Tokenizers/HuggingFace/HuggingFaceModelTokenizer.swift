@@ -113,7 +113,9 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
     if addBOS {
       let prefix = pipeline.postProcessor.prefix
       if prefix.isEmpty || prefix != Array(ids.prefix(prefix.count)) { ids = prefix + ids }
-      if alwaysAddsBOS, hasBOS, !prefix.contains(bosID), ids.first != bosID { ids.insert(bosID, at: 0) }
+      if alwaysAddsBOS, hasBOS, !prefix.contains(bosID), ids.first != bosID {
+        ids.insert(bosID, at: 0)
+      }
     }
     if addEOS {
       let suffix = pipeline.postProcessor.suffix

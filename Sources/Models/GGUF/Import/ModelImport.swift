@@ -77,7 +77,8 @@ package struct ModelImport: Sendable {
     let keys = ArchitectureKeys(file, architecture)
     if let claimed = try keys.optionalSize("vocab_size"), claimed != rows {
       remarks.append(
-        "\(keys.name("vocab_size")) is \(claimed), and the embedding has \(rows) rows, which counts")
+        "\(keys.name("vocab_size")) is \(claimed), and the embedding has \(rows) rows, which counts"
+      )
     }
     if let count = try file.count("tokenizer.ggml.tokens"), count < rows {
       remarks.append("the tokenizer has \(count) tokens, and the embedding \(rows) rows")
