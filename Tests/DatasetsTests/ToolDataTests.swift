@@ -71,6 +71,18 @@ import Tokenizers
     #expect(!tokenizer.decode(bare.tokens).contains("["))
   }
 
+  /// With the record, before any training.
+  @Test func formatsWithoutAPlaceForToolsRefuseTheRecord() throws {
+    let plain = try Fixtures.tokenizer(.tinyJSON)
+    for line in [
+      Self.line(Self.call), Self.line("null", tools: Self.tools).replacing("null,", with: #""c","#),
+    ] {
+      let text = #"{"messages": [\#(Self.ask), {"role": "assistant", "content": "b"}]}"#
+      let error = try tuneError { _ = try sample(text + "\n" + line, plain) }
+      #expect(error.message.contains("no place") && error.location.line == 2, "\(error)")
+    }
+  }
+
   static let refused: [(line: String, complaint: String)] = [
     (line(#"{"name": "f"}"#), "'tool_calls' that are no list"),
     (line(#"[{"id": "1"}]"#), "without a function's name"),

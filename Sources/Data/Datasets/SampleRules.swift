@@ -15,21 +15,23 @@ struct ConversationSamples: SampleRule {
   let rule: any ConversationRule
   let tokenizer: any Tokenizer
 
-  func check(_ record: Record) throws {
-    _ = try messages(from: record)
-    _ = try rule.tools(from: record)
-  }
+  func check(_ record: Record) throws { _ = try conversation(from: record) }
 
   func sample(from record: Record) throws -> Sample {
-    let messages = try messages(from: record)
-    return try Sample(
-      of: Conversation(messages: messages, tools: try rule.tools(from: record)), tokenizer)
+    try Sample(of: try conversation(from: record), tokenizer)
   }
 
-  private func messages(from record: Record) throws -> [Message] {
-    let messages = try rule.messages(from: record)
-    if let mistake = Message.mistake(in: messages) { throw record.failure(mistake) }
-    return messages
+  private func conversation(from record: Record) throws -> Conversation {
+    let conversation = Conversation(
+      messages: try rule.messages(from: record), tools: try rule.tools(from: record))
+    if let mistake = Message.mistake(in: conversation.messages) { throw record.failure(mistake) }
+    if conversation.usesTools, !(tokenizer is any ToolTokenizer) {
+      throw record.failure(
+        "it has tools or calls of tools, for which the tokenizer's chat format has no place",
+        remedy: "Use the chat template of the model's folder: "
+          + "tokenizer=swift_tune.tokenizers.checkpoint, or remove the record.")
+    }
+    return conversation
   }
 }
 

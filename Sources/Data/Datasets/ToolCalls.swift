@@ -9,6 +9,10 @@ struct Conversation: Sendable {
   var messages: [Message]
   /// The list for `apply_chat_template(tools=…)`; null without any.
   var tools: JSON = .null
+
+  var usesTools: Bool {
+    !tools.isNull || messages.contains { $0.templateValues["tool_calls"] != nil }
+  }
 }
 
 extension Record {
