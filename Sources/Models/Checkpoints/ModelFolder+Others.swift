@@ -26,7 +26,7 @@ extension ModelFolder {
       let base = (try? JSON.load(path: file))?["base_model_name_or_path"]?.string
       return TuneError(
         .unsupported, "the folder holds an adapter (\(name)), not a model",
-        remedy: "Merge the adapter into its base model\(base.map { ", \($0)" } ?? "") with peft's "
+        remedy: "Merge the adapter into its base model\(base.map { " (\($0))" } ?? "") with peft's "
           + "merge_and_unload, and use that folder.", at: .init(file: folder))
     }
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
