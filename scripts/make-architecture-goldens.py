@@ -198,8 +198,6 @@ def make_golden(case, seed):
     randomize(model, case.get("scales", {}), seed)
     tokens, labels = make_batch(model.config.vocab_size, LENGTH, seed)
     golden = {"tokens": tokens, "labels": labels} | run(model, tokens, labels)
-    if not case.get("qat"):
-        return model, golden, [0.0]
     prepared = run(with_forward(fake_quantized(model), reference_forward), tokens, labels)
     formula = run(with_forward(fake_quantized(model), formula_forward), tokens, labels)
     assert all(torch.equal(prepared[key], formula[key]) for key in prepared), distances(prepared, formula)
@@ -212,7 +210,7 @@ def make_case(name, case):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    seed = sum(map(ord, name))
+    seed = case.get("seed", sum(map(ord, name)))
     model, golden, noise = make_golden(case, seed)
     while max(noise) > LARGEST_NOISE:  # An activation on the edge between two codes: another rounding moves it.
         seed += 1
@@ -233,7 +231,7 @@ def make_case(name, case):
     save_file({k: v.contiguous() for k, v in golden.items()}, folder / "golden.safetensors")
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert size < MAXIMUM_CASE_BYTES, f"{name} has {size} bytes"
-    quantized = [f"{golden['qat.loss']:.4f}"] + [f"{value:.0e}" for value in noise] if case.get("qat") else [""] * 4
+    quantized = [f"{golden['qat.loss']:.4f}"] + [f"{value:.0e}" for value in noise]
     line = " | ".join([f"| {name}", str(seed), f"{golden['loss']:.4f}"] + quantized) + " |"
     print(line, size, flush=True)
     return line

@@ -96,10 +96,15 @@ import WeightFiles
       atPath: scratch["base/original"], withIntermediateDirectories: true)
     _ = try scratch.write([1], "base/original/tokenizer.model")
     _ = try scratch.write([1], "base/original/consolidated.00.pth")
+    try FileManager.default.createDirectory(
+      atPath: scratch["base/additional_chat_templates"], withIntermediateDirectories: true)
+    _ = try scratch.write([1], "base/additional_chat_templates/tool_use.jinja")
+    _ = try scratch.write([1], "base/chat_template.json")
     try Self.copy(source, to: scratch["new"], dtype: .bfloat16)
     #expect(
       scratch.everything.filter { $0.hasPrefix("new/") } == [
-        "new/config.json", "new/generation_config.json",
+        "new/additional_chat_templates", "new/additional_chat_templates/tool_use.jinja",
+        "new/chat_template.json", "new/config.json", "new/generation_config.json",
         "new/model-00001-of-00003.safetensors", "new/model-00002-of-00003.safetensors",
         "new/model-00003-of-00003.safetensors", "new/model.safetensors.index.json",
         "new/original", "new/original/tokenizer.model", "new/tokenizer.json",

@@ -44,7 +44,10 @@ import Testing
     (#"{"prompt": "a", "completion": \#(turns)}"#, "must both be text or both be lists"),
     (#"{"prompt": 3, "completion": "b"}"#, "'prompt' holds a number, not text"),
     (#"{"text": ["a"]}"#, "'text' holds a list, not text"),
-    (#"{"messages": \#(turns), "tools": [{"name": "f"}]}"#, "column 'tools' is not supported yet"),
+    (
+      #"{"question": "a", "answer": "b", "tools": [{"name": "f"}]}"#,
+      "column 'tools' is not supported yet"
+    ),
     (#"{"instruction": "a", "output": "b", "history": [["q", "r"]]}"#, "column 'history'"),
     (
       #"{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}], "images": ["x.png"]}"#,
@@ -52,7 +55,7 @@ import Testing
     ),
     (
       #"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}]}"#,
-      "message 2 in column 'messages' has 'tool_calls', which is not supported yet"
+      "message 2 in column 'messages' has a tool call without a function's name"
     ),
     (
       #"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "thinking": "c"}]}"#,

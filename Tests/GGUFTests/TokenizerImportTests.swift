@@ -106,7 +106,10 @@ import Testing
   @Test func suppliedTokenizerIsTaken() throws {
     var file = FileWriter.llama()
     file.remove("tokenizer.ggml.pre")
-    let json = #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 8}, "merges": []}}"#
+    let json = """
+      {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3, "abc": 4}, "merges": []},
+      "added_tokens": [{"id": 5, "content": "<s>"}, {"id": 6, "content": "</s>"}, {"id": 7, "content": "x"}]}
+      """
     try Files.inFolder { folder in
       let (gguf, given) = (folder + "/m.gguf", folder + "/given")
       try file.write(to: gguf)
@@ -123,10 +126,48 @@ import Testing
         to: URL(fileURLWithPath: given + "/tokenizer_config.json"))
       try ModelImport(file: gguf, tokenizer: given).write(to: folder + "/all")
       #expect(try JSON.load(path: folder + "/all/tokenizer_config.json") == ["x": 1])
-      let large = json.replacing("8", with: "9")
-      try Data(large.utf8).write(to: URL(fileURLWithPath: given + "/tokenizer.json"))
-      let error = #expect(throws: TuneError.self) { try ModelImport(file: gguf, tokenizer: given) }
-      #expect(error?.message == "has token 9, but the embedding has 9 rows")
+      let others = [
+        ("\"id\": 7", "\"id\": 9", "has token 9, but the embedding has 9 rows"),
+        ("\"id\": 7", "\"id\": 8", "token 7 is missing here and 'x' in m.gguf"),
+        ("abc", "abd", "token 4 is 'abd' here and 'abc' in m.gguf"),
+        ("<s>", "<bos>", "token 5 is '<bos>' here and '<s>' in m.gguf"),
+      ]
+      for (old, new, message) in others {
+        let other = json.replacing(old, with: new)
+        try Data(other.utf8).write(to: URL(fileURLWithPath: given + "/tokenizer.json"))
+        let error = #expect(throws: TuneError.self) {
+          try ModelImport(file: gguf, tokenizer: given)
+        }
+        #expect(error?.message == message && error?.code == .checkpointMismatch)
+      }
+    }
+  }
+
+  /// What an import wrote is the tokenizer of its file.
+  @Test(arguments: ["llama", "llama3", "gemma2", "qwen2", "phi3"])
+  func anImportedTokenizerIsTheFiles(_ name: String) throws {
+    try Files.inFolder { folder in
+      let path = Files.fixture(name + ".gguf")
+      try ModelImport(file: path).write(to: folder + "/out")
+      _ = try ModelImport(file: path, tokenizer: folder + "/out")
+    }
+  }
+
+  @Test func aVocabularyThatDoesNotFitTheEmbeddingIsSaid() throws {
+    var file = FileWriter.llama()
+    try Files.inFolder { folder in
+      try file.write(to: folder + "/m.gguf")
+      #expect(try ModelImport(file: folder + "/m.gguf").summary.remarks == [])
+      file.set("llama.vocab_size", 12 as UInt32)
+      file.remove("tokenizer.ggml.tokens")
+      file.remove("tokenizer.ggml.token_type")
+      file.set("tokenizer.ggml.tokens", ["a", "b", "c", "ab", "abc", "<s>", "</s>"])
+      try file.write(to: folder + "/m.gguf")
+      #expect(
+        try ModelImport(file: folder + "/m.gguf").summary.remarks == [
+          "llama.vocab_size is 12, and the embedding has 9 rows, which counts",
+          "the tokenizer has 7 tokens, and the embedding 9 rows",
+        ])
     }
   }
 }

@@ -148,6 +148,29 @@ import WeightFiles
       ])
   }
 
+  /// Dropout, an adapter beside the model, and positions that it was not made for.
+  @Test func whatHasNoEffectIsSaidBeforeTheWeights() throws {
+    let tiny = try TinyModel()
+    let path = tiny.model + "/config.json"
+    var json = try #require(try JSON.load(path: path).object)
+    json["attention_dropout"] = 0.1
+    try JSON.object(json).text().write(toFile: path, atomically: true, encoding: .utf8)
+    try "{}".write(
+      toFile: tiny.model + "/adapter_config.json", atomically: true, encoding: .utf8)
+    var longer = tiny.configuration
+    longer.maximumSequenceLength += 1
+    let said = Lines()
+    let root = try tiny.recipe(.quantize, Self.quantizer("Int8DynActInt4WeightQuantizer")).root
+    _ = try Recipes.modelFolder(
+      from: root[Keys.checkpointer], for: longer,
+      log: RecipeLog(level: .warning) { said.add($0) })
+    try #require(said.all.count == 3, "\(said.all)")
+    #expect(said.all[0].contains("sets attention_dropout (0.1): dropout is not applied"))
+    #expect(said.all[1].contains("adapter_config.json"))
+    let trained = tiny.configuration.maximumSequenceLength
+    #expect(said.all[2].contains("is \(trained + 1), and the checkpoint was made for \(trained)"))
+  }
+
   /// transformers takes such a model for one that is not tied.
   @Test func aTiedHeadThatDiffersIsRefused() throws {
     let tiny = try TinyModel(tied: true)

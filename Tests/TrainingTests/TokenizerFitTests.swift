@@ -5,6 +5,7 @@ import Configuration
 import Essentials
 import Foundation
 import Templates
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -28,6 +29,21 @@ import Tokenizers
     #expect(throws: TuneError.self) { try check(Ids(base: 128_000, last: 0), rows: 128_009) }
     #expect(throws: TuneError.self) { try check(Ids(base: 128_300, last: 0), rows: 128_256) }
     try check(Ids(base: 128_000, last: 0), rows: 128_011)
+  }
+
+  /// transformers adds a token that tokenizer.json lacks, which then may have no row.
+  @Test func aTokenThatOnlyTheConfigurationNamesNeedsARow() throws {
+    try TrainingFolder.with { folder in
+      try FileManager.default.copyItem(
+        atPath: Fixtures.Name.tinyJSON.path, toPath: folder.path + "/tokenizer.json")
+      try folder.write(#"{"eos_token": "<nonesuch>"}"#, to: "tokenizer_config.json")
+      let tokenizer = try HuggingFaceModelTokenizer(folder: folder.path)
+      let rows = Int(tokenizer.eosID)
+      try check(tokenizer, rows: rows + 1)
+      let error = try tuneError { try check(tokenizer, rows: rows) }
+      #expect(error.message.contains("'<nonesuch>' is not in tokenizer.json"), "\(error)")
+      #expect(error.location.key == "eos_token")
+    }
   }
 }
 

@@ -24,9 +24,6 @@ struct ArchitectureGolden {
   static let all: [String] =
     ((try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? [])
     .filter { !$0.hasSuffix(".md") }.sorted()
-  static let withQAT: [String] = all.filter { name in
-    (try? ArchitectureGolden(name).file.names.contains("qat.loss")) ?? false
-  }
 
   init(_ name: String) throws {
     self.name = name
@@ -69,7 +66,7 @@ struct ArchitectureGolden {
   @Test func thereAreGoldensOfEveryArchitecture() throws {
     let names = try ArchitectureGolden.all.map { try ArchitectureGolden($0) }
     #expect(Set(names.map(\.toy.configuration.architecture)).count == 10)
-    #expect(ArchitectureGolden.withQAT.count >= 10)
+    #expect(ArchitectureGolden.all.count >= 22)
   }
 
   @Test(arguments: ArchitectureGolden.all) func logitsAreThoseOfTransformers(name: String) throws {
@@ -109,7 +106,7 @@ struct ArchitectureGolden {
     try check(golden, .exact, policy, prefix: "")
   }
 
-  @Test(arguments: ArchitectureGolden.withQAT)
+  @Test(arguments: ArchitectureGolden.all)
   func fakeQuantizationIsThatOfTorchao(name: String) throws {
     let golden = try ArchitectureGolden(name)
     let scheme = QuantizationScheme(groupSize: 32)

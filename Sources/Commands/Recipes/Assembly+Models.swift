@@ -88,6 +88,15 @@ package func modelFolder(
   try folder.check(against: configuration)
   try folder.refuseUnexpectedTensors(for: configuration)
   try folder.checkTiedHead(of: configuration)
+  for remark in folder.configuration.remarks { log.warning(remark) }
+  if let remark = folder.remarkOnAdapter { log.warning(remark) }
+  let trained = folder.configuration.decoder.maximumSequenceLength
+  if configuration.maximumSequenceLength > trained {
+    log.warning(
+      "model.max_seq_len is \(configuration.maximumSequenceLength), and the checkpoint was made for "
+        + "\(trained) positions (max_position_embeddings in its config.json): it has not learned those beyond"
+    )
+  }
   let unused = folder.harmlessNames(for: configuration)
   if !unused.isEmpty {
     log.warning(

@@ -11,7 +11,8 @@ import Tokenizers
 
 /// - Throws: when the tokenizer makes ids that the model has no embedding for. Special tokens that no
 ///   text becomes, such as the image token behind Llama 3's table, need none.
-/// - Parameter log: is told of a tokenizer with fewer ids than the embedding has rows.
+/// - Parameter log: is told of a tokenizer with fewer ids than the embedding has rows, and of tokens that only the
+///   files beside tokenizer.json name.
 package func check(
   _ tokenizer: any Tokenizer, fits configuration: DecoderConfiguration, _ section: Section,
   log: RecipeLog? = nil
@@ -26,7 +27,23 @@ package func check(
       "The tokenizer has \(tokenizer.vocabularySize) ids, the model's embedding "
         + "\(configuration.vocabularySize) rows")
   }
+  let others = (tokenizer as? HuggingFaceModelTokenizer)?.tokensOfOtherFiles ?? []
+  if !others.isEmpty {
+    let names = others.prefix(3).map { "'\($0.text)' (\($0.key), id \($0.id))" }
+    log?.warning(
+      "tokenizer.json lacks tokens that the files beside it name; they are added, as transformers does: "
+        + names.joined(separator: ", ")
+        + (others.count > 3 ? " and \(others.count - 3) more" : ""))
+  }
   guard needed > configuration.vocabularySize else { return }
+  if let beyond = others.first(where: { $0.id >= configuration.vocabularySize }) {
+    throw TuneError(
+      .checkpointMismatch,
+      "'\(beyond.text)' is not in tokenizer.json, so that it would be token \(beyond.id), and the "
+        + "model's vocab_size is \(configuration.vocabularySize)",
+      remedy: "Correct the name, or use the checkpoint's tokenizer.",
+      at: .init(file: beyond.file, key: beyond.key))
+  }
   let message =
     "the tokenizer has \(needed) ids, and the model's vocab_size is "
     + "\(configuration.vocabularySize)"

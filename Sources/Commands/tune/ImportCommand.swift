@@ -57,6 +57,7 @@ struct ImportCommand: ParsableCommand {
     let plan = try ModelImport(
       file: file, dtype: dtype.flatMap { StoredType(rawValue: $0.rawValue) }, tokenizer: tokenizer)
     let summary = plan.summary
+    for remark in summary.remarks { StandardStreams.error("WARNING: \(remark)\n") }
     let started = DispatchTime.now().uptimeNanoseconds
     try interruptible(message: Self.interrupted) { [output] in
       let megabyte = 1_000_000

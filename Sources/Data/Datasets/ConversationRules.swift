@@ -6,6 +6,12 @@ import Templates
 /// From a record to the messages the model is trained on.
 protocol ConversationRule: Sendable {
   func messages(from record: Record) throws -> [Message]
+  /// The tools that the record offers to the model, as chat templates read them.
+  func tools(from record: Record) throws -> JSON
+}
+
+extension ConversationRule {
+  func tools(from record: Record) throws -> JSON { .null }
 }
 
 /// Stanford Alpaca's prompt around an instruction, with or without an input.
@@ -93,12 +99,17 @@ struct ChatRule: ConversationRule {
       try refuseUnsupported(in: turn, fail)
       // The prompt given in the configuration replaces the record's own.
       if role == .system, systemPrompt != nil { continue }
-      guard let parts = try parts(of: turn[contentKey] ?? .null, fail) else {
-        throw fail("has no text '\(contentKey)'")
-      }
+      let values = style == .openai ? try templateValues(of: turn, role, fail) : [:]
+      let content = turn[contentKey] ?? .null
+      guard
+        let parts = content.isNull && values["tool_calls"] != nil
+          ? [] : try parts(of: content, fail)
+      else { throw fail("has no text '\(contentKey)'") }
       let isLeftOut = try readsWeights && hasNoWeight(turn, fail)
-      messages.append(
-        Message(role, parts: parts, masked: isLeftOut || role != .assistant && !trainOnInput))
+      var message = Message(
+        role, parts: parts, masked: isLeftOut || role != .assistant && !trainOnInput)
+      message.templateValues = values
+      messages.append(message)
     }
     return messages
   }
@@ -107,7 +118,8 @@ struct ChatRule: ConversationRule {
   private func refuseUnsupported(
     in turn: JSON, _ fail: (String, String?) -> TuneError
   ) throws {
-    let unsupported = ["tool_calls", "function_call", "reasoning_content", "thinking"]
+    var unsupported = ["function_call", "reasoning_content", "thinking"]
+    if style == .sharegpt { unsupported.append("tool_calls") }
     guard let key = unsupported.first(where: { turn[$0]?.saysSomething ?? false }) else { return }
     throw fail("has '\(key)', which is not supported yet", "Remove the record or the key.")
   }

@@ -15,9 +15,19 @@ struct FormatRule: ConversationRule {
   let systemPrompt: String?
 
   func messages(from record: Record) throws -> [Message] {
-    try record.refuseUnsupportedColumns()
+    try record.refuseUnsupportedColumns(takesTools: takesTools)
     let system = try systemMessage(of: record)
     return (system.map { [$0] } ?? []) + (try turns(of: record))
+  }
+
+  func tools(from record: Record) throws -> JSON { takesTools ? try record.tools() : .null }
+
+  /// Conversations have places for calls and answers.
+  private var takesTools: Bool {
+    switch format.kind {
+    case .chat, .messages: true
+    case .texts, .instruction, .question, .text: false
+    }
   }
 
   private func turns(of record: Record) throws -> [Message] {
@@ -82,10 +92,11 @@ struct FormatRule: ConversationRule {
 
 extension Record {
   /// - Throws: when a column holds what belongs to the conversation and cannot be trained on yet.
-  fileprivate func refuseUnsupportedColumns() throws {
-    let unsupported = [
-      "tools", "functions", "history", "image", "images", "video", "videos", "audio", "audios",
-    ]
+  fileprivate func refuseUnsupportedColumns(takesTools: Bool = false) throws {
+    let unsupported =
+      (takesTools ? [] : ["tools"]) + [
+        "functions", "history", "image", "images", "video", "videos", "audio", "audios",
+      ]
     if let column = unsupported.first(where: says) {
       throw failure(
         "column '\(column)' is not supported yet",

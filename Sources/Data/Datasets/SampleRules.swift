@@ -15,22 +15,33 @@ struct ConversationSamples: SampleRule {
   let rule: any ConversationRule
   let tokenizer: any Tokenizer
 
-  func check(_ record: Record) throws { _ = try messages(from: record) }
+  func check(_ record: Record) throws { _ = try conversation(from: record) }
 
   func sample(from record: Record) throws -> Sample {
-    try Sample(of: try messages(from: record), tokenizer)
+    try Sample(of: try conversation(from: record), tokenizer)
   }
 
-  private func messages(from record: Record) throws -> [Message] {
-    let messages = try rule.messages(from: record)
-    if let mistake = Message.mistake(in: messages) { throw record.failure(mistake) }
-    return messages
+  private func conversation(from record: Record) throws -> Conversation {
+    let conversation = Conversation(
+      messages: try rule.messages(from: record), tools: try rule.tools(from: record))
+    if let mistake = Message.mistake(in: conversation.messages) { throw record.failure(mistake) }
+    if conversation.usesTools, !(tokenizer is any ToolTokenizer) {
+      throw record.failure(
+        "it has tools or calls of tools, for which the tokenizer's chat format has no place",
+        remedy: "Use the chat template of the model's folder: "
+          + "tokenizer=swift_tune.tokenizers.checkpoint, or remove the record.")
+    }
+    return conversation
   }
 }
 
 extension Sample {
   init(of messages: [Message], _ tokenizer: any Tokenizer) throws {
-    let (tokens, mask) = try tokenizer.tokenize(messages)
+    try self.init(of: Conversation(messages: messages), tokenizer)
+  }
+
+  init(of conversation: Conversation, _ tokenizer: any Tokenizer) throws {
+    let (tokens, mask) = try tokenizer.tokenize(conversation.messages, tools: conversation.tools)
     self.init(tokens: tokens, labels: zip(tokens, mask).map { $1 ? ignoreIndex : $0 })
   }
 }

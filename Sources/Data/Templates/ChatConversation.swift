@@ -114,6 +114,63 @@ extension ChatConversation {
   }
 }
 
+extension ChatConversation {
+  /// Gives messages that only call tools an empty text where the template fails without one, as many do.
+  package mutating func completeContents(for template: ChatTemplate, now: Date?) {
+    let bare = messages.indices.filter { messages[$0]["content"] == nil }
+    guard !bare.isEmpty, (try? render(template, now: now)) == nil else { return }
+    for position in bare { messages[position]["content"] = "" }
+  }
+
+  /// - Throws: `TuneError` `.unsupported` where the template leaves out the tools or a call: the model would
+  ///   learn to answer from nothing.
+  package func checkTools(
+    in full: ChatTemplate.Rendering, _ template: ChatTemplate, now: Date?
+  ) throws {
+    func failure(_ what: String) -> TuneError {
+      TuneError(
+        .unsupported, "the chat template leaves out \(what)",
+        remedy: "Use a model whose chat template writes tools, or remove them from the data.",
+        at: .init(file: template.file))
+    }
+    // A name may stand elsewhere in the text: another one shows which are written.
+    var renamed = self
+    var names: [(name: String, other: String, position: Int)] = []
+    for (position, message) in messages.enumerated() {
+      guard let calls = message["tool_calls"]?.array else { continue }
+      renamed.messages[position]["tool_calls"] = .array(
+        calls.map { call in
+          let name = (call["function"] ?? call)["name"]?.string ?? ""
+          names.append((name, "\(name)_mark\(names.count)x", position))
+          return Self.renaming(call, names[names.count - 1].other)
+        })
+    }
+    if !names.isEmpty {
+      let text = try renamed.render(template, now: now).text
+      for (name, other, position) in names where text.firstRange(of: other) == nil {
+        throw failure("the call of '\(name)' in message \(position + 1)")
+      }
+    }
+    guard !tools.isNull else { return }
+    // A template that cannot do without them reads them.
+    var without = self
+    without.tools = .null
+    if let rendering = try? without.render(template, now: now), rendering.text == full.text {
+      throw failure("the tools that the record offers")
+    }
+  }
+
+  private static func renaming(_ call: JSON, _ name: String) -> JSON {
+    guard var object = call.object else { return call }
+    if let function = object["function"] {
+      object["function"] = renaming(function, name)
+    } else {
+      object["name"] = .string(name)
+    }
+    return .object(object)
+  }
+}
+
 extension Array {
   /// Runs of elements of which each belongs to the one before it.
   fileprivate func split(whenNot belongs: (Element, Element) -> Bool) -> [[Element]] {

@@ -23,6 +23,9 @@ public struct Message: Sendable, Equatable {
   public var ipython: Bool
   /// Ends the turn (`<|eot_id|>`), else only the message (`<|eom_id|>`).
   public var eot: Bool
+  /// What else a chat template reads of the message: `tool_calls`, `tool_call_id`, `name`. A message with
+  /// `tool_calls` and no parts has no content.
+  package var templateValues = JSONObject()
 
   /// A message of one piece of text.
   public init(

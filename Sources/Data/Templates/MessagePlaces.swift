@@ -64,7 +64,7 @@ struct MessagePlaces {
     {
       range = prompt.count..<through.count
     } else {
-      range = try marked(position, through, prompt)
+      range = try marked(position, through, prompt) ?? closed(position, prompt)
     }
     guard let range, holds(range, position...position) else { throw failure(position) }
     end = range.upperBound
@@ -113,6 +113,30 @@ struct MessagePlaces {
       return nil
     }
     return start..<contentEnd + ending.count
+  }
+
+  /// The place where a template ends the last message in another way than those before it: what stands before
+  /// the prompt for one more answer ends as in a longer conversation.
+  private func closed(_ position: Int, _ prompt: [UInt8]?) throws -> Range<Int>? {
+    guard let prompt, prompt.count >= end, full.starts(with: prompt),
+      let before = try text(first: position).flatMap({ opening($0, prompt) }),
+      let next = try text(first: position + 1, isPrompt: true)
+    else { return nil }
+    let header = prompt[before.count...]
+    guard !header.isEmpty, next.suffix(header.count).elementsEqual(header) else { return nil }
+    let through = next.dropLast(header.count)
+    guard through.count > prompt.count, full.starts(with: through) else { return nil }
+    return prompt.count..<through.count
+  }
+
+  /// What a text and its prompt for an answer share: all of the text, but for the end-of-text token that some
+  /// templates write where they write no prompt.
+  private func opening(_ text: [UInt8], _ prompt: [UInt8]) -> [UInt8]? {
+    if prompt.starts(with: text) { return text }
+    let eos = Array((conversation.variables["eos_token"]?.string ?? "").utf8)
+    guard !eos.isEmpty, text.suffix(eos.count).elementsEqual(eos) else { return nil }
+    let before = Array(text.dropLast(eos.count))
+    return prompt.starts(with: before) ? before : nil
   }
 
   /// After the header of a message, which is what the prompt for an answer adds.

@@ -70,6 +70,36 @@ extension Tokenizer {
   }
 }
 
+/// A tokenizer whose chat format has places for tools.
+package protocol ToolTokenizer: Tokenizer {
+  /// A whole conversation with the tools that it offers: a list of objects, or null.
+  /// - Throws: as `tokenize`; `TuneError` `.unsupported` where the format leaves tools or calls out.
+  func tokenize(_ messages: [Message], offering tools: JSON) throws -> (
+    tokens: [Int32], mask: [Bool]
+  )
+}
+
+extension Tokenizer {
+  /// A whole conversation, closed at its end, with tools where there are any.
+  package func tokenize(_ messages: [Message], tools: JSON) throws -> (
+    tokens: [Int32], mask: [Bool]
+  ) {
+    if tools.isNull, messages.allSatisfy({ $0.templateValues["tool_calls"] == nil }) {
+      return try tokenize(messages)
+    }
+    guard let tokenizer = self as? any ToolTokenizer else {
+      throw TuneError(
+        .unsupported,
+        "the conversation has tools or calls of tools, for which the tokenizer's chat "
+          + "format has no place",
+        remedy: "Use the chat template of the model's folder: "
+          + "tokenizer=swift_tune.tokenizers.checkpoint, or remove the tools.",
+        at: .init(key: "tokenizer"))
+    }
+    return try tokenizer.tokenize(messages, offering: tools)
+  }
+}
+
 /// - Throws: `TuneError` `.configuration` when no token would be left.
 func checkMaxSeqLen(_ maxSeqLen: Int?) throws {
   if let maxSeqLen, maxSeqLen < 1 {

@@ -7,14 +7,22 @@ import Foundation
 enum CompanionFiles {
   private static let names = [
     "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model",
-    "original/tokenizer.model", "vocab.json", "merges.txt", "params.json", "original/params.json",
+    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
+    "tokenizer.model", "original/tokenizer.model", "vocab.json", "merges.txt", "params.json",
+    "original/params.json",
   ]
+  private static let templates = "additional_chat_templates"
+
+  private static func names(in folder: String) -> [String] {
+    let others =
+      (try? FileManager.default.contentsOfDirectory(atPath: folder + "/" + templates)) ?? []
+    return names + others.filter { $0.hasSuffix(".jinja") }.sorted().map { templates + "/" + $0 }
+  }
 
   /// Copies those that the folder itself has, with their modes. A link out of the folder is not followed:
   /// the folder may be anyone's, and what it leads to a private file.
   static func copy(from source: String, to folder: String) throws {
-    for name in names where try FolderEntry.exists(source + "/" + name) {
+    for name in names(in: source) where try FolderEntry.exists(source + "/" + name) {
       guard let place = ownPlace(of: name, in: source) else { continue }
       let target = folder + "/" + name
       try PartialPath.makeFolder(target.parentFolder)
@@ -24,7 +32,7 @@ enum CompanionFiles {
 
   /// Those that are not copied: links that lead out of the folder, or nowhere.
   static func linksOutside(_ source: String) -> [String] {
-    names.filter {
+    names(in: source).filter {
       (try? FolderEntry.exists(source + "/" + $0)) == true && ownPlace(of: $0, in: source) == nil
     }
   }

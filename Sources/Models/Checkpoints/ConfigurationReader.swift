@@ -6,11 +6,14 @@ struct ConfigurationReader {
   let path: String
   /// Put before keys in messages when this reads an inner object.
   private let prefix: String
+  /// The keys asked for so far, inner ones too.
+  let read: ReadKeys
 
-  init(_ json: JSONObject, path: String, prefix: String = "") {
-    self.json = json
-    self.path = path
-    self.prefix = prefix
+  init(_ json: JSONObject, path: String) {
+    self.init(json, path: path, prefix: "", read: ReadKeys())
+  }
+  private init(_ json: JSONObject, path: String, prefix: String, read: ReadKeys) {
+    (self.json, self.path, self.prefix, self.read) = (json, path, prefix, read)
   }
 
   func failure(
@@ -20,7 +23,10 @@ struct ConfigurationReader {
     TuneError(code, message, remedy: remedy, at: .init(file: path, key: prefix + key))
   }
   /// nil where the key is absent or null.
-  func value(_ key: String) -> JSON? { json[key].flatMap { $0.isNull ? nil : $0 } }
+  func value(_ key: String) -> JSON? {
+    read.insert(prefix + key)
+    return json[key].flatMap { $0.isNull ? nil : $0 }
+  }
 
   /// A size small enough that products of such sizes do not overflow.
   func size(_ key: String, limit: Int = 1 << 24) throws -> Int? {
@@ -76,6 +82,6 @@ struct ConfigurationReader {
   func object(_ key: String) throws -> ConfigurationReader? {
     guard let value = value(key) else { return nil }
     guard let object = value.object else { throw failure(key, "must be an object") }
-    return ConfigurationReader(object, path: path, prefix: prefix + key + ".")
+    return ConfigurationReader(object, path: path, prefix: prefix + key + ".", read: read)
   }
 }

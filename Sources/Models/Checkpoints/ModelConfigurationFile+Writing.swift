@@ -33,6 +33,7 @@ extension ModelConfigurationFile {
     self.decoder = decoder
     self.dtype = dtype
     quantization = nil
+    remarks = []
   }
 
   /// The same model stored in another way.

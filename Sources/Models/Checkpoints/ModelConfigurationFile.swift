@@ -16,6 +16,8 @@ package struct ModelConfigurationFile: Sendable {
   package internal(set) var dtype: DType?
   /// How its linear layers are quantized; nil for an ordinary checkpoint.
   package internal(set) var quantization: QuantizationScheme?
+  /// What a user should know of the file: keys that have no effect here, by name.
+  package let remarks: [String]
 
   package init(path: String) throws {
     guard let json = try JSON.load(path: path).object else {
@@ -30,11 +32,10 @@ package struct ModelConfigurationFile: Sendable {
     try ModelFolder.checkFolder(folder)
     let path = folder + "/" + ModelFolder.configurationName
     guard try FolderEntry.exists(path) else {
-      throw TuneError(
-        .missingFile, "the folder has no config.json, which says what the model is",
+      throw ModelFolder.incomplete(
+        folder, missing: "the folder has no config.json, which says what the model is",
         remedy:
-          "Download the model with its config.json, or name its builder in the model section.",
-        at: .init(file: folder))
+          "Download the model with its config.json, or name its builder in the model section.")
     }
     try self.init(path: path)
   }
@@ -46,6 +47,7 @@ package struct ModelConfigurationFile: Sendable {
     decoder = try reader.decoder()
     dtype = try reader.dtype()
     quantization = try reader.quantization()
+    remarks = reader.remarks(on: decoder)
   }
 }
 
@@ -60,7 +62,9 @@ extension ConfigurationReader {
     guard let known = type.flatMap(ModelArchitecture.init) else {
       let names = ModelArchitecture.allCases.map(\.rawValue).joined(separator: ", ")
       throw failure(
-        "model_type", "models of type '\(type ?? "none")' are not supported", .unsupported,
+        "model_type",
+        type.map { "models of type '\($0)' are not supported" }
+          ?? "is missing: it says which architecture the model has", .unsupported,
         remedy: "Use a checkpoint whose config.json says one of: \(names).")
     }
     return known

@@ -39,7 +39,21 @@ extension ModelFolder {
     throw TuneError(
       .checkpointMismatch,
       "the checkpoint has \(tensors) that the model does not have: " + nameSummary(names),
-      remedy: "Choose the model that the checkpoint was made for.", at: .init(file: path))
+      remedy: Self.remedy(forUnexpected: names), at: .init(file: path))
+  }
+
+  private static func remedy(forUnexpected names: [String]) -> String {
+    func has(_ parts: [String]) -> Bool { names.contains { parts.contains(where: $0.contains) } }
+    if has(["lora_", "modules_to_save"]) { return "Merge the adapter into the model first." }
+    if has([
+      "qweight", "qzeros", "g_idx", "absmax", "quant_map", "quant_state", "weight_packed",
+      "weight_scale",
+    ]) {
+      return "The weights are quantized: use the model's unquantized checkpoint."
+    }
+    return
+      "Use the config.json that belongs to these files; a model section that names a builder must "
+      + "name the one of this model."
   }
 
   /// A head that a checkpoint of a tied model stores beside the embedding must be the same: transformers takes

@@ -113,11 +113,11 @@ package final class ModelFolder: Sendable {
       try FolderEntry.exists(folder + "/" + $0)
     }
     if let found { return [found] }
-    throw TuneError(
-      .missingFile,
-      "the folder holds neither \(singleName) nor \(torchSingleName), nor an index of either",
-      remedy: "Download the model's weights, or name their files in \(Setting.weightFiles).",
-      at: .init(file: folder))
+    throw incomplete(
+      folder,
+      missing:
+        "the folder holds neither \(singleName) nor \(torchSingleName), nor an index of either",
+      remedy: "Download the model's weights, or name their files in \(Setting.weightFiles).")
   }
 
   struct Index {

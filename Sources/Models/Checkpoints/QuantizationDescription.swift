@@ -61,9 +61,14 @@ extension ConfigurationReader {
   /// Of the inside of `quantization_config`.
   func scheme() throws -> QuantizationScheme {
     let method = try string("quant_method")
+    guard let method else {
+      throw failure(
+        "quant_method", "is missing: it says how the weights are quantized", .unsupported,
+        remedy: "Remove quantization_config from config.json if they are not quantized.")
+    }
     guard method == QuantizationDescription.method else {
       throw failure(
-        "quant_method", "checkpoints quantized by '\(method ?? "none")' cannot be read",
+        "quant_method", "checkpoints quantized by '\(method)' cannot be read",
         .unsupported, remedy: "Use the unquantized checkpoint, or one that tune quantized.")
     }
     let bits = try needed("weight_bits", limit: 8)

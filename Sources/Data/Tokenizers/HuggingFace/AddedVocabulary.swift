@@ -27,43 +27,76 @@ struct AddedVocabulary: Sendable {
   private var raw = Finder()
   private var normalized = Finder()
 
+  /// The tokens that `configured` added, in the order of their ids.
+  private(set) var configured: [ConfiguredToken] = []
+  private var nextID: Int32
+
   /// Reads `added_tokens`. As in the library, a token that the model has keeps the model's id, and
   /// the others follow the vocabulary in the file's order, whatever ids the file gives them.
+  /// - Parameter configured: added after them.
   init(
     _ root: JSON, file: String, vocabularyCount: Int, normalizers: Normalizers,
-    modelID: ([UInt8]) -> Int32?
+    configured: ConfiguredTokens, modelID: ([UInt8]) -> Int32?
   ) throws {
+    nextID = Int32(vocabularyCount)
     let list = Component(root["added_tokens"] ?? .null, file: file, key: "added_tokens")
-    if list.json.isNull { return }
-    guard let entries = list.json.array else {
-      throw list.malformed("expected a list, found \(list.json.kind)")
-    }
-    var nextID = Int32(vocabularyCount)
-    for (position, entry) in entries.enumerated() {
-      let component = Component(entry, file: file, key: "added_tokens[\(position)]")
-      let content = Array(try component.string("content").utf8)
-      if content.isEmpty { continue }
-      if content.count > 4096 { throw component.malformed("the token is too long") }
-      var token = AddedToken(content: content, id: 0)
-      token.isSpecial = try component.bool("special", default: false)
-      token.isNormalized = try component.bool("normalized", default: !token.isSpecial)
-      token.stripsLeft = try component.bool("lstrip", default: false)
-      token.stripsRight = try component.bool("rstrip", default: false)
-      token.isSingleWord = try component.bool("single_word", default: false)
-      if let id = ids[content] ?? modelID(content) {
-        token.id = id
-      } else {
-        token.id = nextID
-        nextID += 1
+    if !list.json.isNull {
+      guard let entries = list.json.array else {
+        throw list.malformed("expected a list, found \(list.json.kind)")
       }
-      if Int(token.id) >= Vocabulary.idLimit {
-        throw component.malformed("more than \(Vocabulary.idLimit) tokens")
+      for (position, entry) in entries.enumerated() {
+        let place = Component(entry, file: file, key: "added_tokens[\(position)]")
+        _ = try add(AddedToken(place), place, modelID)
       }
-      ids[content] = token.id
-      tokens[token.id] = token
-      if token.isSpecial { special.insert(content) }
     }
-    try makeFinders(normalizers, list)
+    try add(configured, modelID)
+    if !tokens.isEmpty { try makeFinders(normalizers, list) }
+  }
+
+  /// - Returns: its id; nil for a token without text, which the library ignores.
+  private mutating func add(
+    _ token: AddedToken, _ place: Component, _ modelID: ([UInt8]) -> Int32?
+  ) throws -> Int32? {
+    if token.content.isEmpty { return nil }
+    var token = token
+    token.id = ids[token.content] ?? modelID(token.content) ?? nextID
+    if Int(token.id) >= Vocabulary.idLimit {
+      throw place.malformed("more than \(Vocabulary.idLimit) tokens")
+    }
+    nextID = max(nextID, token.id + 1)
+    ids[token.content] = token.id
+    tokens[token.id] = token
+    if token.isSpecial { special.insert(token.content) }
+    return token.id
+  }
+
+  private mutating func add(
+    _ configured: ConfiguredTokens, _ modelID: ([UInt8]) -> Int32?
+  ) throws {
+    if configured.marksOwn {
+      for (id, token) in tokens where !token.isSpecial && configured.named.contains(token.content) {
+        tokens[id]?.isSpecial = true
+        special.insert(token.content)
+      }
+    }
+    for var other in configured.tokens {
+      let content = other.token.content
+      let isKnown = ids[content] != nil || modelID(content) != nil
+      if other.isOnlyNamed, ids[content] != nil { continue }
+      if configured.named.contains(content) { other.token.isSpecial = true }
+      let place = Component(.null, file: other.file, key: other.key)
+      guard let id = try add(other.token, place, modelID) else { continue }
+      if let declared = other.declaredID, declared != id {
+        let text = String(decoding: content, as: UTF8.self)
+        throw TuneError(
+          .checkpointMismatch,
+          "the token '\(text)' has id \(declared) here and \(id) by the tokenizer.json",
+          remedy: "Save the tokenizer again with transformers, or download its files again.",
+          at: .init(file: other.file, key: other.key))
+      }
+      other.token.id = id
+      if !isKnown { self.configured.append(other) }
+    }
   }
 
   private mutating func makeFinders(_ normalizers: Normalizers, _ list: Component) throws {

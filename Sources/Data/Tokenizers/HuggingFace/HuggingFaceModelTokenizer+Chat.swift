@@ -19,7 +19,13 @@ extension HuggingFaceModelTokenizer {
   public func tokenize(
     _ messages: [Message], addEndTokens: Bool
   ) throws -> (tokens: [Int32], mask: [Bool]) {
-    let template = try chatTemplate(hasTools: false)
+    try tokenize(messages, addEndTokens: addEndTokens, tools: .null)
+  }
+
+  private func tokenize(
+    _ messages: [Message], addEndTokens: Bool, tools: JSON
+  ) throws -> (tokens: [Int32], mask: [Bool]) {
+    let template = try chatTemplate(hasTools: !tools.isNull)
     if messages.isEmpty {
       throw TuneError(
         .data, "a chat template needs at least one message",
@@ -28,6 +34,8 @@ extension HuggingFaceModelTokenizer {
     let now = Date()
     var conversation = ChatConversation(
       try messages.map(object), variables: templateVariables)
+    conversation.tools = tools
+    conversation.completeContents(for: template, now: now)
     guard addEndTokens else {
       if messages.last?.role == .assistant, messages.last?.content.isEmpty == true {
         conversation.messages.removeLast()
@@ -39,6 +47,7 @@ extension HuggingFaceModelTokenizer {
       return truncated(tokens, [Bool](repeating: true, count: tokens.count), ends: false)
     }
     let rendering = try conversation.render(template, now: now)
+    try conversation.checkTools(in: rendering, template, now: now)
     let ranges = try conversation.trainedRanges(
       template, of: rendering, isTrained: messages.map { !$0.masked }, now: now)
     let tokens = try pipeline.encode(rendering.text)
@@ -73,9 +82,6 @@ extension HuggingFaceModelTokenizer {
     for (name, token) in configuration.specialTokenNames.sorted(by: { $0.key < $1.key }) {
       variables[name] = .string(token)
     }
-    for (name, token) in configuration.values["extra_special_tokens"]?.object ?? [:] {
-      if let text = token.string ?? token["content"]?.string { variables[name] = .string(text) }
-    }
     return variables
   }
 
@@ -88,7 +94,11 @@ extension HuggingFaceModelTokenizer {
     }
     // What a tool answers has this name in chat templates.
     let role = message.role == .ipython ? Message.Role.tool : message.role
-    return ["role": .string(role.rawValue), "content": .string(message.content)]
+    var object: JSONObject = ["role": .string(role.rawValue)]
+    let hasContent = !message.parts.isEmpty || message.templateValues["tool_calls"] == nil
+    if hasContent { object["content"] = .string(message.content) }
+    for (key, value) in message.templateValues { object[key] = value }
+    return object
   }
 
   /// Masked, but for the tokens of which a part lies in a trained range.
@@ -139,5 +149,13 @@ extension HuggingFaceModelTokenizer {
     // A cut sequence still ends, so that the model does not learn to run on.
     if ends { (tokens[maxSeqLen - 1], mask[maxSeqLen - 1]) = (eosID, true) }
     return (tokens, mask)
+  }
+}
+
+extension HuggingFaceModelTokenizer: ToolTokenizer {
+  package func tokenize(_ messages: [Message], offering tools: JSON) throws -> (
+    tokens: [Int32], mask: [Bool]
+  ) {
+    try tokenize(messages, addEndTokens: true, tools: tools)
   }
 }

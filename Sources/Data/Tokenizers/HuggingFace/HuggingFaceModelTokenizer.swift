@@ -8,6 +8,8 @@ import Templates
 /// every normalizer, pre-tokenizer, post-processor and decoder of the `tokenizers` library (0.23),
 /// whose ids and decoded texts these equal. The text of an added token is that token.
 ///
+/// Tokens that `tokenizer_config.json`, `special_tokens_map.json` or `added_tokens.json` names and
+/// tokenizer.json lacks are added as `transformers` adds them; an id that contradicts is refused.
 /// `truncation` and `padding` of the file are not applied, as `transformers` does not: `maxSeqLen`
 /// truncates conversations.
 public final class HuggingFaceModelTokenizer: Tokenizer {
@@ -38,8 +40,11 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
   let parsedTemplates = Mutex<[String: ChatTemplate]>([:])
   /// Whether there is a token that texts begin with; if not, `bosID` is `eosID`.
   package let hasBOS: Bool
+  /// Whether BOS begins a text even where the file's post-processor puts none there.
+  private let alwaysAddsBOS: Bool
 
-  /// The arguments are those of torchtune's `HuggingFaceModelTokenizer`.
+  /// The arguments are those of torchtune's `HuggingFaceModelTokenizer`. As there, a text begins with BOS
+  /// even where the file's post-processor puts none there.
   /// - Parameters:
   ///   - tokenizerJSONPath: the `tokenizer.json`.
   ///   - tokenizerConfigJSONPath: the `tokenizer_config.json`, which names BOS, EOS and padding and
@@ -61,30 +66,34 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
       try PretrainedFiles(
         tokenizer: tokenizerJSONPath, configuration: tokenizerConfigJSONPath,
         generation: generationConfigPath),
-      maxSeqLen: maxSeqLen, truncationType: truncationType)
+      maxSeqLen: maxSeqLen, truncationType: truncationType, alwaysAddsBOS: true)
   }
 
-  /// The tokenizer of a model folder: its tokenizer.json, and of tokenizer_config.json,
-  /// generation_config.json, special_tokens_map.json and chat_template.jinja those that are there.
+  /// The tokenizer of a model folder, as transformers loads it: its tokenizer.json, and of tokenizer_config.json,
+  /// generation_config.json, special_tokens_map.json, added_tokens.json and chat_template.jinja those that
+  /// are there. A text begins with BOS where the file's post-processor puts it there.
   /// - Throws: as the other initializer; `.missingFile` for a folder without tokenizer.json.
   public convenience init(
     folder: String, maxSeqLen: Int? = nil, truncationType: TruncationType = .right
   ) throws {
     try self.init(
-      try PretrainedFiles(folder: folder), maxSeqLen: maxSeqLen, truncationType: truncationType)
+      try PretrainedFiles(folder: folder), maxSeqLen: maxSeqLen, truncationType: truncationType,
+      alwaysAddsBOS: false)
   }
 
   private init(
-    _ files: PretrainedFiles, maxSeqLen: Int?, truncationType: TruncationType
+    _ files: PretrainedFiles, maxSeqLen: Int?, truncationType: TruncationType, alwaysAddsBOS: Bool
   ) throws {
     try checkMaxSeqLen(maxSeqLen)
-    let pipeline = try TokenizerPipeline(path: files.tokenizer)
     let configuration = try PretrainedConfiguration(files)
+    let pipeline = try TokenizerPipeline(
+      path: files.tokenizer, configured: configuration.tokens)
     let ids = try SpecialIDs(configuration, files, pipeline)
     (self.pipeline, self.configuration) = (pipeline, configuration)
     (self.maxSeqLen, self.truncationType) = (maxSeqLen, truncationType)
     (bosID, eosID, padID) = (ids.bos ?? ids.eos, ids.eos, ids.pad ?? ids.eos)
     (hasBOS, stopTokens) = (ids.bos != nil, ids.stop)
+    self.alwaysAddsBOS = alwaysAddsBOS
   }
 
   /// The highest id of the file, added tokens included, + 1.
@@ -94,19 +103,30 @@ public final class HuggingFaceModelTokenizer: Tokenizer {
   /// The ids of the added tokens that the file marks as special, by their text.
   public var specialTokens: [String: Int32] { pipeline.added.specialIDs }
 
+  /// Tokens that tokenizer.json lacks and another file names, by their text, with that file and the id
+  /// that they have.
+  package var tokensOfOtherFiles: [(text: String, file: String, key: String, id: Int32)] {
+    pipeline.added.configured.map {
+      (String(decoding: $0.token.content, as: UTF8.self), $0.file, $0.key, $0.token.id)
+    }
+  }
+
   /// The id of a token by its text, added or not.
   public func id(ofToken token: String) -> Int32? { pipeline.id(of: token) }
 
   /// - Parameters:
-  ///   - addBOS: put the tokens before the text that the file's post-processor puts there, and
-  ///     `bosID` first, once. Nothing where the files name no BOS token.
+  ///   - addBOS: put the tokens before the text that the file's post-processor puts there. The tokenizer
+  ///     made from paths, torchtune's, also puts `bosID` first, once; not where the files name no BOS
+  ///     token.
   ///   - addEOS: put those after it that the post-processor puts there, and `eosID` last, once.
   public func encode(_ text: String, addBOS: Bool, addEOS: Bool) throws -> [Int32] {
     var ids = try pipeline.encode(text)
     if addBOS {
       let prefix = pipeline.postProcessor.prefix
       if prefix.isEmpty || prefix != Array(ids.prefix(prefix.count)) { ids = prefix + ids }
-      if hasBOS, !prefix.contains(bosID), ids.first != bosID { ids.insert(bosID, at: 0) }
+      if alwaysAddsBOS, hasBOS, !prefix.contains(bosID), ids.first != bosID {
+        ids.insert(bosID, at: 0)
+      }
     }
     if addEOS {
       let suffix = pipeline.postProcessor.suffix

@@ -10,6 +10,7 @@ struct PretrainedFiles {
   var configuration: String?
   var generation: String?
   var specialTokensMap: String?
+  var addedTokens: String?
   /// Where a chat_template.jinja may be.
   var folder: String?
 
@@ -54,12 +55,14 @@ struct PretrainedFiles {
       tokenizer: tokenizer, configuration: try existing("tokenizer_config.json"),
       generation: try existing("generation_config.json"), folder: folder)
     specialTokensMap = try existing("special_tokens_map.json")
+    addedTokens = try existing("added_tokens.json")
   }
 }
 
 /// What tokenizer_config.json says, and the files that stand in for parts of it.
 package struct PretrainedConfiguration: Sendable {
-  /// The whole tokenizer_config.json; empty without one.
+  /// The whole tokenizer_config.json, and what special_tokens_map.json says over it where transformers
+  /// reads that; empty without them.
   package let values: JSONObject
   /// The file that would have the chat template.
   package let file: String
@@ -72,24 +75,47 @@ package struct PretrainedConfiguration: Sendable {
   package let specialTokenNames: [String: String]
   let generation: JSONObject
 
+  /// The tokens that these files add to tokenizer.json.
+  let tokens: ConfiguredTokens
+
+  /// In the order in which transformers adds them.
   private static let tokenKeys = [
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
   ]
 
   init(_ files: PretrainedFiles) throws {
-    values = try files.configuration.map { try Self.object($0) } ?? [:]
+    let own = try files.configuration.map { try Self.object($0) } ?? [:]
     file = files.configuration ?? files.tokenizer
     generation = try files.generation.map { try Self.object($0) } ?? [:]
-    let map = try files.specialTokensMap.map { try Self.object($0) } ?? [:]
+    // transformers reads it where nothing newer says what the tokens are, and then it goes first.
+    let isOld = own["added_tokens_decoder"].map(\.isNull) ?? true
+    let map = isOld ? try files.specialTokensMap.map { try Self.object($0) } ?? [:] : [:]
+    let place = { [file] key in map[key] == nil ? file : files.specialTokensMap ?? file }
+    var values = own
+    for (key, value) in map { values[key] = value }
+    self.values = values
+    let named = Self.namedTokens(values)
+    tokens = try ConfiguredTokens(
+      values, names: named, addedTokens: isOld ? files.addedTokens : nil, place: place)
     var names: [String: String] = [:]
-    for key in Self.tokenKeys {
-      names[key] =
-        try Self.name(values[key], key, file: file)
-        ?? Self.name(map[key], key, file: files.specialTokensMap ?? file)
-    }
+    for (key, value) in named { names[key] = value.string ?? value["content"]?.string }
     specialTokenNames = names
-    chatTemplates = try Self.chatTemplates(values, file: file, folder: files.folder)
+    chatTemplates = try Self.chatTemplates(own, file: file, folder: files.folder)
     folder = files.folder
+  }
+
+  /// `bos_token` and its kin, those that `extra_special_tokens` names, and others of the form `…_token`.
+  private static func namedTokens(_ values: JSONObject) -> [(key: String, value: JSON)] {
+    var named = tokenKeys.compactMap { key in values[key].map { (key: key, value: $0) } }
+    for (key, value) in values["extra_special_tokens"]?.object ?? [:] {
+      named.append((key, value))
+    }
+    for (key, value) in values where key.hasSuffix("_token") && !tokenKeys.contains(key) {
+      if value.string != nil || value["__type"]?.string == "AddedToken" {
+        named.append((key, value))
+      }
+    }
+    return named.filter { !$0.value.isNull }
   }
 
   /// The file that has a chat template, for messages.
@@ -105,15 +131,6 @@ package struct PretrainedConfiguration: Sendable {
       throw TuneError(.malformedFile, "expected an object", at: .init(file: path))
     }
     return object
-  }
-
-  /// A token is its text, or an object with it as `content`.
-  private static func name(_ value: JSON?, _ key: String, file: String) throws -> String? {
-    guard let value, !value.isNull else { return nil }
-    if let name = value.string ?? value["content"]?.string { return name }
-    throw TuneError(
-      .malformedFile, "expected a token: its text, or an object with content",
-      at: .init(file: file, key: key))
   }
 
   private static func chatTemplates(
@@ -175,11 +192,8 @@ struct SpecialIDs {
     }
     let ends = try generated("eos_token_id")
     guard let eos = named("eos_token") ?? ends.first else {
-      let name = configuration.specialTokenNames["eos_token"]
       throw TuneError(
-        .configuration,
-        name.map { "the eos_token '\($0)' is not in the vocabulary" }
-          ?? "no file names the token that ends a text",
+        .configuration, "no file names the token that ends a text",
         remedy: "Give a tokenizer_config.json with eos_token, or a generation_config.json with "
           + "eos_token_id.", at: .init(file: configuration.file, key: "eos_token"))
     }

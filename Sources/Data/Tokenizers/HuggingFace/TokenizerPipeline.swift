@@ -17,17 +17,20 @@ final class TokenizerPipeline: Sendable {
   /// - Throws: `TuneError`: `.missingFile`, `.malformedFile` and `.unsupported` with file and key.
   /// - Parameter addedTokensPath: another tokenizer.json, whose added tokens take the place of those
   ///   of the first.
-  convenience init(path: String, addedTokensPath: String? = nil) throws {
+  /// - Parameter configured: tokens that other files add.
+  convenience init(
+    path: String, addedTokensPath: String? = nil, configured: ConfiguredTokens = .init()
+  ) throws {
     guard var root = try JSON.load(path: path).object else {
       throw TuneError(.malformedFile, "expected an object", at: .init(file: path))
     }
     if let addedTokensPath {
       root["added_tokens"] = try JSON.load(path: addedTokensPath)["added_tokens"] ?? .null
     }
-    try self.init(.object(root), file: path)
+    try self.init(.object(root), file: path, configured: configured)
   }
 
-  init(_ root: JSON, file: String) throws {
+  init(_ root: JSON, file: String, configured: ConfiguredTokens = .init()) throws {
     guard root.object != nil else {
       throw TuneError(.malformedFile, "expected an object", at: .init(file: file))
     }
@@ -45,7 +48,7 @@ final class TokenizerPipeline: Sendable {
     decoders = try Decoders(component("decoder"))
     added = try AddedVocabulary(
       root, file: file, vocabularyCount: model.count, normalizers: normalizers,
-      modelID: { model.table.id(of: $0) })
+      configured: configured, modelID: { model.table.id(of: $0) })
     self.model = model
     offsets = TokenOffsets(root)
   }

@@ -47,6 +47,9 @@ extension ConfigurationReader {
   func sizes(
     _ architecture: ModelArchitecture, _ defaults: ConfigurationDefaults
   ) throws -> DecoderConfiguration {
+    try refuse(flags: [
+      "is_encoder_decoder", "add_cross_attention", "rope_interleaved", "use_mrope",
+    ])
     let width = try needed("hidden_size")
     let heads = try needed("num_attention_heads")
     let keyValueHeads =

@@ -13,6 +13,8 @@ package struct ModelImport: Sendable {
     package var dtype: StoredType
     /// Of the weights.
     package var byteCount: Int
+    /// What the file says of its vocabulary that does not fit the embedding, which counts.
+    package var remarks: [String]
   }
 
   package let summary: Summary
@@ -47,14 +49,15 @@ package struct ModelImport: Sendable {
       ("generation_config.json", ids.generation.text(indented: true) + "\n"),
     ]
     supplied = try tokenizer.map {
-      try SuppliedTokenizer(path: $0, vocabularySize: size.vocabularySize)
+      try SuppliedTokenizer(path: $0, for: file, vocabularySize: size.vocabularySize)
     }
     texts += try Self.tokenizerTexts(file, size, ids, supplied)
     self.texts = texts
     let count = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
     summary = Summary(
       architecture: architecture.rawValue, parameterCount: count, types: Self.types(model),
-      dtype: stored, byteCount: count * stored.byteCount)
+      dtype: stored, byteCount: count * stored.byteCount,
+      remarks: try Self.remarks(file, architecture, size))
   }
 
   private static func refuseFolder(_ path: String) throws {
@@ -64,6 +67,23 @@ package struct ModelImport: Sendable {
     throw TuneError(
       .unsupported, "importing a folder is not supported yet", remedy: "Pass a .gguf file.",
       at: .init(file: path))
+  }
+
+  private static func remarks(
+    _ file: GGUFFile, _ architecture: Architecture, _ size: Geometry
+  ) throws -> [String] {
+    let rows = size.vocabularySize
+    var remarks: [String] = []
+    let keys = ArchitectureKeys(file, architecture)
+    if let claimed = try keys.optionalSize("vocab_size"), claimed != rows {
+      remarks.append(
+        "\(keys.name("vocab_size")) is \(claimed), and the embedding has \(rows) rows, which counts"
+      )
+    }
+    if let count = try file.count("tokenizer.ggml.tokens"), count < rows {
+      remarks.append("the tokenizer has \(count) tokens, and the embedding \(rows) rows")
+    }
+    return remarks
   }
 
   private static func tokenizerTexts(
