@@ -161,6 +161,13 @@ let package = Package(
         "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ]),
 
+    program(
+      "fuzz",
+      [
+        "Configuration", "Catalog", "Training", "Checkpoints", "GGUF", "Layers", "Tensors", "Archives",
+        "Zstandard", "Records", "Datasets", "Templates", "Tokenizers", "Hub", "Essentials",
+      ]),
+
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
     plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
@@ -218,6 +225,7 @@ let package = Package(
         "tune", "tune-worker", "Configuration", "Catalog", "Launching", "TestHub", "TestSupport",
         "Essentials",
       ]),
+    plainTests("FuzzTests", ["fuzz", "TestSupport", "Essentials"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -29,12 +29,12 @@ package final class SafetensorsFile: WeightFile {
     let bytes = UnsafeRawBufferPointer(mapped.bytes)
     return Array(bytes[..<(8 + Int(UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))))])
   }
-  func releasePages() { mapped.releasePages() }
+  package func releasePages() { mapped.releasePages() }
   package func contains(_ name: String) -> Bool { positions[name] != nil }
   package func shape(of name: String) -> [Int]? { entry(name)?.shape }
   /// nil also for a type that tensors here cannot have.
   package func dtype(of name: String) -> DType? { entry(name)?.dtype }
-  func claim(of name: String) -> WeightClaim? {
+  package func claim(of name: String) -> WeightClaim? {
     entry(name).map { WeightClaim(shape: $0.shape, dtype: $0.dtype, type: $0.type) }
   }
   func entry(_ name: String) -> SafetensorsHeader.Entry? { positions[name].map { entries[$0] } }

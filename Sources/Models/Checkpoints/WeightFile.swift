@@ -4,7 +4,7 @@ import Essentials
 import Tensors
 
 /// What a file says of a tensor, before its bytes are touched.
-struct WeightClaim: Sendable {
+package struct WeightClaim: Sendable {
   var shape: [Int]
   /// nil for a type that tensors here cannot have.
   var dtype: DType?
@@ -12,7 +12,7 @@ struct WeightClaim: Sendable {
   var type: String
 }
 
-protocol WeightFile: AnyObject, Sendable {
+package protocol WeightFile: AnyObject, Sendable {
   var path: String { get }
   /// In the file's order.
   var names: [String] { get }

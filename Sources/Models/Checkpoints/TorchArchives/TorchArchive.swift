@@ -4,13 +4,13 @@
 import Essentials
 import Tensors
 
-final class TorchArchive: WeightFile {
-  let path: String
+package final class TorchArchive: WeightFile {
+  package let path: String
   /// In the file's order.
-  let names: [String]
-  var metadata: [String: String] { [:] }
-  var byteCount: Int { mapped.count }
-  func releasePages() { mapped.releasePages() }
+  package let names: [String]
+  package var metadata: [String: String] { [:] }
+  package var byteCount: Int { mapped.count }
+  package func releasePages() { mapped.releasePages() }
   private let tensors: [String: Place]
   private let mapped: MappedFile
 
@@ -27,7 +27,7 @@ final class TorchArchive: WeightFile {
 
   /// - Throws: `TuneError` `.missingFile`, `.malformedFile`, or `.unsupported` for an archive that asks
   ///   for anything but tensors, or of a torch before 1.6.
-  init(path: String) throws {
+  package init(path: String) throws {
     mapped = try MappedFile(path: path)
     self.path = path
     let file = UnsafeRawBufferPointer(mapped.bytes)
@@ -57,18 +57,18 @@ final class TorchArchive: WeightFile {
     self.tensors = tensors
   }
 
-  func claim(of name: String) -> WeightClaim? {
+  package func claim(of name: String) -> WeightClaim? {
     tensors[name].map { WeightClaim(shape: $0.shape, dtype: $0.dtype, type: $0.dtype.torchName) }
   }
 
-  func tensor(named name: String) throws -> Tensor {
+  package func tensor(named name: String) throws -> Tensor {
     let place = try found(name)
     guard place.isContiguous else { return gathered(place) }
     let size = place.shape.reduce(place.dtype.byteCount, *)
     return mapped.tensor(place.start..<place.start + size, place.shape, place.dtype)
   }
 
-  func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
+  package func rows(_ rows: Range<Int>, of name: String) throws -> Tensor {
     var place = try found(name)
     guard let count = place.shape.first, rows.lowerBound >= 0, rows.upperBound <= count else {
       throw TuneError(
