@@ -73,7 +73,8 @@ enum TokenizerModel {
     }
     guard bytes.count <= tokenLimit else {
       throw TuneError(
-        .malformedFile, "a token of \(bytes.count) bytes; at most \(tokenLimit) are read", at: place)
+        .malformedFile, "a token of \(bytes.count) bytes; at most \(tokenLimit) are read", at: place
+      )
     }
     let digits = String(decoding: fields[1], as: UTF8.self)
     guard let rank = Int32(digits), rank >= 0, Int(rank) < Vocabulary.idLimit else {

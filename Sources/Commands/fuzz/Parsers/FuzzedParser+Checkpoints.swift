@@ -65,9 +65,10 @@ extension FuzzedParser {
 
   /// Whole archives of torch.save.
   static func torch(_ place: Place) throws -> FuzzedParser {
+    let folder = "CheckpointsTests/Fixtures/torch"
     let seeds =
-      try place.files(in: "CheckpointsTests/Fixtures/torch", ending: ".bin", upTo: 12_000)
-      + [place.bytes("CheckpointsTests/Fixtures/torch/meta1/consolidated.00.pth")]
+      try place.files(in: folder + "/bin", ending: ".bin")
+      + place.files(in: folder, ending: ".pth") + place.files(in: folder, ending: ".pt")
     return FuzzedParser(
       seeds: seeds, words: ["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "/data.pkl", "data/0"]
     ) { input in try readTensors(of: TorchArchive(path: place.write(input, "a.bin"))) }
@@ -76,7 +77,7 @@ extension FuzzedParser {
   /// The pickle alone, put into an archive with the records that it names.
   static func pickle(_ place: Place) throws -> FuzzedParser {
     let pickles = try place.files(
-      in: "CheckpointsTests/Fixtures/torch", ending: ".bin", upTo: 12_000
+      in: "CheckpointsTests/Fixtures/torch/bin", ending: ".bin"
     )
     .compactMap { ZipSample.records(of: $0).first { $0.name.hasSuffix("/data.pkl") }?.bytes }
     return FuzzedParser(
@@ -90,7 +91,7 @@ extension FuzzedParser {
       assembled: { pickle in
         ZipSample.archive(
           [("a/data.pkl", pickle)]
-            + (0..<4).map { ("a/data/\($0)", [UInt8](repeating: 1, count: 256)) })
+            + (0..<24).map { ("a/data/\($0)", [UInt8](repeating: 1, count: 1024)) })
       }
     ) { input in try readTensors(of: TorchArchive(path: place.write(input, "a.bin"))) }
   }
@@ -117,7 +118,8 @@ extension FuzzedParser {
     ) { input in
       let file = try RecipeStateFile.open(path: place.write(input, "state.safetensors"))
       _ = try RunState(file)
-      try RecipeStateFile.check(file)
+      // No changed file keeps its seal.
+      do { try RecipeStateFile.check(file) } catch is TuneError {}
     }
   }
 

@@ -33,9 +33,9 @@ extension FuzzedParser {
       a: &x {b: 1, c: [2.5, yes, ~, '${a.b}', '${i}']}
       d: {<<: *x, e: 1:30, f: 0x1F, "g h": 1_000}
       g: '${oc.env:HOME,${a.b}} \\${no}'
-      j: ${oc.decode:'[1, {a: 2}]'}
+      j: "${oc.decode:'[1, {a: 2}]'}"
       h: !!str 5
-      l: [${a.c[0]}, ${oc.env:N}, 2002-01-01, .inf, -.nan, 0o17, 1e3]
+      l: ['${a.c.0}', '${oc.env:N}', 2002-01-01, .inf, -.nan, 0o17, 1e3]
       i: |
         text ${d.e}
       k: >-

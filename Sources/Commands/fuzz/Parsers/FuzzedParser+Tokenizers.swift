@@ -32,7 +32,7 @@ extension FuzzedParser {
     "##",
   ]
 
-  /// A tokenizer.json of any model, with a tokenizer_config.json that names what its texts end with.
+  /// A tokenizer.json of any model, with a generation_config.json that says what its texts end with.
   static func tokenizer(_ place: Place) throws -> FuzzedParser {
     let cases =
       try JSON.load(
@@ -44,12 +44,12 @@ extension FuzzedParser {
     let reports = try ["digits", "ids", "missing_bytes", "nfc"].map {
       try place.bytes("TokenizersTests/Fixtures/tokenizer_reports/\($0).json")
     }
-    let config = try place.write(
-      Array(#"{"eos_token": "</s>", "bos_token": "<s>"}"#.utf8), "tokenizer_config.json")
+    // Their tokens differ; an id needs none of a name.
+    let generation = try place.write(Array(#"{"eos_token_id": 1}"#.utf8), "generation_config.json")
     return FuzzedParser(seeds: small + reports, words: words) { input in
       let path = try place.write(input, "tokenizer.json")
       do { try use(Llama3Tokenizer(path: path)) } catch is TuneError {}
-      try use(HuggingFaceModelTokenizer(tokenizerJSONPath: path, tokenizerConfigJSONPath: config))
+      try use(HuggingFaceModelTokenizer(tokenizerJSONPath: path, generationConfigPath: generation))
     }
   }
 

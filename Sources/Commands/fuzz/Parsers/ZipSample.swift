@@ -33,7 +33,7 @@ enum ZipSample {
     var (file, directory): ([UInt8], [UInt8]) = ([], [])
     for (name, bytes) in records {
       let fields =
-        number(20, 2) + number(0, 10) + number(0, 4) + number(bytes.count, 4)
+        number(20, 2) + number(0, 8) + number(0, 4) + number(bytes.count, 4)
         + number(bytes.count, 4)
         + number(name.utf8.count, 2) + number(0, 2)
       directory +=
