@@ -23,7 +23,7 @@ test-interop: build
 	scripts/recipe-package
 	scripts/attack
 
-# Broken inputs for every parser, a minute each; make test has a second of each. PARSER=gguf takes one, COUNT=1000000 so
+# Broken inputs for every parser, a minute each; make test has half a second of each. PARSER=gguf takes one, COUNT=1000000 so
 # many inputs, SEED=2 others; what a fault prints makes its input again.
 fuzz: build
 	.build/release/fuzz $(PARSER) --seed $(or $(SEED),1) --from $(or $(FROM),0) \

@@ -164,8 +164,9 @@ let package = Package(
     program(
       "fuzz",
       [
-        "Configuration", "Catalog", "Training", "Checkpoints", "GGUF", "Layers", "Tensors", "Archives",
-        "Zstandard", "Records", "Datasets", "Templates", "Tokenizers", "Hub", "Essentials",
+        "Configuration", "Catalog", "Training", "Checkpoints", "GGUF", "Layers", "Tensors",
+        "Archives", "Zstandard", "Records", "Datasets", "Templates", "Tokenizers", "Hub",
+        "Essentials",
       ]),
 
     tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),

@@ -5,6 +5,8 @@ struct FuzzedParser {
   /// Whole inputs, in the form that is changed.
   let seeds: [[UInt8]]
   let words: [[UInt8]]
+  /// The seeds that are JSON, whose values can be changed.
+  private let trees: TreeMutator
   /// From the form that is changed to the bytes of a file: lengths and checksums that are right, so that
   /// changes reach what they guard.
   let assembled: ([UInt8]) -> [UInt8]
@@ -17,6 +19,7 @@ struct FuzzedParser {
   ) {
     self.seeds = seeds
     self.words = words.map { Array($0.utf8) }
+    trees = TreeMutator(seeds: seeds.compactMap(JSONSeed.init), words: self.words)
     self.assembled = assembled
     self.read = read
   }
@@ -24,6 +27,7 @@ struct FuzzedParser {
   /// The input of a number: mostly changed before lengths and checksums are made, at times after.
   func input(seed: UInt64, number: Int) -> [UInt8] {
     var chance = Chance(seed: seed, number: UInt64(number))
+    if chance.isOne(in: 2), let input = trees.input(&chance) { return assembled(input) }
     let whole = chance.pick(seeds)
     let mutator = Mutator(words: words, seeds: seeds)
     return chance.isOne(in: 4)

@@ -23,12 +23,13 @@ extension FuzzedParser {
     let other = Array(whole[8..<8 + length]) + [0] + whole[(8 + length)...]
     return FuzzedParser(
       seeds: [plain, other], words: headerWords,
-      assembled: { form in
-        let (header, data) = split(form)
-        let count = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
-        return count + header + data
-      }
+      assembled: withLength
     ) { input in try readTensors(of: SafetensorsFile(path: place.write(input, "a.safetensors"))) }
+  }
+
+  private static func withLength(_ form: [UInt8]) -> [UInt8] {
+    let (header, data) = split(form)
+    return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data
   }
 
   private static func readTensors(of file: some WeightFile) throws {
@@ -88,12 +89,14 @@ extension FuzzedParser {
         "e",
         "b", "0", ".", "Q", "ccollections\nOrderedDict\n",
       ],
-      assembled: { pickle in
-        ZipSample.archive(
-          [("a/data.pkl", pickle)]
-            + (0..<24).map { ("a/data/\($0)", [UInt8](repeating: 1, count: 1024)) })
-      }
+      assembled: archive
     ) { input in try readTensors(of: TorchArchive(path: place.write(input, "a.bin"))) }
+  }
+
+  private static func archive(of pickle: [UInt8]) -> [UInt8] {
+    let storage = [UInt8](repeating: 1, count: 1024)
+    return ZipSample.archive(
+      [("a/data.pkl", pickle)] + (0..<24).map { ("a/data/\($0)", storage) })
   }
 
   /// What a run needs to be resumed: the metadata of a safetensors file.
@@ -110,11 +113,7 @@ extension FuzzedParser {
     let plain = Array(layout.header[8...]) + [0] + [UInt8](repeating: 0, count: 8)
     return FuzzedParser(
       seeds: [plain], words: headerWords + ["epoch_", "step_", "\\n", "\"seed\":", "../"],
-      assembled: { form in
-        let (header, data) = split(form)
-        let count = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
-        return count + header + data
-      }
+      assembled: withLength
     ) { input in
       let file = try RecipeStateFile.open(path: place.write(input, "state.safetensors"))
       _ = try RunState(file)

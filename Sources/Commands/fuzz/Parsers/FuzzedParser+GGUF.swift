@@ -29,10 +29,7 @@ extension FuzzedParser {
         "split.count",
         "general.alignment", "\u{4}\u{0}\u{0}\u{0}", "\u{8}\u{0}\u{0}\u{0}", "\u{9}\u{0}\u{0}\u{0}",
       ],
-      assembled: { header in
-        let end = (header.count + 31) / 32 * 32 + dataCount
-        return header + [UInt8](repeating: 0, count: end - header.count)
-      }
+      assembled: withData
     ) { input in
       let path = try place.write(input, "a.gguf")
       let whole = try ModelImport(file: path)
@@ -40,6 +37,11 @@ extension FuzzedParser {
       defer { try? FileManager.default.removeItem(atPath: output) }
       try whole.write(to: output)
     }
+  }
+
+  private static func withData(_ header: [UInt8]) -> [UInt8] {
+    let end = (header.count + 31) / 32 * 32 + dataCount
+    return header + [UInt8](repeating: 0, count: end - header.count)
   }
 
   /// A model of one block with tensors of many types, in some 2 kB.
