@@ -17,6 +17,7 @@ struct FuzzedParser {
     seeds: [[UInt8]], words: [String] = [], assembled: @escaping ([UInt8]) -> [UInt8] = { $0 },
     read: @escaping ([UInt8]) throws -> Void
   ) {
+    precondition(!seeds.isEmpty, "there is nothing to change")
     self.seeds = seeds
     self.words = words.map { Array($0.utf8) }
     trees = TreeMutator(seeds: seeds.compactMap(JSONSeed.init), words: self.words)

@@ -29,7 +29,7 @@ enum Parser: String, CaseIterable {
     case .json: .json
     case .yaml: .yaml
     case .recipe: .recipe
-    case .composed: .composed(place)
+    case .composed: try .composed(place)
     case .safetensors: try .safetensors(place)
     case .index: try .index(place)
     case .torch: try .torch(place)

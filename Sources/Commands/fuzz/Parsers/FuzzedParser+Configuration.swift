@@ -2,6 +2,7 @@
 import Catalog
 import Configuration
 import Essentials
+import Foundation
 
 extension FuzzedParser {
   static var json: FuzzedParser {
@@ -83,17 +84,16 @@ extension FuzzedParser {
   }
 
   /// The file in which a launcher hands a composed configuration to its workers.
-  static func composed(_ place: Place) -> FuzzedParser {
-    let path = place.path("handed.json")
+  static func composed(_ place: Place) throws -> FuzzedParser {
     let yaml = "a: {b: 1, c: [2.5, yes, ~, '${oc.env:HOME}']}\nd: text\n"
-    var seeds: [[UInt8]] = []
-    if let composed = try? ComposedConfiguration(
-      YAMLReader.map(in: yaml, file: "a.yaml"), overrides: ["d=5"], environment: ["HOME": "/"]),
-      (try? composed.handOver(to: path)) != nil, let bytes = try? RegularFile.read(path)
-    {
-      seeds.append(Array(bytes))
-    }
-    return FuzzedParser(seeds: seeds, words: ["null", "{}", "[]", "\"\"", ":", "-1"]) { input in
+    let composed = try ComposedConfiguration(
+      YAMLReader.map(in: yaml, file: "a.yaml"), overrides: ["d=5"], environment: ["HOME": "/"])
+    // Only a new file is handed over.
+    let path = place.path("handed-\(getpid()).json")
+    try composed.handOver(to: path)
+    return FuzzedParser(
+      seeds: [Array(try RegularFile.read(path))], words: ["null", "{}", "[]", "\"\"", ":", "-1"]
+    ) { input in
       _ = try ComposedConfiguration(handedOverIn: place.write(input, "handed.json"))
     }
   }
