@@ -24,6 +24,8 @@ struct JSONSeed {
 struct TreeMutator {
   let seeds: [JSONSeed]
   let words: [[UInt8]]
+  /// Of what a value is repeated to.
+  private static let longest = 64 << 10
 
   /// - Returns: nil where no seed is JSON.
   func input(_ chance: inout Chance) -> [UInt8]? {
@@ -57,7 +59,9 @@ struct TreeMutator {
     switch chance.below(6) {
     case 0: return chance.pick(Self.edges)
     case 1: return part(of: chance.pick(chance.pick(seeds).lines), &chance)
-    case 2: return .array([JSON](repeating: value, count: chance.pick([1, 2, 70, 1000])))
+    case 2:
+      let most = Self.longest / max(1, value.text().utf8.count)
+      return .array([JSON](repeating: value, count: max(1, min(most, chance.pick([1, 2, 70, 1000])))))
     default: break
     }
     switch value {
