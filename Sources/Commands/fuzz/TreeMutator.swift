@@ -61,7 +61,8 @@ struct TreeMutator {
     case 1: return part(of: chance.pick(chance.pick(seeds).lines), &chance)
     case 2:
       let most = Self.longest / max(1, value.text().utf8.count)
-      return .array([JSON](repeating: value, count: max(1, min(most, chance.pick([1, 2, 70, 1000])))))
+      return .array(
+        [JSON](repeating: value, count: max(1, min(most, chance.pick([1, 2, 70, 1000])))))
     default: break
     }
     switch value {
