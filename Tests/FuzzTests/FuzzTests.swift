@@ -29,7 +29,7 @@ import Testing
   @Test func everyKindOfFaultIsFound() throws {
     let result = try Self.run(["faulty", "--count", "60", "--bound", "0.2"])
     #expect(result.exitCode == 1)
-    for what in ["signal", "processor time", "WrongResult"] {
+    for what in ["signal", "an index out of range", "processor time", "WrongResult"] {
       #expect(result.stdout.contains(what), "\(what): \(result.stdout)")
     }
     let line = try #require(

@@ -77,7 +77,9 @@ struct Campaign {
     try handle.close()
     let status = process.terminationStatus
     if process.terminationReason == .exit, status == 0 { return nil }
-    let said = try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").last
+    let lines = try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n")
+    // Behind the reason there may be a trace.
+    let said = lines.first { $0.contains("Fatal error") } ?? lines.last
     let how = process.terminationReason == .exit ? "exit code \(status)" : Self.death(status)
     return how + (said.map { ": \($0.prefix(300))" } ?? "")
   }
