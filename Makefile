@@ -1,6 +1,6 @@
 # The two commands of the README, make demo and make test, and the steps they consist of.
 
-.PHONY: demo test smoke test-interop install uninstall dist build check format bench bootstrap interop
+.PHONY: demo test smoke fuzz test-interop install uninstall dist build check format bench bootstrap interop
 
 # MODEL=FOLDER takes another model than SmolLM2-135M-Instruct.
 demo: build
@@ -17,9 +17,17 @@ smoke: bootstrap
 	swift build --build-tests
 	scripts/laws
 
-# What takes too long for every run: a recipe of one's own, copied, changed, built and run.
+# What takes too long for every run: a recipe of one's own, copied, changed, built and run; runs that are killed,
+# disks that are full, and checkpoints that would execute something.
 test-interop: build
 	scripts/recipe-package
+	scripts/attack
+
+# Broken inputs for every parser, a minute each; make test has half a second of each. PARSER=gguf takes one, COUNT=1000000 so
+# many inputs, SEED=2 others; what a fault prints makes its input again.
+fuzz: build
+	.build/release/fuzz $(PARSER) --seed $(or $(SEED),1) --from $(or $(FROM),0) \
+	  $(if $(COUNT),--count $(COUNT),--seconds $(or $(SECONDS_EACH),60))
 
 build: bootstrap
 	swift build -c release

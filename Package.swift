@@ -166,6 +166,14 @@ let package = Package(
         "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ]),
 
+    program(
+      "fuzz",
+      [
+        "Configuration", "Catalog", "Builtins", "Training", "Checkpoints", "WeightFiles", "GGUF", "Layers",
+        "Tensors", "Archives", "Zstandard", "Records", "Datasets", "JinjaTemplates", "Templates",
+        "Tokenizers", "Hub", "Essentials",
+      ]),
+
     tests("QuantizationTests", ["WeightFiles", "Quantization", "Tensors"]),
     plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
@@ -235,6 +243,7 @@ let package = Package(
         "TestSupport",
         "Essentials",
       ]),
+    plainTests("FuzzTests", ["fuzz", "TestSupport", "Essentials"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

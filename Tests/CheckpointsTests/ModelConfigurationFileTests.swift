@@ -90,11 +90,22 @@ import Testing
     #expect(error.location.key?.hasPrefix(key) == true)
   }
 
+  /// Beyond what a whole number can hold, also where a part of a head may be rotated.
+  @Test(arguments: ["llama", "phi3"]) func refusesARotaryFactorOfAnySize(type: String) throws {
+    for factor in [1.5, 1e19, 1e300] {
+      let error = try #require(
+        thrown {
+          _ = try Self.read(["model_type": .string(type), "partial_rotary_factor": .number(factor)])
+        })
+      #expect(error.location.key == "partial_rotary_factor")
+    }
+  }
+
   static let notSound: [(key: String, value: JSON)] = [
     ("hidden_size", .null), ("hidden_size", 0), ("hidden_size", -8), ("hidden_size", 1e3),
     ("hidden_size", "big"), ("hidden_size", 100_000_000_000), ("hidden_size", 4095),
     ("num_hidden_layers", 1_000_000), ("num_key_value_heads", 7), ("head_dim", 127),
-    ("rms_norm_eps", 0), ("rms_norm_eps", "x"), ("rope_theta", -1),
+    ("rms_norm_eps", 0), ("rms_norm_eps", "x"), ("rope_theta", -1), ("partial_rotary_factor", -0.5),
     ("tie_word_embeddings", "no"), ("torch_dtype", "int8"), ("torch_dtype", 3),
     ("rope_scaling", 4), ("rope_scaling", ["rope_type": "llama3", "factor": 8]),
     (

@@ -157,6 +157,28 @@ import Testing
     #expect(error.code == .data && error.remedy?.contains("`splitAcrossPack`") == true)
   }
 
+  /// Cut at 16 tokens, of which the instruction takes all where it is long.
+  @Test func samplesInPacksAreCounted() throws {
+    let long = String(repeating: "word ", count: 40)
+    let lines = ["a", long, "b"].map {
+      "{\"instruction\": \"\($0)\", \"input\": \"\", \"output\": \"c\"}\n"
+    }
+    let source = DataSource(source: try Fixtures.write(lines.joined(), "p.jsonl"))
+    let cutting = try Fixtures.tokenizer(.tinyModel, maxSeqLen: 160)
+    func packed(_ source: DataSource) throws -> any TextDataset {
+      try Datasets.alpaca(source, tokenizer: cutting, trainOnInput: false, packed: true)
+    }
+    let one = try packed(source)
+    let counts = try #require(DatasetSurvey(one, limit: 160).packing)
+    #expect(counts.samples == 3 && counts.withoutLabels == 1 && counts.atLimit == 1)
+    let two = try Datasets.concatenated([one, packed(source)])
+    let mixed = try Datasets.mixed([one, packed(source)], weights: [1, 2])
+    for both in [two, mixed] {
+      #expect(both.packing?.samples == 6 && both.packing?.atLimit == 2)
+    }
+    #expect(try Datasets.alpaca(source, tokenizer: cutting).packing == nil)
+  }
+
   @Test func largeDatasetsAreCheckedWhenTheyAreRead() throws {
     let tokenizer = try Fixtures.tokenizer(.tinyJSON)
     let lines = "{\"text\": \"a\"}\n{\"text\": 1}\n{\"text\"\n"

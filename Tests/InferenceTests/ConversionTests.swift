@@ -248,6 +248,32 @@ import WeightFiles
     #expect(error?.code == .nonFinite)
     #expect(error?.message.contains(layer.name) == true)
     #expect(!FileManager.default.fileExists(atPath: tiny.folder + "/none"))
+
+    // Generation and evaluation load them in one way; what the scheme would quantize is not hidden by it.
+    for scheme in [nil, QuantizationScheme(groupSize: 32)] {
+      let read = tuneError {
+        _ = try InferenceModel(
+          loading: ModelFolder(path: tiny.folder + "/broken"), tiny.configuration, dtype: .float32,
+          on: .cpu, scheme: scheme)
+      }
+      #expect(read?.code == .nonFinite && read?.message.contains(layer.name) == true)
+      #expect(read?.location.file == tiny.folder + "/broken")
+    }
+  }
+
+  @Test func aFolderThatAnotherRunWritesToIsRefused() throws {
+    let tiny = try TinyModel()
+    let configuration = try tiny.recipe(.quantize, Self.quantizer("Int8DynActInt4WeightQuantizer"))
+    let out = tiny.folder + "/out"
+    try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+    let lock = try #require(FolderLock.take(out))
+    let error = tuneError { try runQuantize(configuration, .single) }
+    #expect(error?.code == .disk && error?.location.key == "checkpointer.output_dir")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: out).isEmpty)
+    close(lock)
+    try runQuantize(configuration, .single)
+    // Over what is there, too: the lock is gone with the run.
+    try runQuantize(configuration, .single)
   }
 
   static func quantizer(_ name: String) -> String {

@@ -70,6 +70,21 @@ import Testing
     #expect(error?.location.file?.hasSuffix("flipped-\(codec).parquet") == true)
   }
 
+  /// What is kept of each record, 16 bytes, counts too: records may be short and many.
+  @Test func recordsTakeNoMoreThanIsAllowed() throws {
+    let path = fixturePath("ParquetTests/Fixtures/parquet/chat.parquet")
+    let source = DataSource(source: "parquet")
+    let file = try IndexedFile(path, kind: .parquet, source: source)
+    let whole = file.byteCount + file.count * 16
+    func open(_ bytes: Int) throws {
+      _ = try IndexedFile(
+        path, kind: .parquet, source: source, limit: UnpackingLimit(ratio: 0, floor: bytes))
+    }
+    try open(whole)
+    let error = #expect(throws: TuneError.self) { try open(whole - 1) }
+    #expect(error?.code == .malformedFile && error?.location.file == path)
+  }
+
   @Test func rowsArePassedWithoutReadingThem() throws {
     let path = fixturePath("ParquetTests/Fixtures/parquet/chat.parquet")
     let source = DataSource(source: "parquet")

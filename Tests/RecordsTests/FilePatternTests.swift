@@ -17,6 +17,7 @@ import Testing
       ("*.json", "a.json"), ("a?c", "abc"), ("[ab]*", "bx"), ("[!ab]", "c"), ("[]a]", "]"),
       ("[a-c]x", "bx"), ("**", "a"), ("**", "a/b/c"), ("**/x", "x"), ("**/x", "a/b/x"),
       ("a/**/x", "a/x"), ("a/**/x", "a/b/c/x"), ("a/**", "a/b"), ("*/x", "a/x"), ("[x", "[x"),
+      ("[x[y*", "[x[yz"),
       ("a*b*c", "a1b2b3c"), ("**/**/x", "x"), ("*", ""),
     ] where !(pattern == "*" && path.isEmpty) {
       #expect(matches(pattern, path), "\(pattern) \(path)")

@@ -25,6 +25,7 @@ import Testing
     ("==== 0", "base64"), ("IQ=A 0", "base64"), ("IQ== -1", "rank"), ("IQ== x", "rank"),
     ("IQ== 99999999999", "rank"), ("IQ== 300000000", "rank"), ("IQ== 1", "twice"),
     ("Ig== 900", "twice"), ("ISEhIQ== 900", "missing"),
+    (String(repeating: "ISEh", count: 342) + " 5", "1026 bytes; at most 1024"),
   ])
   func aBrokenLineOfAModelIsNamed(_ line: String, _ complaint: String) throws {
     var lines = try trained().modelText.split(separator: "\n").map(String.init)

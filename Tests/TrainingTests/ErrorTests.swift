@@ -208,7 +208,7 @@ private let resumes: [Case] = [
           ["checkpointer.checkpoint_dir=\(folder.path)/model", "batch_size=1"], ranks: ranks)
       }
       #expect(error?.code == .nonFinite && error?.exitCode == 1)
-      let place = "the loss of step 0 is not finite: not finite in layer 1, input of mlp.down_proj"
+      let place = "the loss of step 1 is not finite: not finite in layer 1, input of mlp.down_proj"
       #expect(error?.message.hasPrefix(place) == true, "\(error?.message ?? "")")
       #expect(!folder.exists("out/epoch_0"))
     }

@@ -35,12 +35,15 @@ func prepareFolder<Value>(_ path: String, _ section: Section, _ key: Key<Value>)
 /// unfinished is removed.
 final class OutputLock {
   private var descriptors: [Int32] = []
+  /// Folders that were not there before; they go again where nothing was written.
+  private var made: [String] = []
 
   /// - Throws: `TuneError` `.disk` where a folder cannot be made, or another run has it.
   init(_ folders: (section: Section, key: Key<String>)...) throws {
     var seen: Set<String> = []
     for (section, key) in folders {
       let path = section[key]
+      if !FileManager.default.fileExists(atPath: path) { made.append(path) }
       try prepareFolder(path, section, key)
       guard seen.insert(URL(fileURLWithPath: path).resolvingSymlinksInPath().path).inserted else {
         continue
@@ -59,7 +62,9 @@ final class OutputLock {
   }
 
   func release() {
+    // Only an empty folder can be removed so.
+    for path in made { rmdir(path) }
     for descriptor in descriptors { close(descriptor) }
-    descriptors = []
+    (descriptors, made) = ([], [])
   }
 }

@@ -14,6 +14,7 @@ struct ConcatenatedDataset: TextDataset {
   }
 
   var count: Int { starts.last ?? 0 }
+  var packing: PackingCounts? { .sum(of: datasets) }
 
   func sample(at index: Int) throws -> Sample {
     let position = starts.partitioningIndex { $0 > index } - 1

@@ -10,6 +10,8 @@ package struct DatasetSurvey: Sendable {
   package private(set) var withoutLabels = 0
   /// Of those seen: as long as samples may be, so that their ends may have been cut off.
   package private(set) var atLimit = 0
+  /// Of a packed dataset all samples that its packs were made of; nil for others.
+  package let packing: PackingCounts?
   /// Count and tokens and labels of the samples seen.
   package private(set) var bytes: [UInt8]
 
@@ -20,6 +22,7 @@ package struct DatasetSurvey: Sendable {
   /// - Throws: `TuneError` for a sample that cannot be made.
   package init(_ dataset: any TextDataset, limit: Int?, sampleCount: Int = 256) throws {
     count = dataset.count
+    packing = dataset.packing
     bytes = Array("\(count)".utf8)
     let looks = min(count, sampleCount)
     if let stream = dataset as? any StreamedDataset {
@@ -39,11 +42,17 @@ package struct DatasetSurvey: Sendable {
 
   private mutating func add(_ sample: Sample, limit: Int?) {
     seen += 1
-    if !sample.labels.dropFirst().contains(where: { $0 != ignoreIndex }) { withoutLabels += 1 }
-    // Datasets of text leave room for one more token.
-    if let limit, sample.tokens.count >= limit - 1 { atLimit += 1 }
+    if !sample.teaches { withoutLabels += 1 }
+    if let limit, sample.mayBeCut(at: limit) { atLimit += 1 }
     for values in [sample.tokens, sample.labels] {
       values.withUnsafeBytes { bytes += $0 }
     }
   }
+}
+
+extension Sample {
+  /// It has a label that a token before it predicts.
+  var teaches: Bool { labels.dropFirst().contains { $0 != ignoreIndex } }
+  /// Datasets of text leave room for one more token.
+  func mayBeCut(at limit: Int) -> Bool { tokens.count >= limit - 1 }
 }

@@ -89,6 +89,7 @@ struct MixedDataset: TextDataset {
   }
 
   var count: Int { sources.count }
+  var packing: PackingCounts? { .sum(of: datasets) }
 
   func sample(at index: Int) throws -> Sample {
     try datasets[Int(sources[index])].sample(at: Int(places[index]))

@@ -5,6 +5,33 @@
 import Archives
 import Essentials
 
+/// The samples that packs were made of, counted when they were packed.
+package struct PackingCounts: Sendable, Equatable {
+  package private(set) var samples = 0
+  /// Without a label that a token before it predicts.
+  package private(set) var withoutLabels = 0
+  /// As long as samples may be, so that their ends may have been cut off.
+  package private(set) var atLimit = 0
+
+  mutating func add(_ sample: Sample, limit: Int) {
+    samples += 1
+    if !sample.teaches { withoutLabels += 1 }
+    if sample.mayBeCut(at: limit) { atLimit += 1 }
+  }
+
+  /// Of several datasets; nil where one of them is not packed.
+  static func sum(of datasets: [any TextDataset]) -> PackingCounts? {
+    var sum = PackingCounts()
+    for dataset in datasets {
+      guard let counts = dataset.packing else { return nil }
+      sum.samples += counts.samples
+      sum.withoutLabels += counts.withoutLabels
+      sum.atLimit += counts.atLimit
+    }
+    return sum
+  }
+}
+
 struct PackedDataset: TextDataset {
   /// A piece of a sample within a pack.
   private struct Segment {
@@ -20,6 +47,7 @@ struct PackedDataset: TextDataset {
   /// Where each pack begins among the tokens and the segments, and the end.
   private let packs: [(token: Int, segment: Int)]
   let isPacked = true
+  let packing: PackingCounts?
 
   /// - Parameter splitsSamples: a sample that does not fit continues in the next pack; else it
   ///   begins there.
@@ -30,8 +58,10 @@ struct PackedDataset: TextDataset {
     self.length = length
     self.padID = padID
     var packing = Packing(length: length, memoryLimit: memoryLimit)
+    var counts = PackingCounts()
     for index in 0..<dataset.count {
       let sample = try dataset.sample(at: index)
+      counts.add(sample, limit: length)
       if sample.tokens.isEmpty { continue }
       if splitsSamples {
         try packing.appendSplitting(sample)
@@ -48,6 +78,7 @@ struct PackedDataset: TextDataset {
       }
     }
     packing.close()
+    self.packing = counts
     (segments, packs) = (packing.segments, packing.packs)
     (tokens, labels) = (try packing.tokens.finish(), try packing.labels.finish())
     guard count > 0 else {

@@ -26,6 +26,8 @@ package protocol TextDataset: Sendable {
   var count: Int { get }
   /// Samples are packs of `max_seq_len` tokens, with positions and sequence lengths.
   var isPacked: Bool { get }
+  /// What the packs were made of; nil for datasets of single samples.
+  var packing: PackingCounts? { get }
   func sample(at index: Int) throws -> Sample
   /// The dataset as it is in an epoch, with as many samples: itself, unless each epoch draws its
   /// own samples.
@@ -33,5 +35,6 @@ package protocol TextDataset: Sendable {
 }
 
 extension TextDataset {
+  package var packing: PackingCounts? { nil }
   package func inEpoch(_ epoch: Int) -> any TextDataset { self }
 }

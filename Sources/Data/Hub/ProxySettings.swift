@@ -4,7 +4,7 @@ import Essentials
 import Foundation
 
 package struct ProxySettings: Sendable {
-  struct Proxy: Hashable, Sendable {
+  package struct Proxy: Hashable, Sendable {
     enum Kind: Hashable, Sendable { case http, socks }
     var kind: Kind
     var host: String
@@ -25,7 +25,7 @@ package struct ProxySettings: Sendable {
     exceptions = list.lowercased().split { $0 == "," || $0 == " " }.map(String.init)
   }
 
-  func proxy(for origin: Origin) -> Proxy? {
+  package func proxy(for origin: Origin) -> Proxy? {
     guard let proxy = byScheme[origin.scheme], !isException(origin) else { return nil }
     return proxy
   }

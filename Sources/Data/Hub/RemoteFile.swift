@@ -34,7 +34,7 @@ package struct RemoteFile: Sendable, Equatable {
   }
 
   /// One entry of a tree listing; nil for a folder.
-  init?(_ entry: JSON, _ url: URL) throws {
+  package init?(_ entry: JSON, _ url: URL) throws {
     guard let type = entry["type"]?.string, let path = entry["path"]?.string else {
       throw TuneError.nonsense("an entry of the file list without type or path", url)
     }
@@ -64,7 +64,7 @@ package struct RemoteFile: Sendable, Equatable {
   }
 
   /// - Throws: when two files would be one, or one the folder of another.
-  static func checkDistinct(_ files: [RemoteFile], _ url: URL) throws {
+  package static func checkDistinct(_ files: [RemoteFile], _ url: URL) throws {
     var paths: Set<String> = []
     for file in files where !paths.insert(file.path).inserted {
       throw TuneError.nonsense("'\(clean(file.path))' is listed twice", url)

@@ -4,10 +4,10 @@
 import Essentials
 import Foundation
 
-final class TarArchive {
-  struct Entry {
-    var path: String
-    var size: Int
+package final class TarArchive {
+  package struct Entry {
+    package var path: String
+    package var size: Int
   }
 
   private let path: String
@@ -20,13 +20,13 @@ final class TarArchive {
   private static let largestSize = 1 << 50
 
   /// - Parameter source: fills a buffer from its start; 0 only at the end.
-  init(path: String, _ source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
+  package init(path: String, _ source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
     self.path = path
     self.source = source
   }
 
   /// The next file; what is left of the present one is passed over.
-  func next() throws -> Entry? {
+  package func next() throws -> Entry? {
     var longName: String?
     var longSize: Int?
     while true {
@@ -67,7 +67,7 @@ final class TarArchive {
   }
 
   /// Hands over the bytes of the entry that `next` returned.
-  func read(_ entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+  package func read(_ entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: min(max(rest, 1), 256 << 10), alignment: 16)
     defer { buffer.deallocate() }

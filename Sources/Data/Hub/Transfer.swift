@@ -29,8 +29,7 @@ final class Transfer: Sendable {
   private struct State {
     var head: Head?
     /// Of the head that is being read.
-    var status = 0
-    var fields = HeaderFields()
+    var coming = AnswerHead()
     var pieces: [[UInt8]] = []
     var end: Result<Void, any Error>?
     var headWaiter: CheckedContinuation<Head, any Error>?
@@ -189,15 +188,9 @@ final class Transfer: Sendable {
   func receive(line: String) {
     let (waiter, head) = state.withLock { state in
       state.lastByte = .now
-      if line.hasPrefix("HTTP/") {
-        state.fields = HeaderFields()
-        state.status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-      } else if let colon = line.firstIndex(of: ":") {
-        state.fields.add(
-          name: String(line[..<colon]),
-          value: line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
-      } else if line.isEmpty, state.status >= 200, state.head == nil {
-        state.head = Head(status: state.status, headers: state.fields)
+      state.coming.receive(line: line)
+      if line.isEmpty, state.coming.status >= 200, state.head == nil {
+        state.head = Head(status: state.coming.status, headers: state.coming.fields)
         defer { state.headWaiter = nil }
         return (state.headWaiter, state.head)
       }

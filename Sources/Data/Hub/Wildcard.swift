@@ -19,6 +19,8 @@ package struct Wildcard: Sendable {
   private static func parse(_ scalars: [Unicode.Scalar]) -> [Part] {
     var parts: [Part] = []
     var i = 0
+    // Where one `[` has no end, none after it has: they are not looked for again.
+    var mayEnd = true
     while i < scalars.count {
       switch scalars[i] {
       case "*":
@@ -26,10 +28,11 @@ package struct Wildcard: Sendable {
         parts.append(.any)
       case "?": parts.append(.one)
       case "[":
-        if let (set, end) = parseSet(scalars, from: i + 1) {
+        if mayEnd, let (set, end) = parseSet(scalars, from: i + 1) {
           parts.append(set)
           i = end
         } else {
+          mayEnd = false
           parts.append(.exactly("["))
         }
       case let scalar: parts.append(.exactly(scalar))

@@ -22,7 +22,7 @@ extension DataFolder {
   }
 }
 
-struct FilePattern {
+package struct FilePattern {
   private enum Sign {
     case any, one
     case exactly(Character)
@@ -36,14 +36,14 @@ struct FilePattern {
 
   static func isPattern(_ text: String) -> Bool { text.contains { "*?[".contains($0) } }
 
-  init(_ names: [String]) {
+  package init(_ names: [String]) {
     parts = names.map { $0 == "**" ? .folders : .name(Self.signs(Array($0))) }
   }
 
   var isRecursive: Bool { parts.contains { if case .folders = $0 { true } else { false } } }
 
   /// Whether it names a path.
-  func matches(_ path: String) -> Bool {
+  package func matches(_ path: String) -> Bool {
     let names = path.split(separator: "/").map { Array($0) }
     // Which lengths of the path the parts so far can stand for.
     var reached = [true] + [Bool](repeating: false, count: names.count)
@@ -99,6 +99,8 @@ struct FilePattern {
   private static func signs(_ text: [Character]) -> [Sign] {
     var signs: [Sign] = []
     var i = 0
+    // Where one `[` has no end, none after it has: they are not looked for again.
+    var mayEnd = true
     while i < text.count {
       switch text[i] {
       case "*":
@@ -106,10 +108,11 @@ struct FilePattern {
         signs.append(.any)
       case "?": signs.append(.one)
       case "[":
-        if let (set, end) = set(text, from: i + 1) {
+        if mayEnd, let (set, end) = set(text, from: i + 1) {
           signs.append(set)
           i = end
         } else {
+          mayEnd = false
           signs.append(.exactly("["))
         }
       case "\\" where i + 1 < text.count:

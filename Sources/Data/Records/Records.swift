@@ -17,21 +17,25 @@ final class IndexedFile: Sendable {
   /// Of all records.
   let byteCount: Int
 
-  init(_ path: String, kind: DataSource.Kind, source: DataSource) throws {
+  /// - Parameter limit: of what a Parquet file's records may take, what is kept of each one included.
+  init(
+    _ path: String, kind: DataSource.Kind, source: DataSource, limit: UnpackingLimit = .standard
+  ) throws {
     let file = try openRecordFile(path, kind: kind, source: source)
     layout = file.layout
     var spans: [Span] = []
     var spill = ByteSpill(of: path)
     let isPlain = (file as? RecordScanner).map { !$0.isPacked } ?? false
     var byteCount = 0
-    let limit = try Self.unpackedLimit(path, kind)
+    let most = try Self.mostBytes(path, kind, limit)
     while let span = try file.next() {
       let offset = isPlain ? span.range.lowerBound : spill.count
       if !isPlain { try file.withBytes(of: span) { try spill.append($0) } }
       byteCount += span.range.count
-      guard byteCount <= limit else {
+      // A few bytes of Parquet can say that a short record comes a billion times.
+      guard byteCount + (spans.count + 1) * MemoryLayout<Span>.stride <= most else {
         throw TuneError(
-          .malformedFile, "the file's records unpack to more than \(limit) bytes",
+          .malformedFile, "the file's records unpack to more than \(most) bytes",
           remedy: "If you trust the file, set streaming: True.", at: .init(file: path))
       }
       spans.append(
@@ -45,9 +49,11 @@ final class IndexedFile: Sendable {
   }
 
   /// Parquet unpacks values by itself, so `UnpackedFile` has no say in it.
-  private static func unpackedLimit(_ path: String, _ kind: DataSource.Kind) throws -> Int {
+  private static func mostBytes(
+    _ path: String, _ kind: DataSource.Kind, _ limit: UnpackingLimit
+  ) throws -> Int {
     guard kind == .parquet else { return .max }
-    return UnpackingLimit.standard.bytes(packed: try StoredBytes(path: path).count)
+    return limit.bytes(packed: try StoredBytes(path: path).count)
   }
 
   var count: Int { spans.count }

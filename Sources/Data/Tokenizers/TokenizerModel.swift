@@ -4,6 +4,9 @@ import Essentials
 import Foundation
 
 enum TokenizerModel {
+  /// Of a token's bytes; real ones have at most some 130. Every place where a token may be cut is tried.
+  static let tokenLimit = 1024
+
   /// - Throws: `TuneError` `.malformedFile` with file and line.
   static func parse(_ text: UnsafeRawBufferPointer, file: String) throws -> Vocabulary {
     var tokens: [(bytes: [UInt8], id: Int32)] = []
@@ -67,6 +70,11 @@ enum TokenizerModel {
     }
     guard let bytes = decodeBase64(fields[0]), !bytes.isEmpty else {
       throw TuneError(.malformedFile, "the token is not valid base64", at: place)
+    }
+    guard bytes.count <= tokenLimit else {
+      throw TuneError(
+        .malformedFile, "a token of \(bytes.count) bytes; at most \(tokenLimit) are read", at: place
+      )
     }
     let digits = String(decoding: fields[1], as: UTF8.self)
     guard let rank = Int32(digits), rank >= 0, Int(rank) < Vocabulary.idLimit else {

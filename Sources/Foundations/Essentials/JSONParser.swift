@@ -4,8 +4,8 @@ import Foundation
 
 /// How much a text may become: two bytes of it are enough for a value, which takes thirty times that.
 package struct JSONLimits: Sendable {
-  /// Ten times those of the largest vocabularies.
-  package var values = 16 << 20
+  /// Four times those of the largest vocabularies; in memory less than a GiB.
+  package var values = 8 << 20
   /// Of one list.
   package var elements = Int.max
   package init() {}

@@ -11,7 +11,7 @@ extension InferenceModel {
   ///     folder, what it must be quantized with. Nil takes the folder as it is.
   ///   - loaded: called after each tensor with how many of how many are there.
   /// - Throws: `TuneError` `.checkpointMismatch` when the folder is quantized in another way, or
-  ///   lacks what the configuration needs.
+  ///   lacks what the configuration needs; `.nonFinite` for weights that are not finite.
   package init(
     loading folder: ModelFolder, _ configuration: DecoderConfiguration, dtype: DType,
     on device: Device, scheme: QuantizationScheme? = nil, positions: Int? = nil,
@@ -22,7 +22,9 @@ extension InferenceModel {
     let total = specification.all.count
     var count = 0
     func exact(_ parameter: ParameterSpecification) throws -> Tensor {
-      try folder.whole(parameter).to(dtype).to(device)
+      let stored = try folder.whole(parameter)
+      try folder.requireFinite(stored, of: parameter)
+      return stored.to(dtype).to(device)
     }
     func noteOne() {
       count += 1

@@ -35,7 +35,7 @@ package struct ShardedModel {
         let rows = piece.ownedRows(rank: group.rank)
         guard !rows.isEmpty else { continue }
         target.copy(from: try folder.rows(parameter, rows))
-        guard target.sumOfSquares.isFinite else { throw Self.nonFinite(parameter, in: folder) }
+        try folder.requireFinite(target, of: parameter)
       }
       return shard
     }
@@ -46,15 +46,6 @@ package struct ShardedModel {
       folder.releasePages()
       return shards
     }
-  }
-
-  private static func nonFinite(_ parameter: ParameterSpecification, in folder: ModelFolder)
-    -> TuneError
-  {
-    TuneError(
-      .nonFinite, "the checkpoint's '\(parameter.name)' has values that are not finite",
-      remedy: "The run that wrote the checkpoint diverged, or the file is damaged: use another "
-        + "checkpoint.", at: .init(file: folder.path))
   }
 
   /// Calls `body` with every whole parameter on rank 0, one unit in memory at a time. Every rank

@@ -253,7 +253,7 @@ package final class TrainingLoop {
 
   private func nonFinite(_ what: String, _ place: String = "") -> TuneError {
     TuneError(
-      .nonFinite, "\(what) of step \(progress.step) is not finite\(place)",
+      .nonFinite, "\(what) of step \(progress.step + 1) is not finite\(place)",
       remedy:
         "Lower \(Setting.learningRate), set \(Setting.clipNorm), or check the data of this step.",
       at: .init(rank: group.worldSize > 1 ? group.rank : nil))

@@ -39,6 +39,8 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   if let remark = work.source.remarkOnLinks { log.warning(remark) }
   try locatingErrors(in: quantizer) { try work.check() }
   try refuseFile(at: output, checkpointer, Keys.Checkpointer.outputFolder)
+  let lock = try OutputLock((checkpointer, Keys.Checkpointer.outputFolder))
+  defer { lock.release() }
   if !work.skippedLayers.isEmpty {
     log.warning(
       "\(work.skippedLayers.count) layers stay as they are, because groups of "

@@ -176,14 +176,18 @@ private func report(
       remedy: "Check the dataset's roles and columns, set train_on_input to True, or raise "
         + "tokenizer.max_seq_len.")
   }
-  if survey.withoutLabels > 0 {
+  // Packs hide what they are made of, so that was counted before.
+  let (withoutLabels, atLimit, of) =
+    survey.packing.map { ($0.withoutLabels, $0.atLimit, "\($0.samples) samples in packs") }
+    ?? (survey.withoutLabels, survey.atLimit, looked)
+  if withoutLabels > 0 {
     log.warning(
-      "\(survey.withoutLabels) of the \(looked) have no label to learn from: all their tokens are "
+      "\(withoutLabels) of the \(of) have no label to learn from: all their tokens are "
         + "masked or cut off")
   }
-  if survey.atLimit > 0, let limit {
+  if atLimit > 0, let limit {
     log.warning(
-      "\(survey.atLimit) of the \(looked) are as long as tokenizer.max_seq_len=\(limit) allows: "
+      "\(atLimit) of the \(of) are as long as tokenizer.max_seq_len=\(limit) allows: "
         + "longer ones are cut off there")
   }
 }

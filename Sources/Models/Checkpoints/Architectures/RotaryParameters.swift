@@ -25,11 +25,11 @@ extension ConfigurationReader {
   ) throws -> RotaryEmbedding {
     let fraction =
       try reader?.positive("partial_rotary_factor") ?? positive("partial_rotary_factor") ?? 1
-    let width = Int(Double(decoder.headWidth) * fraction)
     let takesPart = decoder.architecture == .phi3
     guard fraction == 1 || (takesPart && fraction < 1) else {
       throw failure("partial_rotary_factor", "only 1 is supported for this model", .unsupported)
     }
+    let width = Int(Double(decoder.headWidth) * fraction)
     guard width > 0, width % 2 == 0 else {
       throw failure(
         "partial_rotary_factor",
