@@ -132,7 +132,7 @@ let package = Package(
     room(
       "Catalog", in: "Commands",
       ["Configuration", "EvaluationTasks", "Templates", "Essentials"]),
-    room("Launching", in: "Commands", ["Configuration", "Essentials"]),
+    room("Launching", in: "Commands", ["CCrypto", "Configuration", "Essentials"]),
     room(
       "Recipes", in: "Commands",
       [
