@@ -98,6 +98,24 @@ import Testing
     }
   }
 
+  /// With more workers the saved place may lie within a step: that step is trained whole.
+  @Test func anotherNumberOfWorkersStartsAgain() throws {
+    try TrainingFolder.with { folder in
+      let run = ["epochs=1", "save_every_n_steps=2"]
+      struct Death: Error {}
+      for (round, ranks) in [(1, 2), (2, 3)] {
+        do {
+          try folder.train(run, ranks: ranks) { rank, hooks in
+            hooks.launched = LaunchedRun(id: "this", round: round, restarts: round - 1)
+            hooks.stepped = { step, _, _ in if ranks == 2, step == 4 { throw Death() } }
+          }
+        } catch is Death {}
+      }
+      // Of 20 samples 8 were trained on, four a step; now it is six a step, from the seventh sample on.
+      #expect(try folder.log().map(\.step) == [1, 2, 3, 4, 3, 4])
+    }
+  }
+
   @Test func aModelFolderThatIsDeletedIsNotMissed() throws {
     try TrainingFolder.with { folder in
       let model = folder.path + "/model"

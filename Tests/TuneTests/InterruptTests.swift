@@ -113,7 +113,8 @@ import Testing
       // The data ten thousand times, so that the first step takes minutes.
       let records = try String(
         contentsOfFile: fixturePath("TrainingTests/Fixtures/alpaca.json"), encoding: .utf8)
-      let one = try #require(records.split(separator: "{").dropFirst().first?.split(separator: "}").first)
+      let one = try #require(
+        records.split(separator: "{").dropFirst().first?.split(separator: "}").first)
       try ("[" + Array(repeating: "{\(one)}", count: 40_000).joined(separator: ",") + "]")
         .write(toFile: folder + "/data.json", atomically: true, encoding: .utf8)
       let (process, _, stderr) = try Processes.start(

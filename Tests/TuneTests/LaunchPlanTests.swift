@@ -119,7 +119,8 @@ struct LaunchPlanTests {
     let refused: [(inout LaunchOptions) -> Void] = [
       { $0.processesPerNode = "0" }, { $0.processesPerNode = "two" }, { $0.nodes = "1:4" },
       { ($0.nodes, $0.rendezvousEndpoint) = ("4:1", "127.0.0.1:80") },
-      { ($0.nodes, $0.rendezvousEndpoint) = ("1:2:3", "127.0.0.1:80") }, { $0.nodes = "0" }, { $0.nodes = "2" }, { ($0.nodes, $0.nodeRank) = ("2", 2) },
+      { ($0.nodes, $0.rendezvousEndpoint) = ("1:2:3", "127.0.0.1:80") }, { $0.nodes = "0" },
+      { $0.nodes = "2" }, { ($0.nodes, $0.nodeRank) = ("2", 2) },
       { ($0.nodes, $0.nodeRank) = ("2", 0) }, { $0.nodeRank = 1 }, { $0.maxRestarts = -1 },
       { $0.rendezvousBackend = "etcd" }, { $0.masterPort = 0 },
       { ($0.nodes, $0.nodeRank, $0.isStandalone) = ("2", 0, true) },

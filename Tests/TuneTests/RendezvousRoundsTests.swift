@@ -28,7 +28,8 @@ struct RendezvousRoundsTests {
       ) { 4321 }
     }
 
-    static func claim(_ name: String, _ settings: RendezvousSettings, _ maxRestarts: Int) -> NodeClaim
+    static func claim(_ name: String, _ settings: RendezvousSettings, _ maxRestarts: Int)
+      -> NodeClaim
     {
       NodeClaim(
         version: ProgramVersion.current, nodeRank: nil, processes: 2, nodes: settings.nodesText,

@@ -178,9 +178,11 @@ import Testing
       let run = try TrainingRun(in: folder)
       let changes = ["epochs=2", "save_every_n_steps=2", "enable_async_checkpointing=True"]
       let first = try Processes.run(
-        ["run", "--nproc_per_node", "2"] + run.recipe(changes + ["max_steps_per_epoch=3"]), in: folder)
+        ["run", "--nproc_per_node", "2"] + run.recipe(changes + ["max_steps_per_epoch=3"]),
+        in: folder)
       #expect(first.exitCode == 0, "\(first.stderr)")
-      let manifest = try String(contentsOfFile: folder + "/out/step_2/manifest.json", encoding: .utf8)
+      let manifest = try String(
+        contentsOfFile: folder + "/out/step_2/manifest.json", encoding: .utf8)
       let result = try Program.run(
         "/bin/bash",
         [
@@ -192,7 +194,8 @@ import Testing
       #expect(text.contains("\(folder)/out/step_2/shard-0000"), "\(text)")
       #expect(text.contains("File too large"), "\(text)")
       #expect(
-        try String(contentsOfFile: folder + "/out/step_2/manifest.json", encoding: .utf8) == manifest)
+        try String(contentsOfFile: folder + "/out/step_2/manifest.json", encoding: .utf8)
+          == manifest)
       let resumed = try Processes.run(
         ["run", "--nproc_per_node", "2"]
           + run.recipe(changes + ["resume_from_checkpoint=True", "epochs=3"]), in: folder)
@@ -219,7 +222,8 @@ import Testing
       for (output, resumes) in [("out", "True"), ("whole", "False")] {
         let result = try Processes.run(
           ["run", "--nproc_per_node", "2"]
-            + run.recipe(changes + ["resume_from_checkpoint=\(resumes)"], output: output), in: folder)
+            + run.recipe(changes + ["resume_from_checkpoint=\(resumes)"], output: output),
+          in: folder)
         #expect(result.exitCode == 0, "\(result.stderr)")
         #expect(!result.stderr.contains("Trying an earlier save"), "\(result.stderr)")
       }

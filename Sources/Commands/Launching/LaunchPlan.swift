@@ -28,7 +28,8 @@ package struct LaunchOptions: Sendable {
   package var isEmpty: Bool {
     nodes == nil && processesPerNode == nil && nodeRank == nil && rendezvousBackend == nil
       && rendezvousEndpoint == nil && rendezvousConfiguration == nil && runID == nil
-      && maxRestarts == nil && masterAddress == nil && masterPort == nil && !isStandalone && logFolder == nil && redirects == nil && tee == nil
+      && maxRestarts == nil && masterAddress == nil && masterPort == nil && !isStandalone
+      && logFolder == nil && redirects == nil && tee == nil
       && timeout == nil
   }
 }

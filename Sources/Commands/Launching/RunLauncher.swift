@@ -71,8 +71,10 @@ package struct RunLauncher {
   private func noting(_ restarts: Int, _ error: TuneError) -> TuneError {
     var error = error
     if restarts > 0 {
-      error.remedy = [error.remedy, "The run was restarted \(restarts) of \(plan.maxRestarts) times."]
-        .compactMap(\.self).joined(separator: " ")
+      error.remedy = [
+        error.remedy, "The run was restarted \(restarts) of \(plan.maxRestarts) times.",
+      ]
+      .compactMap(\.self).joined(separator: " ")
     }
     return error
   }
@@ -109,7 +111,8 @@ package struct RunLauncher {
         if let ownFailure, ownFailure.description.hasPrefix(text) { throw ownFailure }
         throw noting(
           restarts,
-          TuneError(.worker, (name.map { "\($0): " } ?? "") + text, remedy: "All nodes have ended."))
+          TuneError(.worker, (name.map { "\($0): " } ?? "") + text, remedy: "All nodes have ended.")
+        )
       case .hostLost:
         guard plan.maxRestarts > 0 || settings.isElastic else { throw lostHost(settings) }
         say("The connection to node 0 at \(settings.endpoint) is lost: joining again")
@@ -173,7 +176,8 @@ package struct RunLauncher {
     guard var settings = plan.rendezvous else { return }
     settings.joinTimeout = min(settings.joinTimeout, patience)
     let claim = NodeClaim(settings, plan)
-    let host = settings.mayBeHost ? try? RendezvousHost.open(settings, own: claim, say: { _ in }) : nil
+    let host =
+      settings.mayBeHost ? try? RendezvousHost.open(settings, own: claim, say: { _ in }) : nil
     if let host {
       host.end(.failed(error.description, node: "node 0"))
       host.close(waiting: Double(settings.joinTimeout))

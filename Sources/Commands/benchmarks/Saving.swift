@@ -59,7 +59,8 @@ final class MeasuredSaves {
 
   private func state(_ name: String) -> RunState {
     RunState(
-      progress: loop.progress, weightsFolder: name, weightsDigests: [:], optimizer: "AdamW", seed: 0)
+      progress: loop.progress, weightsFolder: name, weightsDigests: [:], optimizer: "AdamW", seed: 0
+    )
   }
 
   func stepSavingAtOnce() throws -> Double {

@@ -83,7 +83,8 @@ package struct RendezvousSettings: Sendable, Equatable {
     return number
   }
 
-  private static func secret(_ file: String?, _ variables: [String: String]) throws -> SharedSecret {
+  private static func secret(_ file: String?, _ variables: [String: String]) throws -> SharedSecret
+  {
     guard let file else {
       guard let text = variables[SharedSecret.variable], !text.isEmpty else { return .none }
       return try SharedSecret(text, from: "the environment variable \(SharedSecret.variable)")

@@ -63,7 +63,9 @@ struct PreparedTraining {
           remedy: "Raise epochs to train on.")
       }
       try locatingErrors(in: root, at: Keys.dataset) {
-        try course.resume(at: saved.state.progress)
+        // The user did not choose the number of workers that are left.
+        try course.resume(
+          at: saved.state.progress, repeatsSamples: hooks.launched?.resumes ?? false)
       }
       try RunState.check(
         saved.file, fits: optimizer, DecoderUnits(configuration, training: trainable.names),

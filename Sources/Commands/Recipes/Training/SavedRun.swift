@@ -173,7 +173,9 @@ struct SavedRun {
   private static func saves(in output: String) -> [String] {
     let states =
       [RecipeStateFile.path(in: output)]
-      + RecipeStateFile.earlierSaves(in: output).map { RecipeStateFile.path(in: output, ofSave: $0) }
+      + RecipeStateFile.earlierSaves(in: output).map {
+        RecipeStateFile.path(in: output, ofSave: $0)
+      }
     let folders = ((try? FileManager.default.contentsOfDirectory(atPath: output)) ?? [])
       .filter(RecipeStateFile.isSave).map { output + "/" + $0 }.filter(ShardedSave.isThere)
     var dated: [(date: Date, path: String)] = []

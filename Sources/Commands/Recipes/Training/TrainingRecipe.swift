@@ -138,5 +138,6 @@ package func processGroup(_ e: WorkerEnvironment, timeline: Timeline? = nil) thr
   let timeout = WorkerTimeout.seconds(variables, e)
   return try .gloo(
     host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize,
-    interface: variables[WorkerEnvironment.interfaceVariable], rendezvousTimeout: timeout.rendezvous, timeout: timeout.collectives, timeline: timeline)
+    interface: variables[WorkerEnvironment.interfaceVariable],
+    rendezvousTimeout: timeout.rendezvous, timeout: timeout.collectives, timeline: timeline)
 }
