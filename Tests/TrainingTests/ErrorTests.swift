@@ -217,8 +217,6 @@ private let resumes: [Case] = [
     try TrainingFolder.with { folder in
       try one.prepare(folder)
       try? folder.remove("out/logs")
-      // What is resumed stands for a run that was stopped.
-      try? folder.remove("out/recipe_state/finished.json")
       let overrides = one.overrides.map {
         $0.replacingOccurrences(of: "MODEL", with: folder.path + "/model")
           .replacingOccurrences(of: "DIR", with: folder.path)

@@ -68,6 +68,11 @@ struct SavedRun {
       candidates(checkpointer), root, group, isFirstOnMachine: isFirstOnMachine, log)
   }
 
+  /// Whether there is anything to resume from; all ranks see the same.
+  static func isThere(_ root: Section, _ group: ProcessGroup) throws -> Bool {
+    try isThere(saves(in: root[Keys.checkpointer][Keys.Checkpointer.outputFolder]), group)
+  }
+
   /// Whether there is a save; all ranks see the same.
   private static func isThere(_ saves: [String], _ group: ProcessGroup) throws -> Bool {
     let count = Int(try group.sums([saves.isEmpty ? 0 : 1])[0])

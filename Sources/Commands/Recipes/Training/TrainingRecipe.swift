@@ -42,12 +42,14 @@ private func train(
   let log = RecipeLog(root, rank: environment.rank)
   try requireSameConfiguration(c, group)
   for remark in c.remarks { log.warning(remark.description) }
-  if try isFinished(root, group, hooks.launched, log) { return }
+  let finished = try finishedRun(root, group, hooks.launched)
+  if let finished, try !SavedRun.isThere(root, group) { return log.warning(finished) }
 
   // What can refuse the run, then what costs.
   let run = try PreparedTraining(
     c, group, isFirstOnMachine: environment.localRank == 0, hooks, log)
   let checkpointer = root[Keys.checkpointer]
+  if let finished { return log.warning(finished) }
   let locks =
     group.rank == 0
     ? try OutputLock((root, Keys.outputFolder), (checkpointer, Keys.Checkpointer.outputFolder))
@@ -94,22 +96,22 @@ private func runToTheEnd(
   }
 }
 
-/// Says that a run which is to be resumed has come to its end already. All ranks see the same.
-private func isFinished(
-  _ root: Section, _ group: ProcessGroup, _ launched: LaunchedRun?, _ log: RecipeLog
-) throws -> Bool {
+/// What to say of a run that is to be resumed and has come to its end already; nil for one that has not. All
+/// ranks see the same.
+private func finishedRun(_ root: Section, _ group: ProcessGroup, _ launched: LaunchedRun?) throws
+  -> String?
+{
   let checkpointer = root[Keys.checkpointer]
   let output = checkpointer[Keys.Checkpointer.outputFolder]
   guard root[Keys.resumes], checkpointer[Keys.Checkpointer.savedRun] == nil,
     launched?.resumes != true
-  else { return false }
+  else { return nil }
   let finished = RecipeStateFile.finishedRun(in: output)
   let isOver = (finished?.epochs ?? 0) >= root[Keys.epochs]
-  guard try group.sums([isOver ? 0 : 1])[0] == 0, let finished else { return false }
-  log.warning(
+  guard try group.sums([isOver ? 0 : 1])[0] == 0, let finished else { return nil }
+  return
     "Nothing is left to train: the run has done its \(finished.epochs) epochs, and "
-      + "\(output)/\(finished.weights) has the model. To train on, raise epochs.")
-  return true
+    + "\(output)/\(finished.weights) has the model. To train on, raise epochs."
 }
 
 private func trainingEvents(
