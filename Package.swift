@@ -135,7 +135,7 @@ let package = Package(
       "Catalog", in: "Commands",
       ["Configuration", "EvaluationTasks", "Templates", "Essentials"]),
     room("Builtins", in: "Commands", ["Configuration", "Catalog", "Essentials"]),
-    room("Launching", in: "Commands", ["Configuration", "Essentials"]),
+    room("Launching", in: "Commands", ["CCrypto", "Configuration", "Essentials"]),
     room(
       "Recipes", in: "Commands",
       [

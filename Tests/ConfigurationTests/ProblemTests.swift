@@ -126,7 +126,7 @@ struct ProblemTests {
     changed("data_parallel_shard_dim=2"), changed("fsdp_cpu_offload=True", "device=cpu"),
     changed("fsdp_reshard_after_forward=False"), changed("ac_mode=selective"),
     changed("custom_sharded_layers=[layers.0]"), changed("collate_fn=my.function"),
-    changed("enable_async_checkpointing=True"), changed("resize_token_embeddings=True"),
+    changed("resize_token_embeddings=True"),
     changed("batch_size=x", "epochs=y", "quantizer.groupsize=z"),
     Case(config: "llama3/8B_qat_ful"), Case(config: "/nonexistent/x.yaml"),
     Case(

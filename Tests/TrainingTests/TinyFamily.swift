@@ -94,7 +94,7 @@ struct TinyFamily: Sendable, CustomTestStringConvertible {
     let writer = try ModelFolderWriter(
       to: plain, CheckpointLayout(of: parameters, shardCount: 1), parameters,
       StorageRule(dtype: dtype, quantization: nil),
-      ModelConfigurationFile(decoder, dtype: dtype, path: plain), companionsFrom: nil)
+      ModelConfigurationFile(decoder, dtype: dtype, path: plain), companions: nil)
     for parameter in parameters {
       let drawn = random.normal(parameter.shape)
       let tensor =
@@ -186,7 +186,7 @@ func writeModel(_ source: ModelFolder, to path: String, _ form: CheckpointForm) 
   let parameters = configuration.decoder.specification.all
   let writer = try ModelFolderWriter(
     to: path, CheckpointLayout(of: parameters, like: source, as: form.format), parameters,
-    StorageRule(dtype: source.dtype, quantization: nil), configuration, companionsFrom: nil,
+    StorageRule(dtype: source.dtype, quantization: nil), configuration, companions: nil,
     as: form.format, naming: form.naming)
   for parameter in parameters { try writer.write(source.whole(parameter), for: parameter) }
   try writer.finish()

@@ -45,19 +45,25 @@ struct TrainingFolder: Sendable {
 
   /// Runs the recipe as one process, or as ranks of threads that meet on a port of loopback.
   func train(
-    _ overrides: [String] = [], recipe: RecipeName = .qatDistributed, ranks: Int = 1
+    _ overrides: [String] = [], recipe: RecipeName = .qatDistributed, ranks: Int = 1,
+    hooked: @escaping @Sendable (_ rank: Int, inout TrainingHooks) -> Void = { _, _ in }
   ) throws {
     let configuration = try ValidatedConfiguration.load(
       recipe: recipe, config: path + "/train.yaml",
       overrides: ["log_level=CRITICAL"] + overrides)
-    guard ranks > 1 else { return try runTraining(configuration, .single) }
+    @Sendable func hooks(_ rank: Int) -> TrainingHooks {
+      var hooks = TrainingHooks()
+      hooked(rank, &hooks)
+      return hooks
+    }
+    guard ranks > 1 else { return try runTraining(configuration, .single, hooks(0)) }
     let port = try freePort()
     try runThreads(ranks) { rank in
       try runTraining(
         configuration,
         WorkerEnvironment(
           rank: rank, localRank: rank, worldSize: ranks, localWorldSize: ranks,
-          masterAddress: "127.0.0.1", masterPort: port, nodeRank: 0))
+          masterAddress: "127.0.0.1", masterPort: port, nodeRank: 0), hooks(rank))
     }
   }
 

@@ -34,7 +34,7 @@ struct CommandTests {
     ["run", "--nproc_per_node", "2", "generate", "--config", "generation"],
     ["run", "--nproc-per-node", "x", "qat_distributed", "--config", "my.yaml"],
     ["run", "--nnodes", "2", "qat_distributed", "--config", "my.yaml"],
-    ["run", "--max_restarts", "1", "qat_distributed", "--config", "my.yaml"],
+    ["run", "--max_restarts", "-1", "qat_distributed", "--config", "my.yaml"],
     ["run", "--node_rank", "x", "qat_distributed", "--config", "my.yaml"],
     ["run", "--nproc_per_node", "2", "qat_distributed", "--config", "my.yaml", "dtype=fp16"],
     ["run", "generate", "--help"],

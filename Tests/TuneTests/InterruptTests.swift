@@ -2,6 +2,7 @@
 // and its workers then wait for a second writer that never comes.
 import Builtins
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Catalog
@@ -63,6 +64,86 @@ import Testing
       #expect(process.terminationReason == .exit && process.terminationStatus == 128 + SIGTERM)
       #expect(text.contains("The run was interrupted."), "\(text.suffix(300))")
       #expect(text.contains("resume_from_checkpoint=True"), "\(text.suffix(300))")
+    }
+  }
+
+  /// `save_on_interrupt`: the step is finished and saved, and the run resumes as if nothing had been.
+  @Test(arguments: [
+    (["qat_single_device"], "True"), (["--nproc_per_node", "2", "qat_distributed"], "False"),
+  ])
+  func anInterruptedRunSavesFirst(_ recipe: [String], asynchronous: String) throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let changes = ["save_on_interrupt=True", "enable_async_checkpointing=\(asynchronous)"]
+      let command = { (more: [String], output: String) in
+        ["run"] + recipe.dropLast()
+          + run.recipe(changes + more, recipe: recipe[recipe.count - 1], output: output)
+      }
+      let (process, _, stderr) = try Processes.start(
+        command(["epochs=10000", "max_steps_per_epoch=null"], "out"), in: folder)
+      defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+      #expect(try Processes.comesTrue { (try? run.losses().count > 2) ?? false })
+      kill(process.processIdentifier, SIGTERM)
+      let text = String(
+        decoding: try stderr.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit && process.terminationStatus == 128 + SIGTERM)
+      #expect(text.contains("The run was interrupted. Saved \(folder)/out/"), "\(text.suffix(400))")
+      #expect(text.contains("resume_from_checkpoint=True"), "\(text.suffix(400))")
+      let steps = try run.losses()
+      #expect(text.contains(" after step \(steps.count)."), "\(text.suffix(400))")
+      let epochs = steps.count / (recipe.count > 1 ? 5 : 10) + 1
+      for (output, resumes) in [("out", "True"), ("whole", "False")] {
+        let result = try Processes.run(
+          command(
+            [
+              "epochs=\(epochs)", "max_steps_per_epoch=null", "resume_from_checkpoint=\(resumes)",
+            ], output), in: folder)
+        #expect(result.exitCode == 0, "\(result.stderr)")
+      }
+      #expect(
+        try run.weights("out/epoch_\(epochs - 1)") == run.weights("whole/epoch_\(epochs - 1)"))
+    }
+  }
+
+  /// A step that takes long is not waited for by who asks twice.
+  @Test(arguments: [["qat_single_device"], ["--nproc_per_node", "2", "qat_distributed"]])
+  func aSecondInterruptEndsAtOnce(_ recipe: [String]) throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      // The data ten thousand times, so that the first step takes minutes.
+      let records = try String(
+        contentsOfFile: fixturePath("TrainingTests/Fixtures/alpaca.json"), encoding: .utf8)
+      let one = try #require(
+        records.split(separator: "{").dropFirst().first?.split(separator: "}").first)
+      try ("[" + Array(repeating: "{\(one)}", count: 40_000).joined(separator: ",") + "]")
+        .write(toFile: folder + "/data.json", atomically: true, encoding: .utf8)
+      let (process, _, stderr) = try Processes.start(
+        ["run"] + recipe.dropLast()
+          + run.recipe(
+            [
+              "save_on_interrupt=True", "gradient_accumulation_steps=10000", "log_level=INFO",
+              "dataset.data_files=\(folder)/data.json", "max_steps_per_epoch=1", "batch_size=1",
+            ], recipe: recipe[recipe.count - 1]), in: folder)
+      defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+      var text = ""
+      let output = stderr.fileHandleForReading
+      func hear(_ word: String) {
+        while !text.contains(word) {
+          let more = output.availableData
+          if more.isEmpty { break }
+          text += String(decoding: more, as: UTF8.self)
+        }
+      }
+      hear("steps an epoch")
+      usleep(500_000)
+      kill(process.processIdentifier, SIGTERM)
+      hear("A second signal ends it at once")
+      #expect(process.isRunning)
+      kill(process.processIdentifier, SIGTERM)
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit && process.terminationStatus == 128 + SIGTERM)
+      #expect(!run.exists("out/step_1"))
     }
   }
 

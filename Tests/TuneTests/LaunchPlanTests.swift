@@ -1,5 +1,6 @@
 // torchrun's options and its environment variables, made into a plan or refused.
 import Essentials
+import Foundation
 import Testing
 
 @testable import Launching
@@ -9,11 +10,13 @@ struct LaunchPlanTests {
 
   private func plan(
     usesCUDA: Bool = false, on machine: LaunchPlan.Machine? = nil,
+    variables: [String: String] = ["SWIFT_TUNE_SECRET": String(repeating: "s", count: 32)],
     _ change: (inout LaunchOptions) -> Void
   ) throws -> LaunchPlan {
     var options = LaunchOptions()
     change(&options)
-    return try LaunchPlan(options, usesCUDA: usesCUDA, machine: machine ?? self.machine)
+    return try LaunchPlan(
+      options, usesCUDA: usesCUDA, machine: machine ?? self.machine, variables: variables)
   }
 
   @Test func oneMachineMeetsItself() throws {
@@ -27,24 +30,30 @@ struct LaunchPlanTests {
     #expect((1024...65535).contains(try #require(ports.first)))
   }
 
-  @Test func ranksFollowTheNode() throws {
-    let plan = try plan {
+  @Test func ranksFollowTheRound() throws {
+    let unplaced = try plan {
       $0.nodes = "3"
       $0.nodeRank = 2
       $0.processesPerNode = "4"
       $0.rendezvousEndpoint = "first:1234"
     }
+    let settings = try #require(unplaced.rendezvous)
+    #expect(settings.host == "first" && settings.port == 1234 && settings.nodes == 3...3)
+    let round = Round(
+      number: 1, runID: "run", firstRank: 8, worldSize: 12, nodeIndex: 2, nodeCount: 3,
+      storePort: 99, restarts: 0)
+    let plan = unplaced.placed(in: round, storePort: 77)
     #expect(plan.workers.map(\.rank) == [8, 9, 10, 11])
     #expect(plan.workers.map(\.localRank) == [0, 1, 2, 3])
     let worker = plan.workers[1]
     #expect(worker.worldSize == 12 && worker.localWorldSize == 4 && worker.nodeRank == 2)
-    #expect(worker.masterAddress == "first" && worker.masterPort == 1234)
+    #expect(worker.masterAddress == "127.0.0.1" && worker.masterPort == 77)
   }
 
   @Test func endpointsHaveTheirForms() throws {
     func meeting(_ endpoint: String) throws -> String {
-      let worker = try plan { $0.rendezvousEndpoint = endpoint }.workers[0]
-      return "\(worker.masterAddress) \(worker.masterPort)"
+      let settings = try plan { ($0.nodes, $0.rendezvousEndpoint) = ("2", endpoint) }.rendezvous
+      return try #require(settings.map { "\($0.host) \($0.port)" })
     }
     #expect(try meeting("host:80") == "host 80")
     #expect(try meeting("host") == "host 29500")
@@ -55,7 +64,45 @@ struct LaunchPlanTests {
     let apart = try plan {
       ($0.nodes, $0.nodeRank, $0.masterAddress) = ("2", 0, "first")
     }
-    #expect(apart.workers[0].masterAddress == "first" && apart.workers[0].masterPort == 29500)
+    #expect(apart.rendezvous?.endpoint == "first:29500")
+    // Alone, a host need only exist, and nobody else reaches the workers.
+    let alone = try plan { $0.rendezvousEndpoint = "first:80" }
+    #expect(alone.namedHost == "first" && alone.rendezvous == nil)
+    #expect(alone.workers[0].masterAddress == "127.0.0.1" && alone.workers[0].masterPort == 80)
+  }
+
+  @Test func nodesBeyondLoopbackNeedASecret() throws {
+    func plan(_ host: String, _ variables: [String: String], _ conf: String? = nil) throws
+      -> RendezvousSettings?
+    {
+      try self.plan(variables: variables) {
+        ($0.nodes, $0.rendezvousEndpoint, $0.rendezvousConfiguration) = ("2", host, conf)
+      }.rendezvous
+    }
+    #expect(try plan("127.0.0.1:80", [:])?.secret == SharedSecret.none)
+    let missing = try #require(throws: TuneError.self) { try plan("first:80", [:]) }
+    #expect(missing.remedy?.contains("SWIFT_TUNE_SECRET") == true)
+    let short = try #require(throws: TuneError.self) {
+      try plan("first:80", ["SWIFT_TUNE_SECRET": "open sesame"])
+    }
+    #expect(short.message.contains("fewer than 16") && !short.description.contains("sesame"))
+    let long = String(repeating: "k", count: 20)
+    let given = try plan("first:80", ["SWIFT_TUNE_SECRET": long])
+    try Processes.inFolder { folder in
+      try (long + "\n").write(toFile: folder + "/secret", atomically: true, encoding: .utf8)
+      let read = try plan("first:80", [:], "secret_file=\(folder)/secret,join_timeout=7")
+      #expect(read?.secret == given?.secret && read?.joinTimeout == 7)
+    }
+    for wrong in ["secret_file=/nonexistent", "join_timeout=0", "join_timeout", "store=file"] {
+      #expect(throws: TuneError.self, "\(wrong)") { try plan("first:80", [:], wrong) }
+    }
+  }
+
+  @Test func nodesMayComeAndGo() throws {
+    let elastic = try plan { ($0.nodes, $0.rendezvousEndpoint) = ("1:4", "first:80") }
+    #expect(elastic.rendezvous?.nodes == 1...4 && elastic.rendezvous?.nodeRank == nil)
+    #expect(try plan { $0.nodes = "1:1" }.rendezvous == nil)
+    #expect(try plan { $0.maxRestarts = 3 }.maxRestarts == 3)
   }
 
   @Test func countsWhatIsThere() throws {
@@ -71,8 +118,10 @@ struct LaunchPlanTests {
   @Test func whatIsNotSupportedIsRefused() {
     let refused: [(inout LaunchOptions) -> Void] = [
       { $0.processesPerNode = "0" }, { $0.processesPerNode = "two" }, { $0.nodes = "1:4" },
-      { $0.nodes = "0" }, { $0.nodes = "2" }, { ($0.nodes, $0.nodeRank) = ("2", 2) },
-      { ($0.nodes, $0.nodeRank) = ("2", 0) }, { $0.nodeRank = 1 }, { $0.maxRestarts = 3 },
+      { ($0.nodes, $0.rendezvousEndpoint) = ("4:1", "127.0.0.1:80") },
+      { ($0.nodes, $0.rendezvousEndpoint) = ("1:2:3", "127.0.0.1:80") }, { $0.nodes = "0" },
+      { $0.nodes = "2" }, { ($0.nodes, $0.nodeRank) = ("2", 2) },
+      { ($0.nodes, $0.nodeRank) = ("2", 0) }, { $0.nodeRank = 1 }, { $0.maxRestarts = -1 },
       { $0.rendezvousBackend = "etcd" }, { $0.masterPort = 0 },
       { ($0.nodes, $0.nodeRank, $0.isStandalone) = ("2", 0, true) },
       { $0.tee = "3" }, { $0.redirects = "3" },

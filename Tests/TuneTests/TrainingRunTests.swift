@@ -172,6 +172,65 @@ import Testing
     }
   }
 
+  /// The same in the background: the model and its optimizer's state of 6.9 MB, in two files.
+  @Test func aFullDiskInTheBackgroundLosesNothingSaved() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let changes = ["epochs=2", "save_every_n_steps=2", "enable_async_checkpointing=True"]
+      let first = try Processes.run(
+        ["run", "--nproc_per_node", "2"] + run.recipe(changes + ["max_steps_per_epoch=3"]),
+        in: folder)
+      #expect(first.exitCode == 0, "\(first.stderr)")
+      let manifest = try String(
+        contentsOfFile: folder + "/out/step_2/manifest.json", encoding: .utf8)
+      let result = try Program.run(
+        "/bin/bash",
+        [
+          "-c", "ulimit -f 2500; exec \"$0\" \"$@\"", Processes.tune.path, "run",
+          "--nproc_per_node", "2",
+        ] + run.recipe(changes), environment: ["PATH": "/usr/bin:/bin"])
+      let text = result.stderr
+      #expect(result.exitCode == 1)
+      #expect(text.contains("\(folder)/out/step_2/shard-0000"), "\(text)")
+      #expect(text.contains("File too large"), "\(text)")
+      #expect(
+        try String(contentsOfFile: folder + "/out/step_2/manifest.json", encoding: .utf8)
+          == manifest)
+      let resumed = try Processes.run(
+        ["run", "--nproc_per_node", "2"]
+          + run.recipe(changes + ["resume_from_checkpoint=True", "epochs=3"]), in: folder)
+      #expect(resumed.exitCode == 0, "\(resumed.stderr)")
+    }
+  }
+
+  /// Killed at any moment, the folder has whole saves only, and the run resumes to the same end.
+  @Test func killsInTheBackgroundLoseNothingSaved() throws {
+    try Processes.inFolder { folder in
+      let run = try TrainingRun(in: folder)
+      let changes = ["epochs=8", "save_every_n_steps=1", "enable_async_checkpointing=True"]
+      for round in 0..<5 {
+        let (process, _, _) = try Processes.start(
+          ["run", "--nproc_per_node", "2"]
+            + run.recipe(changes + (round > 0 ? ["resume_from_checkpoint=True"] : [])), in: folder)
+        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+        let before = (try? run.losses().count) ?? 0
+        #expect(try Processes.comesTrue { (try? run.losses().count > before + 4) ?? false })
+        usleep(UInt32.random(in: 0...40_000))
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+      }
+      for (output, resumes) in [("out", "True"), ("whole", "False")] {
+        let result = try Processes.run(
+          ["run", "--nproc_per_node", "2"]
+            + run.recipe(changes + ["resume_from_checkpoint=\(resumes)"], output: output),
+          in: folder)
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        #expect(!result.stderr.contains("Trying an earlier save"), "\(result.stderr)")
+      }
+      #expect(try run.weights("out/epoch_7") == run.weights("whole/epoch_7"))
+    }
+  }
+
   /// The other rank fails too, in a collective; that is not what the user can mend.
   @Test func theErrorOfTheWorkerThatFailedFirstIsShown() throws {
     try Processes.inFolder { folder in

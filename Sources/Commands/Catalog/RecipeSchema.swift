@@ -82,6 +82,8 @@ package enum RecipeSchema {
     Keys.stepsInBackward
     Keys.resumes
     Keys.saveInterval
+    Keys.savesOnInterrupt
+    Keys.savesAsynchronously
 
     Keys.checkpointsActivations
     Keys.offloadsActivations

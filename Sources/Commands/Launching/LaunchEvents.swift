@@ -1,10 +1,15 @@
-// What happens while a launcher waits: a worker ends, the user interrupts. Threads that block on
+// What happens while a launcher waits: a worker ends, the user interrupts, another node speaks. Threads that block on
 // the system put it in a queue, and the launcher takes it out one by one.
+import Essentials
 import Foundation
 
 enum LaunchEvent {
   case exit(worker: Int, WorkerExit)
   case signal(Int32)
+  /// The host of several nodes says something.
+  case host(HostMessage)
+  case hostLost
+  case cannotJoin(TuneError)
 }
 
 /// Unchecked because the condition guards the events.

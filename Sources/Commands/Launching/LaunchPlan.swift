@@ -1,6 +1,5 @@
 // What torchrun's options ask for, made definite: how many workers this machine starts, who meets
-// whom where, and where their output goes. Elastic runs and restarts are refused: a failed run is
-// resumed.
+// whom where, how often they are restarted, and where their output goes.
 import Essentials
 import Foundation
 
@@ -11,6 +10,7 @@ package struct LaunchOptions: Sendable {
   package var nodeRank: Int?
   package var rendezvousBackend: String?
   package var rendezvousEndpoint: String?
+  package var rendezvousConfiguration: String?
   package var runID: String?
   package var maxRestarts: Int?
   package var masterAddress: String?
@@ -27,39 +27,58 @@ package struct LaunchOptions: Sendable {
   /// Whether any option was given: such a run is a distributed one, even of one process.
   package var isEmpty: Bool {
     nodes == nil && processesPerNode == nil && nodeRank == nil && rendezvousBackend == nil
-      && rendezvousEndpoint == nil && runID == nil && maxRestarts == nil && masterAddress == nil
-      && masterPort == nil && !isStandalone && logFolder == nil && redirects == nil && tee == nil
+      && rendezvousEndpoint == nil && rendezvousConfiguration == nil && runID == nil
+      && maxRestarts == nil && masterAddress == nil && masterPort == nil && !isStandalone
+      && logFolder == nil && redirects == nil && tee == nil
       && timeout == nil
   }
 }
 
 package struct LaunchPlan: Sendable {
-  /// The workers of this machine.
+  /// The workers of this machine; those of several nodes get their places when the nodes have met.
   package var workers: [WorkerEnvironment]
+  /// nil for one node.
+  package var rendezvous: RendezvousSettings?
+  /// A host name that must exist though nobody else is met there.
+  package var namedHost: String?
+  /// How often workers are restarted after one has failed.
+  package var maxRestarts = 0
   package var runID: String?
   package var logs: LaunchLogs?
   /// How long workers may take to end after they are asked to.
   package var gracePeriod: Duration = .seconds(5)
+  /// Workers that are asked to end save first.
+  package var savesOnInterrupt = false
   /// How long a worker may neither compute nor wait for another.
   package var timeout = WorkerTimeout.standard
 
   package init(workers: [WorkerEnvironment]) { self.workers = workers }
 
-  /// - Parameter usesCUDA: Whether the configuration trains on GPUs; decides what `auto` counts.
+  /// - Parameters:
+  ///   - usesCUDA: Whether the configuration trains on GPUs; decides what `auto` counts.
+  ///   - variables: of the environment, where the nodes' secret may be.
   /// - Throws: `TuneError` `.usage` for options that make no sense or are not supported.
   package init(
-    _ options: LaunchOptions, usesCUDA: Bool, machine: Machine = .current
+    _ options: LaunchOptions, usesCUDA: Bool, machine: Machine = .current,
+    variables: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
     try Self.refuseUnsupported(options)
-    let nodes = try Self.nodeCount(options.nodes)
+    let nodes = try Self.nodeCounts(options.nodes)
     let local = try Self.processCount(options.processesPerNode, usesCUDA, machine)
-    let nodeRank = try Self.nodeRank(options, nodes: nodes)
-    let (address, port) = try Self.meetingPoint(options, nodes: nodes)
+    try Self.checkNodeRank(options, nodes: nodes.upperBound)
+    let point = try Self.meetingPoint(options, nodes: nodes.upperBound)
     workers = (0..<local).map { localRank in
       WorkerEnvironment(
-        rank: nodeRank * local + localRank, localRank: localRank, worldSize: nodes * local,
-        localWorldSize: local, masterAddress: address, masterPort: port, nodeRank: nodeRank)
+        rank: localRank, localRank: localRank, worldSize: local, localWorldSize: local,
+        masterAddress: "127.0.0.1", masterPort: point.port, nodeRank: 0)
     }
+    if nodes.upperBound > 1 {
+      rendezvous = try RendezvousSettings(
+        options, host: point.address, port: point.port, nodes: nodes, variables)
+    } else if !RendezvousSettings.isLoopback(point.address) {
+      namedHost = point.address
+    }
+    maxRestarts = options.maxRestarts ?? 0
     runID = options.runID
     logs = try LaunchLogs(options)
     if let seconds = options.timeout {
@@ -68,6 +87,18 @@ package struct LaunchPlan: Sendable {
       }
       timeout = seconds
     }
+  }
+
+  /// The same with the ranks of a round of several nodes, whose workers reach the store at `port` of loopback.
+  func placed(in round: Round, storePort port: Int) -> LaunchPlan {
+    var plan = self
+    for index in plan.workers.indices {
+      plan.workers[index].rank = round.firstRank + index
+      plan.workers[index].worldSize = round.worldSize
+      plan.workers[index].nodeRank = round.nodeIndex
+      plan.workers[index].masterPort = port
+    }
+    return plan
   }
 
   /// What `auto`, `cpu` and `gpu` count.
@@ -84,30 +115,26 @@ package struct LaunchPlan: Sendable {
   }
 
   private static func refuseUnsupported(_ options: LaunchOptions) throws {
-    if let restarts = options.maxRestarts, restarts != 0 {
-      throw usage(
-        "--max_restarts \(restarts): restarting workers is not supported",
-        remedy: "Start the run again with resume_from_checkpoint=True.")
+    if let restarts = options.maxRestarts, !(0...1_000_000).contains(restarts) {
+      throw usage("--max_restarts \(restarts): must be an integer of at least 0")
     }
     let backends = ["static", "c10d"]
     if let backend = options.rendezvousBackend, !backends.contains(backend) {
-      throw usage(
-        "--rdzv_backend \(backend) is not supported",
-        remedy: "Use static, or c10d with --node_rank.")
+      throw usage("--rdzv_backend \(backend) is not supported", remedy: "Use static or c10d.")
     }
   }
 
-  private static func nodeCount(_ text: String?) throws -> Int {
-    guard let text else { return 1 }
-    if text.contains(":") {
+  /// torchrun's `4`, or `1:4`, the least and the most.
+  private static func nodeCounts(_ text: String?) throws -> ClosedRange<Int> {
+    guard let text else { return 1...1 }
+    let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    guard (1...2).contains(numbers.count), let least = numbers[0], let most = numbers.last ?? nil,
+      least >= 1, most >= least, most <= 65_536
+    else {
       throw usage(
-        "--nnodes \(text): the number of nodes cannot change during a run",
-        remedy: "Give one number.")
+        "--nnodes \(text): must be an integer of at least 1, or MIN:MAX with MIN of at most MAX")
     }
-    guard let count = Int(text), (1...65_536).contains(count) else {
-      throw usage("--nnodes \(text): must be an integer of at least 1")
-    }
-    return count
+    return least...most
   }
 
   private static func processCount(
@@ -129,18 +156,11 @@ package struct LaunchPlan: Sendable {
     }
   }
 
-  private static func nodeRank(_ options: LaunchOptions, nodes: Int) throws -> Int {
-    guard let rank = options.nodeRank else {
-      guard nodes > 1 else { return 0 }
-      throw usage(
-        "--nnodes \(nodes) needs --node_rank",
-        remedy: "Run the same command on every node with its own rank, from 0 to "
-          + "\(nodes - 1).")
-    }
+  private static func checkNodeRank(_ options: LaunchOptions, nodes: Int) throws {
+    guard let rank = options.nodeRank else { return }
     guard (0..<nodes).contains(rank) else {
       throw usage("--node_rank \(rank): must be from 0 to \(nodes - 1)")
     }
-    return rank
   }
 
   private static func meetingPoint(_ options: LaunchOptions, nodes: Int) throws

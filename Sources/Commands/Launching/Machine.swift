@@ -21,12 +21,6 @@ func freePort() throws -> Int {
   return Int(UInt16(bigEndian: address.sin_port))
 }
 
-#if canImport(Darwin)
-  private let streamSocket = SOCK_STREAM
-#else
-  private let streamSocket = Int32(SOCK_STREAM.rawValue)
-#endif
-
 private func portError() -> TuneError {
   TuneError(
     .network, "no free TCP port: \(String(cString: strerror(errno)))",

@@ -29,6 +29,9 @@ package struct WorkerEnvironment: Sendable, Equatable {
     rank: 0, localRank: 0, worldSize: 1, localWorldSize: 1, masterAddress: "127.0.0.1",
     masterPort: 0, nodeRank: 0)
 
+  /// The network interface for Gloo, as in PyTorch.
+  package static let interfaceVariable = "GLOO_SOCKET_IFNAME"
+
   /// torchrun's own default.
   package static let defaultPort = 29500
 

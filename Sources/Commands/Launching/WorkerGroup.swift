@@ -8,23 +8,51 @@ import Foundation
 package struct WorkerGroup {
   let command: WorkerCommand
   let plan: LaunchPlan
-  private let events = LaunchEvents()
+  private let launched: LaunchedRun
+  private let events: LaunchEvents
   private let pumps = DispatchGroup()
 
   package init(_ command: WorkerCommand, plan: LaunchPlan) {
-    self.command = command
-    self.plan = plan
+    self.init(
+      command, plan: plan, launched: LaunchedRun(id: UUID().uuidString, round: 1, restarts: 0),
+      events: LaunchEvents())
+  }
+
+  init(_ command: WorkerCommand, plan: LaunchPlan, launched: LaunchedRun, events: LaunchEvents) {
+    (self.command, self.plan, self.launched, self.events) = (command, plan, launched, events)
   }
 
   package enum Outcome: Sendable, Equatable {
     case succeeded
-    /// The user or the system asked the run to end.
-    case interrupted(signal: Int32)
+    /// The user or the system asked the run to end; what its workers have to say about that.
+    case interrupted(signal: Int32, report: String?)
+  }
+
+  /// How the workers of one round ended.
+  enum RoundOutcome {
+    case succeeded
+    case interrupted(signal: Int32, report: String?)
+    /// The host asked for it or is lost, or workers of another node were interrupted.
+    case stopped(report: String?)
+    case failed(TuneError, NodeFailure)
   }
 
   /// Blocks until all workers have ended.
   /// - Throws: `TuneError` `.worker` that names the worker which failed first, and its error.
   package func run(signals: EndingSignals? = nil) throws -> Outcome {
+    signals?.deliver(to: events)
+    switch try runRound() {
+    case .succeeded: return .succeeded
+    case .interrupted(let signal, let report): return .interrupted(signal: signal, report: report)
+    case .stopped: preconditionFailure("nobody stops these workers")
+    case .failed(let error, _): throw error
+    }
+  }
+
+  /// Blocks until all workers of this node have ended.
+  /// - Parameter number: of the round, among several nodes.
+  /// - Throws: `TuneError` where they cannot be started.
+  func runRound(number: Int = 0) throws -> RoundOutcome {
     let folder = try ScratchFolder()
     let scratch = folder.path
     try command.configuration?.handOver(to: configurationFile(scratch))
@@ -36,7 +64,6 @@ package struct WorkerGroup {
       close(lifeline.readingEnd)
       close(lifeline.writingEnd)
     }
-    signals?.deliver(to: events)
     var workers: [WorkerProcess] = []
     do {
       for environment in plan.workers {
@@ -47,10 +74,10 @@ package struct WorkerGroup {
       end(workers, &running)
       throw error
     }
-    return try watch(workers, scratch)
+    return watch(workers, scratch, number)
   }
 
-  private func watch(_ workers: [WorkerProcess], _ scratch: String) throws -> Outcome {
+  private func watch(_ workers: [WorkerProcess], _ scratch: String, _ number: Int) -> RoundOutcome {
     var running = Set(workers.indices)
     var watch = HangWatch(
       workers.map(\.pid), files: workers.indices.map { waitingFile(scratch, $0) },
@@ -60,22 +87,47 @@ package struct WorkerGroup {
       if let found = watch.look(at: running) {
         end(workers, &running)
         drainOutput()
-        throw hang(found.worker, found.what)
+        let error = hang(found.worker, found.what)
+        return .failed(
+          error, NodeFailure(text: error.description, isFinal: false, isConsequence: false))
       }
       switch events.next(before: Date(timeIntervalSinceNow: 1)) {
       case .exit(let worker, .code(0)):
         running.remove(worker)
       case .exit(let worker, let exit):
         running.remove(worker)
+        // They have agreed to end, because one of them was asked to.
+        if let signal = exit.interruption {
+          endGently(workers, &running, signal: nil)
+          drainOutput()
+          let report = report(scratch)
+          return number > 0
+            ? .stopped(report: report) : .interrupted(signal: signal, report: report)
+        }
         var failures = [Failure(worker: worker, exit: exit)]
         failures += failuresAtOnce(&running)
         end(workers, &running)
-        throw error(of: failures, scratch)
+        return error(of: failures, scratch)
       case .signal(let signal):
+        if plan.savesOnInterrupt { StandardStreams.error(Self.savingNote) }
+        endGently(workers, &running, signal: SIGTERM)
+        drainOutput()
+        return .interrupted(signal: signal, report: report(scratch))
+      case .host(.stop(let round, let isGentle)) where round == number:
+        if isGentle { endGently(workers, &running, signal: SIGTERM) }
         end(workers, &running)
         drainOutput()
-        return .interrupted(signal: signal)
-      case nil: break
+        return .stopped(report: report(scratch))
+      case .host(.ended(let end)):
+        self.end(workers, &running)
+        // Whoever waits for the host's word gets it.
+        events.post(.host(.ended(end)))
+        return .stopped(report: report(scratch))
+      case .hostLost:
+        end(workers, &running)
+        events.post(.hostLost)
+        return .stopped(report: nil)
+      case .host, .cannotJoin, nil: break
       }
     }
     drainOutput()
@@ -103,19 +155,56 @@ package struct WorkerGroup {
   private func end(_ workers: [WorkerProcess], _ running: inout Set<Int>) {
     for worker in running { workers[worker].send(SIGTERM) }
     let seconds = Double(plan.gracePeriod.components.seconds)
-    let deadline = Date(timeIntervalSinceNow: seconds)
+    waitForExits(&running, until: Date(timeIntervalSinceNow: seconds))
+    killRest(workers, &running)
+  }
+
+  /// Gives workers that save first the time to do so; a second interrupt ends them at once.
+  private func endGently(_ workers: [WorkerProcess], _ running: inout Set<Int>, signal: Int32?) {
+    if let signal { for worker in running { workers[worker].send(signal) } }
+    let seconds =
+      plan.savesOnInterrupt ? Double(plan.timeout) : Double(plan.gracePeriod.components.seconds)
+    waitForExits(&running, until: Date(timeIntervalSinceNow: seconds))
+    killRest(workers, &running)
+  }
+
+  private func waitForExits(_ running: inout Set<Int>, until deadline: Date) {
     while !running.isEmpty {
-      guard case .exit(let worker, _)? = events.next(before: deadline) else { break }
-      running.remove(worker)
-    }
-    for worker in running { workers[worker].send(SIGKILL) }
-    while !running.isEmpty {
-      if case .exit(let worker, _)? = events.next() { running.remove(worker) }
+      switch events.next(before: deadline) {
+      case .exit(let worker, _): running.remove(worker)
+      case .host(.ended(let end)):
+        events.post(.host(.ended(end)))
+        return
+      case .host, .cannotJoin: break
+      case .hostLost:
+        events.post(.hostLost)
+        return
+      case .signal, nil: return
+      }
     }
   }
 
+  private func killRest(_ workers: [WorkerProcess], _ running: inout Set<Int>) {
+    for worker in running { workers[worker].send(SIGKILL) }
+    var others: [LaunchEvent] = []
+    while !running.isEmpty {
+      switch events.next() {
+      case .exit(let worker, _)?: running.remove(worker)
+      case let other?: others.append(other)
+      case nil: break
+      }
+    }
+    for other in others { events.post(other) }
+  }
+
+  /// What a worker that was interrupted says of it.
+  private func report(_ scratch: String) -> String? {
+    plan.workers.indices.lazy.compactMap { WorkerErrorFile.read(errorFile(scratch, $0))?.text }
+      .first
+  }
+
   /// A signal explains what an error cannot: who was killed died first. Then the earliest error.
-  private func error(of failures: [Failure], _ scratch: String) -> TuneError {
+  private func error(of failures: [Failure], _ scratch: String) -> RoundOutcome {
     let reports = failures.map { failure in
       (failure, left: WorkerErrorFile.read(errorFile(scratch, failure.worker)))
     }
@@ -131,9 +220,13 @@ package struct WorkerGroup {
     if cause.0.exit == .signal(SIGKILL) {
       remedies.append("Linux kills processes so when the machine runs out of memory.")
     }
-    return TuneError(
-      .worker, "rank \(rank) \(cause.0.exit.description)\(text)",
-      remedy: remedies.isEmpty ? nil : remedies.joined(separator: " "))
+    let message = "rank \(rank) \(cause.0.exit.description)\(text)"
+    return .failed(
+      TuneError(
+        .worker, message, remedy: remedies.isEmpty ? nil : remedies.joined(separator: " ")),
+      NodeFailure(
+        text: message, isFinal: cause.left?.code?.isFinal ?? false,
+        isConsequence: cause.left?.code == .worker))
   }
 
   private func hang(_ worker: Int, _ what: String) -> TuneError {
@@ -145,6 +238,9 @@ package struct WorkerGroup {
         "All workers were stopped. Resume from the last save with resume_from_checkpoint=True; "
         + "--timeout gives workers more time.")
   }
+
+  package static let savingNote =
+    "\nInterrupted: the run ends after this step, and saves first. A second signal ends it at once.\n"
 
   /// What is left in the pipes. Something that a worker started and left may hold them open for
   /// ever.
@@ -172,6 +268,8 @@ package struct WorkerGroup {
     command.environment[HangWatch.variable] = waiting
     command.environment[WorkerTimeout.variable] = "\(plan.timeout)"
     command.environment["TORCHELASTIC_RUN_ID"] = plan.runID ?? "none"
+    command.environment.merge(launched.variables(maxRestarts: plan.maxRestarts)) { $1 }
+    command.environment[SharedSecret.variable] = nil
     if command.environment["OMP_NUM_THREADS"] == nil {
       let share = LaunchPlan.Machine.current.cores / plan.workers.count
       command.environment["OMP_NUM_THREADS"] = "\(max(1, share))"

@@ -41,6 +41,15 @@ enum WorkerExit: Equatable {
     }
   }
 
+  /// The signal of a worker that saved and ended because it was asked to.
+  var interruption: Int32? {
+    switch self {
+    case .code(128 + SIGINT): SIGINT
+    case .code(128 + SIGTERM): SIGTERM
+    default: nil
+    }
+  }
+
   private static let names: [Int32: String] = [
     SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL",
     SIGTRAP: "SIGTRAP", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE",

@@ -28,9 +28,17 @@ package func work(
     try runRecipe(
       recipe, configuration: load(), environment: environment ?? .single, hooks: hooks)
     return nil
+  } catch let interrupted as RunInterrupted {
+    let report = interrupted.report ?? ""
+    if !WorkerErrorFile.leave(report: report) {
+      StandardStreams.error(
+        RunInterruption.sentence(
+          report + " To resume, run the same command with resume_from_checkpoint=True."))
+    }
+    return 128 + interrupted.signal
   } catch let error as TuneError {
     // The launcher shows the error of the worker that failed first.
-    guard WorkerErrorFile.leave(error.description) else { throw error }
+    guard WorkerErrorFile.leave(error) else { throw error }
     return error.exitCode
   }
 }
@@ -41,7 +49,7 @@ private func end(with failure: TuneError, in recipe: RecipeName) -> Never {
   var error = failure
   error.location.rank = try? WorkerEnvironment(ProcessInfo.processInfo.environment)?.rank
   if error.code == .memory { error.remedy = recipe.memoryRemedy }
-  if !WorkerErrorFile.leave(error.description) { StandardStreams.error("error: \(error)\n") }
+  if !WorkerErrorFile.leave(error) { StandardStreams.error("error: \(error)\n") }
   _exit(error.exitCode)
 }
 

@@ -38,7 +38,7 @@ enum Benchmarks {
   }
 
   private enum Section: String, CaseIterable {
-    case bridge, passes, linears, products, training, wide, decoding, tokenizer, start
+    case bridge, passes, linears, products, training, wide, saving, decoding, tokenizer, start
   }
 
   private static func sections(_ names: [String]) throws -> [Section] {
@@ -83,6 +83,7 @@ enum Benchmarks {
       case .products: try measureIntegerProducts(peer)
       case .training: try measureTraining(.small)
       case .wide: try measureTraining(.wide)
+      case .saving: try measureSaving()
       case .decoding: try measureDecoding(llama)
       case .start: try measureStarting()
       case .tokenizer: try measureTokenizer(peer)

@@ -55,6 +55,6 @@ private func measurePair(
   }
 }
 
-private func ownExecutable() throws -> String {
+func ownExecutable() throws -> String {
   try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
 }

@@ -48,6 +48,7 @@ enum TrainingWorker {
     let loop = try makeLoop(
       model, folder: arguments[1], dtype: arguments[2] == "bf16" ? .bfloat16 : .float32,
       fakeQuantizes: arguments[3] == "qat", policy: arguments[4] == "keep" ? .keep : .recompute)
+    let saves = MeasuredSaves(loop, folder: arguments[1])
     Devices.returnFreedMemory()
     Devices.resetPeakMemory(of: .cpu)
     StandardStreams.output("ready\n")
@@ -57,6 +58,10 @@ enum TrainingWorker {
         let started = Clock.now
         _ = try loop.step()
         StandardStreams.output("\(Clock.now - started)\n")
+      case "save": StandardStreams.output("\(try saves.stepSavingAtOnce())\n")
+      case "background": StandardStreams.output("\(try saves.stepSavingInTheBackground())\n")
+      case "written": StandardStreams.output("\(try saves.secondsUntilWritten())\n")
+      case "bytes": StandardStreams.output("\(saves.byteCount)\n")
       case "peak": StandardStreams.output("\(Devices.memory(of: .cpu).peakActive)\n")
       default: throw TuneError(.usage, "\(command) does not know '\(question)'")
       }

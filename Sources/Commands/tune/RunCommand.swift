@@ -23,7 +23,8 @@ struct RunCommand: ParsableCommand {
         tune run --nproc_per_node 4 qat_distributed --config llama3/8B_qat_full
         tune run qat_distributed --config my.yaml optimizer.lr=1e-5 seed=1
 
-      On two machines, run this on each with its own --node_rank:
+      On two machines, run this on each with its own --node_rank, and with
+      the same secret (openssl rand -hex 32) in SWIFT_TUNE_SECRET:
         tune run --nnodes 2 --node_rank 0 --rdzv_endpoint first:29500 \\
           --nproc_per_node 8 qat_distributed --config my.yaml
 
@@ -74,11 +75,18 @@ struct RunCommand: ParsableCommand {
     guard !options.isEmpty else {
       throw ExitCode(try RecipePackage.replaceProcess(with: program, arguments))
     }
-    let composed = try call.compose(for: recipe)
-    let root = try ValidatedConfiguration(recipe: recipe, composed).root
-    if let refusal = recipe.refusal { throw refusal }
+    let composed: ComposedConfiguration
+    let root: Section
+    do {
+      composed = try call.compose(for: recipe)
+      root = try ValidatedConfiguration(recipe: recipe, composed).root
+      if let refusal = recipe.refusal { throw refusal }
+    } catch let error as TuneError {
+      throw refuse(error, options)
+    }
     try launch(
-      program, [recipe.rawValue], composed, usesCUDA: root[Keys.device].hasPrefix("cuda"))
+      program, [recipe.rawValue], composed, usesCUDA: root[Keys.device].hasPrefix("cuda"),
+      savesOnInterrupt: root.declares(Keys.savesOnInterrupt) && root[Keys.savesOnInterrupt])
   }
 
   /// Builds the package, and then it is started like a recipe of ours.
@@ -97,21 +105,38 @@ struct RunCommand: ParsableCommand {
         try RecipePackage.replaceProcess(with: product, Array(arguments.dropFirst())))
     }
     let device = composed.map[Keys.device.name]?.value.text
-    try launch(product, [], composed, usesCUDA: device?.hasPrefix("cuda") ?? false)
+    try launch(
+      product, [], composed, usesCUDA: device?.hasPrefix("cuda") ?? false,
+      savesOnInterrupt: composed.map[Keys.savesOnInterrupt.name]?.value == .bool(true))
+  }
+
+  /// The user reads the error at once; then the other nodes, which would wait, are told.
+  private func refuse(_ error: TuneError, _ options: LaunchOptions) -> any Error {
+    guard let plan = try? LaunchPlan(options, usesCUDA: false), plan.rendezvous != nil else {
+      return error
+    }
+    Console.printError(error)
+    RunLauncher.refuse(plan, because: error)
+    return ExitCode(error.exitCode)
   }
 
   private func launch(
-    _ executable: String, _ arguments: [String], _ composed: ComposedConfiguration, usesCUDA: Bool
+    _ executable: String, _ arguments: [String], _ composed: ComposedConfiguration, usesCUDA: Bool,
+    savesOnInterrupt: Bool
   ) throws {
-    let plan = try LaunchPlan(torchrun.options, usesCUDA: usesCUDA)
+    // Before there are threads.
+    let signals = EndingSignals()
+    var plan = try LaunchPlan(torchrun.options, usesCUDA: usesCUDA)
+    plan.savesOnInterrupt = savesOnInterrupt
     let command = WorkerCommand(
       executable: executable, arguments: arguments,
       environment: ProcessInfo.processInfo.environment, configuration: composed)
-    switch try WorkerGroup(command, plan: plan).run(signals: EndingSignals()) {
+    switch try RunLauncher(command, plan: plan).run(signals: signals) {
     case .succeeded: break
-    case .interrupted(let signal):
+    case .interrupted(let signal, let report):
       StandardStreams.error(
-        "\nThe run was interrupted. To resume from its last save, run the same command with "
+        "\nThe run was interrupted. " + (report.map { $0 + " " } ?? "")
+          + "To resume from its last save, run the same command with "
           + "resume_from_checkpoint=True.\n")
       throw ExitCode(128 + signal)
     }

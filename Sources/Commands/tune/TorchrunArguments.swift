@@ -5,7 +5,9 @@ import Launching
 struct TorchrunArguments: ParsableArguments {
   @Option(
     name: [.customLong("nnodes")],
-    help: ArgumentHelp("The number of machines.", valueName: "n"))
+    help: ArgumentHelp(
+      "The number of machines, or the least and the most, min:max: the run goes on with fewer when a "
+        + "machine is lost, and with more when one joins.", valueName: "n"))
   var nodes: String?
 
   @Option(
@@ -16,7 +18,9 @@ struct TorchrunArguments: ParsableArguments {
 
   @Option(
     name: [.customLong("node_rank"), .customLong("node-rank")],
-    help: ArgumentHelp("The rank of this machine, from 0.", valueName: "rank"))
+    help: ArgumentHelp(
+      "The rank of this machine, from 0; without it, the machines are ranked as they join.",
+      valueName: "rank"))
   var nodeRank: Int?
 
   @Option(
@@ -30,6 +34,14 @@ struct TorchrunArguments: ParsableArguments {
     name: [.customLong("rdzv_backend"), .customLong("rdzv-backend")],
     help: ArgumentHelp("static or c10d; both connect at --rdzv_endpoint.", valueName: "name"))
   var rendezvousBackend: String?
+
+  @Option(
+    name: [.customLong("rdzv_conf"), .customLong("rdzv-conf")],
+    help: ArgumentHelp(
+      "key=value,...: secret_file (the secret of machines that meet beyond loopback, also "
+        + "\(SharedSecret.variable)), join_timeout, last_call_timeout, keep_alive_interval, "
+        + "keep_alive_max_attempt (seconds; 300, 30, 5, and 3 attempts).", valueName: "conf"))
+  var rendezvousConfiguration: String?
 
   @Option(
     name: [.customLong("rdzv_id"), .customLong("rdzv-id")],
@@ -51,7 +63,9 @@ struct TorchrunArguments: ParsableArguments {
 
   @Option(
     name: [.customLong("max_restarts"), .customLong("max-restarts")],
-    help: ArgumentHelp("Must be 0. Resume a failed run instead.", valueName: "n"))
+    help: ArgumentHelp(
+      "How often the workers are started again after one has failed, from the newest whole save of "
+        + "the run; default 0.", valueName: "n"))
   var maxRestarts: Int?
 
   @Option(
@@ -84,6 +98,7 @@ struct TorchrunArguments: ParsableArguments {
     options.nodeRank = nodeRank
     options.rendezvousBackend = rendezvousBackend
     options.rendezvousEndpoint = rendezvousEndpoint
+    options.rendezvousConfiguration = rendezvousConfiguration
     options.runID = runID
     options.maxRestarts = maxRestarts
     options.masterAddress = masterAddress

@@ -23,7 +23,7 @@ struct Tune: ParsableCommand {
 
         tune --generate-completion-script zsh > ~/.zfunc/_tune
       """,
-    version: "0.1.0",
+    version: ProgramVersion.current,
     subcommands: [
       DownloadCommand.self, ImportCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
       ValidateCommand.self, RunCommand.self, ReferenceCommand.self,

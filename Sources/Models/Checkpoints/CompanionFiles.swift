@@ -22,11 +22,19 @@ enum CompanionFiles {
   /// Copies those that the folder itself has, with their modes. A link out of the folder is not followed:
   /// the folder may be anyone's, and what it leads to a private file.
   static func copy(from source: String, to folder: String) throws {
-    for name in names(in: source) where try FolderEntry.exists(source + "/" + name) {
-      guard let place = ownPlace(of: name, in: source) else { continue }
-      let target = folder + "/" + name
-      try PartialPath.makeFolder(target.parentFolder)
-      try write(RegularFile.read(place), to: target, mode: mode(of: place))
+    try KeptCompanions(of: source).copy(to: folder)
+  }
+
+  /// Opens those that `copy` copies.
+  fileprivate static func openAll(_ source: String) throws -> [KeptCompanions.File] {
+    try names(in: source).compactMap { name in
+      guard try FolderEntry.exists(source + "/" + name),
+        let place = ownPlace(of: name, in: source)
+      else { return nil }
+      let (descriptor, count) = try RegularFile.open(place)
+      let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+      return .init(
+        name: name, path: place, handle: handle, byteCount: count, mode: mode(of: place))
     }
   }
 
@@ -61,7 +69,7 @@ enum CompanionFiles {
   }
 
   /// In a folder that has no name yet, so that nobody sees half a file.
-  private static func write(_ data: Data, to path: String, mode: mode_t) throws {
+  fileprivate static func write(_ data: Data, to path: String, mode: mode_t) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw diskError(path, "cannot create the file") }
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -116,5 +124,36 @@ extension ModelFolder {
     guard !links.isEmpty else { return nil }
     return "not copied into what is saved, since they are links that lead out of \(path): "
       + links.joined(separator: ", ")
+  }
+}
+
+/// The companions of a folder, held open: a long run still has them when the folder is deleted meanwhile.
+package final class KeptCompanions {
+  fileprivate struct File {
+    var name: String
+    var path: String
+    var handle: FileHandle
+    var byteCount: Int
+    var mode: mode_t
+  }
+  private let files: [File]
+
+  /// - Throws: `TuneError` for one that is there and cannot be read.
+  package init(of folder: String) throws { files = try CompanionFiles.openAll(folder) }
+
+  func copy(to folder: String) throws {
+    for file in files {
+      let target = folder + "/" + file.name
+      try PartialPath.makeFolder(target.parentFolder)
+      let data: Data
+      do {
+        try file.handle.seek(toOffset: 0)
+        data = try file.handle.read(upToCount: file.byteCount) ?? Data()
+      } catch {
+        throw TuneError(
+          .missingFile, "cannot read the file", at: .init(file: file.path), cause: error)
+      }
+      try CompanionFiles.write(data, to: target, mode: file.mode)
+    }
   }
 }

@@ -74,16 +74,6 @@ extension ModelFolder {
     }
   }
 
-  /// - Parameter values: all of a parameter of this folder, or some of its rows, as they were read.
-  /// - Throws: `TuneError` `.nonFinite` that names the parameter where one of them is not finite.
-  package func requireFinite(_ values: Tensor, of parameter: ParameterSpecification) throws {
-    guard !values.sumOfSquares.isFinite else { return }
-    throw TuneError(
-      .nonFinite, "the checkpoint's '\(parameter.name)' has values that are not finite",
-      remedy: "The run that wrote the checkpoint diverged, or the file is damaged: use another "
-        + "checkpoint.", at: .init(file: path))
-  }
-
   /// Tensors that the model does not have.
   package func unexpectedNames(for decoder: DecoderConfiguration) -> [String] {
     unusedNames(for: decoder).filter { !isHarmless($0, in: decoder) }

@@ -16,7 +16,7 @@ package final class ModelFolderWriter {
   private let partial: String
   private let rule: StorageRule
   private let configuration: ModelConfigurationFile
-  private let companions: String?
+  private let companions: KeptCompanions?
   private let format: WeightFormat
   private let naming: CheckpointNaming
   private let writers: [any WeightWriter]
@@ -29,13 +29,15 @@ package final class ModelFolderWriter {
 
   /// - Parameters:
   ///   - source: gives the names of the files, which tensors each holds, config.json and tokenizer.
+  ///   - companions: the tokenizer's files and the like; nil reads them from `source` now.
   ///   - dtype: of everything that is not codes or scales.
   ///   - format: of the files. Torch files name tensors as the source does; safetensors files, and
   ///     quantized ones always, as Hugging Face.
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole folder.
   package convenience init(
     to path: String, like source: ModelFolder, dtype: DType,
-    quantization: QuantizationScheme? = nil, as format: WeightFormat = .safetensors
+    quantization: QuantizationScheme? = nil, as format: WeightFormat = .safetensors,
+    companions: KeptCompanions? = nil
   ) throws {
     precondition(quantization == nil || format == .safetensors, "codes are no torch file's")
     guard Self.resolved(path) != Self.resolved(source.path) else {
@@ -48,13 +50,14 @@ package final class ModelFolderWriter {
     let parameters = Self.parameters(of: source.configuration.decoder, rule)
     try self.init(
       to: path, CheckpointLayout(of: parameters, like: source, as: format), parameters, rule,
-      source.configuration.storing(dtype, quantization), companionsFrom: source.path,
+      source.configuration.storing(dtype, quantization),
+      companions: companions ?? KeptCompanions(of: source.path),
       as: format, naming: format == .torch ? source.naming : .huggingFace)
   }
 
   init(
     to path: String, _ layout: CheckpointLayout, _ parameters: [ParameterSpecification],
-    _ rule: StorageRule, _ configuration: ModelConfigurationFile, companionsFrom folder: String?,
+    _ rule: StorageRule, _ configuration: ModelConfigurationFile, companions: KeptCompanions?,
     as format: WeightFormat = .safetensors, naming: CheckpointNaming = .huggingFace
   ) throws {
     let path = Self.resolved(path)
@@ -63,7 +66,7 @@ package final class ModelFolderWriter {
     self.configuration = configuration
     self.format = format
     self.naming = naming
-    companions = folder
+    self.companions = companions
     specifications = parameters
     partial = PartialPath.path(for: path)
     try PartialPath.makeFolder(path.parentFolder)
@@ -209,7 +212,7 @@ package final class ModelFolderWriter {
         index, format == .torch ? ModelFolder.torchIndexName : ModelFolder.indexName)
     }
     try writeText(.object(configuration.json), ModelFolder.configurationName)
-    if let companions { try CompanionFiles.copy(from: companions, to: partial) }
+    try companions?.copy(to: partial)
     try CompanionFiles.keepOthers(of: path, in: partial)
     PartialPath.syncFolder(containing: partial + "/any")
     try PartialPath.move(partial, to: path)

@@ -18,7 +18,7 @@ package func initializeModelFolder(
     to: path, CheckpointLayout(of: parameters, shardCount: shardCount), parameters,
     StorageRule(dtype: dtype, quantization: nil),
     ModelConfigurationFile(configuration, dtype: dtype, path: path),
-    companionsFrom: tokenizerFolder)
+    companions: tokenizerFolder.map { try KeptCompanions(of: $0) })
   let generator = RandomGenerator(seed: seed)
   for parameter in parameters {
     let values =

@@ -76,6 +76,8 @@ package enum RecipeStateFile {
     let last = path(in: outputFolder)
     var paths = [path(in: outputFolder, ofSave: name)]
     if (try? open(path: last))?.metadata["weights"] == name { paths.append(last) }
+    // A save in shards is none without its manifest.
+    paths.append(outputFolder + "/" + name + "/" + ShardedSave.manifestName)
     for path in paths + [outputFolder + "/" + name] {
       do {
         try FileManager.default.removeItem(atPath: path)
@@ -84,6 +86,35 @@ package enum RecipeStateFile {
         throw diskError(path, "cannot remove an earlier save", error)
       }
     }
+  }
+
+  // MARK: A finished run
+
+  private static func markPath(in outputFolder: String) -> String {
+    folder(in: outputFolder) + "/finished.json"
+  }
+
+  /// Notes that the run is over, and which folder has its model: the states that are left lead to its end again.
+  package static func markFinished(in outputFolder: String, epochs: Int, weights: String) throws {
+    let path = markPath(in: outputFolder)
+    try PartialPath.makeFolder(path.parentFolder)
+    let mark: JSON = .object(["epochs": .integer(epochs), "weights": .string(weights)])
+    try AtomicFile.write(Data((mark.text() + "\n").utf8), to: path)
+  }
+
+  /// How many epochs a finished run had, and the name of its model's folder; nil where no run has finished, or
+  /// another has begun since.
+  package static func finishedRun(in outputFolder: String) -> (epochs: Int, weights: String)? {
+    guard let mark = try? JSON.load(path: markPath(in: outputFolder)),
+      let epochs = mark["epochs"]?.integer, let weights = mark["weights"]?.string,
+      isSave(weights), FileManager.default.fileExists(atPath: outputFolder + "/" + weights)
+    else { return nil }
+    return (epochs, weights)
+  }
+
+  /// Another run begins.
+  package static func removeFinishedMark(in outputFolder: String) {
+    try? FileManager.default.removeItem(atPath: markPath(in: outputFolder))
   }
 
   /// - Throws: `TuneError` when it is not there, broken, or no recipe state. The tensors are not read.

@@ -11,10 +11,11 @@ package enum FileDigest {
   private static let bufferSize = 1 << 20
 
   /// In hexadecimal, of `head` and the bytes of the file from `start` to its end.
+  /// - Parameter usesOneThread: leaves the other processors to whoever computes.
   /// - Throws: `TuneError` `.missingFile` when the file cannot be read.
-  package static func of(path: String, from start: Int = 0, after head: [UInt8] = []) throws
-    -> String
-  {
+  package static func of(
+    path: String, from start: Int = 0, after head: [UInt8] = [], usesOneThread: Bool = false
+  ) throws -> String {
     // Not blocking, should a pipe stand in the file's place.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw unreadable(path) }
@@ -26,9 +27,14 @@ package enum FileDigest {
     let end = max(start, Int(status.st_size))
     let count = (end - start + stretchSize - 1) / stretchSize
     let parts = Parts(count: count)
-    DispatchQueue.concurrentPerform(iterations: count) { index in
+    @Sendable func compute(_ index: Int) {
       let first = start + index * stretchSize
       parts[index] = digest(descriptor, first..<min(first + stretchSize, end))
+    }
+    if usesOneThread {
+      for index in 0..<count { compute(index) }
+    } else {
+      DispatchQueue.concurrentPerform(iterations: count, execute: compute)
     }
     guard let whole = parts.joined else { throw unreadable(path) }
     return of(head + whole)

@@ -56,11 +56,14 @@ package final class SafetensorsWriter: WeightWriter {
     try tensor.to(.cpu).contiguous().withBytes { try file.put($0, at: offset) }
   }
 
+  package func finish() throws { try finish(usingOneThread: false) }
+
   /// Syncs the file and gives it its name.
-  package func finish() throws {
+  package func finish(usingOneThread: Bool) throws {
     precondition(waiting.isEmpty, "tensors were declared and not written: \(waiting.sorted())")
     if let (header, place) = unsealed {
-      let seal = try FileDigest.of(path: file.partial, from: header.count, after: header)
+      let seal = try FileDigest.of(
+        path: file.partial, from: header.count, after: header, usesOneThread: usingOneThread)
       try Array(seal.utf8).withUnsafeBytes { try file.put($0, at: place.lowerBound) }
     }
     try file.finish()

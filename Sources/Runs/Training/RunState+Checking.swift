@@ -10,7 +10,7 @@ extension RunState {
   /// - Parameter dtype: of the model's parameters.
   /// - Throws: `TuneError` `.checkpointMismatch` when `optimizer` cannot go on from the state.
   package static func check(
-    _ file: SafetensorsFile, fits optimizer: any Optimizer, _ units: DecoderUnits, dtype: DType
+    _ file: any SavedTensors, fits optimizer: any Optimizer, _ units: DecoderUnits, dtype: DType
   ) throws {
     let saved = try SavedNames(file)
     let kept = optimizer.stateNames(for: dtype)

@@ -24,23 +24,26 @@ package struct RunState: Sendable {
   package var configuration: [String: String]
   /// The saves of the run that are kept, the oldest first.
   package var saves: [String]
+  /// Of the launched run that saved it; nil for one without a launcher.
+  package var runID: String?
 
   package init(
     progress: TrainingProgress, weightsFolder: String, weightsDigests: [String: String],
     optimizer: String, seed: UInt64, trainable: [String]? = nil,
-    configuration: [String: String] = [:], saves: [String] = []
+    configuration: [String: String] = [:], saves: [String] = [], runID: String? = nil
   ) {
     self.progress = progress
     self.weightsFolder = weightsFolder
     self.weightsDigests = weightsDigests
     self.configuration = configuration
     self.saves = saves
+    self.runID = runID
     self.optimizer = optimizer
     self.seed = seed
     self.trainable = trainable
   }
 
-  private var metadata: [String: String] {
+  package var metadata: [String: String] {
     var metadata = [
       "epoch": "\(progress.epoch)", "step_in_epoch": "\(progress.stepInEpoch)",
       "step": "\(progress.step)", "consumed_samples": "\(progress.consumedSamples)",
@@ -49,9 +52,11 @@ package struct RunState: Sendable {
       Self.savesKey: saves.joined(separator: "\n"),
     ]
     if let trainable { metadata[Self.trainableKey] = trainable.joined(separator: "\n") }
+    metadata[Self.runKey] = runID
     return metadata
   }
   private static let trainableKey = "trainable"
+  private static let runKey = "run"
   /// Of steps and samples; what is counted on from here and multiplied stays far from overflowing.
   package static let largestCount = 1 << 40
   private static let digestsKey = "weights_digests"
@@ -70,7 +75,7 @@ package struct RunState: Sendable {
     return digests
   }
 
-  package init(_ file: SafetensorsFile) throws {
+  package init(_ file: any SavedTensors) throws {
     func failure(_ message: String) -> TuneError {
       TuneError(
         .malformedFile, message, remedy: "Resume from another saved state.",
@@ -101,6 +106,7 @@ package struct RunState: Sendable {
       throw failure("the recipe state lists saves that no run writes")
     }
     optimizer = file.metadata["optimizer"] ?? ""
+    runID = file.metadata[Self.runKey]
     // A state that does not say is of a run that trained everything.
     trainable = file.metadata[Self.trainableKey]?.split(separator: "\n").map(String.init)
   }
@@ -130,7 +136,7 @@ package struct RunState: Sendable {
 
   /// Gives the optimizer this rank's part of what a file holds.
   package static func restore(
-    _ file: SafetensorsFile, into optimizer: any Optimizer, _ model: ShardedModel
+    _ file: any SavedTensors, into optimizer: any Optimizer, _ model: ShardedModel
   ) throws {
     let saved = try SavedNames(file)
     for (unit, shard) in model.trained.enumerated() where !shard.isEmpty {
@@ -147,7 +153,7 @@ package struct RunState: Sendable {
 }
 
 /// One parameter's state of one name: a tensor of elements, or codes and scales of blocks.
-private struct SavedEntry {
+struct SavedEntry {
   struct Part {
     var name: String
     /// This rank's, padding included.
@@ -191,10 +197,10 @@ private struct SavedEntry {
 
 /// The tensors of a file by the parameter they belong to.
 struct SavedNames {
-  private let file: SafetensorsFile
+  private let file: any SavedTensors
   private var names: [String: [String]] = [:]
 
-  init(_ file: SafetensorsFile) throws {
+  init(_ file: any SavedTensors) throws {
     self.file = file
     for name in file.names {
       guard let parameter = name.split(separator: "|").first else { continue }

@@ -20,7 +20,7 @@ package struct ShardedModel {
   /// Reads this rank's rows of every parameter; nothing else of the files is touched.
   /// - Parameter trainedNames: the parameters that are trained; nil for all of them.
   package init(
-    _ configuration: DecoderConfiguration, from folder: ModelFolder, dtype: DType,
+    _ configuration: DecoderConfiguration, from folder: any WeightSource, dtype: DType,
     on device: Device, group: ProcessGroup, placement: ShardPlacement = .device,
     training trainedNames: Set<String>? = nil
   ) throws {

@@ -36,7 +36,13 @@ package struct TrainingCourse: Sendable {
 
   /// Begins at a saved place. The samples decide where in the epoch that is: another number of
   /// processes or another batch size makes steps of another size.
-  package mutating func resume(at saved: TrainingProgress) throws {
+  /// - Parameter repeatsSamples: where the saved place lies within a step of this run, begins with that step,
+  ///   whose first samples were trained on before. Otherwise such a place is refused.
+  package mutating func resume(at saved: TrainingProgress, repeatsSamples: Bool = false) throws {
+    var saved = saved
+    if repeatsSamples {
+      saved.consumedSamples -= saved.consumedSamples % (stream.batchSize * stream.worldSize)
+    }
     try stream.seek(epoch: saved.epoch, consumedSamples: saved.consumedSamples)
     progress = saved
     progress.stepInEpoch = (stream.state.batch + accumulation - 1) / accumulation

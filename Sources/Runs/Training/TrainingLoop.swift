@@ -24,6 +24,8 @@ package final class TrainingLoop {
   private let events: TrainingEvents
   private let timeline: Timeline?
   private var skippedInARow = 0
+  /// Whether a rank is asked to end, as all ranks know since the last step.
+  private var isInterrupted = false
   /// Optimizers square gradients in fp32; an infinite square makes weights that are not finite.
   private static let largestSquare = Double(Float.greatestFiniteMagnitude)
   private static let largestGradient = largestSquare.squareRoot()
@@ -54,6 +56,7 @@ package final class TrainingLoop {
   }
 
   /// Trains to the end of the last epoch.
+  /// - Throws: `TrainingInterruption` after a save, where a rank was asked to end before.
   package func run() throws {
     while progress.epoch < plan.epochs {
       if progress.stepInEpoch == 0 { stream.beginEpoch(progress.epoch) }
@@ -63,6 +66,7 @@ package final class TrainingLoop {
       progress.stepInEpoch = 0
       progress.consumedSamples = 0
       try events.save(self, .endOfEpoch(ended))
+      if isInterrupted, progress.epoch < plan.epochs { throw TrainingInterruption() }
     }
   }
 
@@ -74,6 +78,11 @@ package final class TrainingLoop {
       trainsOnSomething = trainsOnSomething || metrics.labelTokens > 0
       let isLast = progress.stepInEpoch == stepsPerEpoch
       try events.stepped(self, metrics)
+      if isInterrupted {
+        if isLast { continue }
+        try events.save(self, .withinEpoch(step: progress.step))
+        throw TrainingInterruption()
+      }
       if let every = plan.validateEvery, progress.step % every == 0 {
         try events.validated(self, loss: validationLoss())
       }
@@ -95,7 +104,7 @@ package final class TrainingLoop {
       let batches = try (0..<plan.accumulation).map { _ in try nextBatch() }
       return (batches, batches.map(stepInput))
     }
-    let total = try group.sums([Double(batches.reduce(0) { $0 + $1.predictedCount })])[0]
+    let total = try sumOfLabels(batches)
     let numerics = plan.numerics(step: progress.step)
     let learningRate = plan.schedule.value(step: progress.step)
     // The gradient at the sum of the losses, so that gradients come out as of the mean over the step.
@@ -136,6 +145,14 @@ package final class TrainingLoop {
     return StepMetrics(
       loss: lossSum / max(total, 1), learningRate: learningRate, labelTokens: Int(total),
       seconds: seconds, gradientNorm: norm, skipped: skipped?.message)
+  }
+
+  /// Over all ranks, which also tell each other here whether one is asked to end.
+  private func sumOfLabels(_ batches: [Batch]) throws -> Double {
+    let own = batches.reduce(0) { $0 + $1.predictedCount }
+    let sums = try group.sums([Double(own), events.isInterrupted() ? 1 : 0])
+    if sums[1] > 0 { isInterrupted = true }
+    return sums[0]
   }
 
   /// The sum of the losses over all micro-batches and ranks.
@@ -278,6 +295,9 @@ package struct StepMetrics: Sendable {
   package var skipped: String?
 }
 
+/// A loop ended early because a rank was asked to; everything up to its last step is saved.
+package struct TrainingInterruption: Error {}
+
 /// What a loop tells the outside.
 package struct TrainingEvents {
   package enum Occasion: Sendable, Equatable {
@@ -287,15 +307,19 @@ package struct TrainingEvents {
   package var stepped: (TrainingLoop, StepMetrics) throws -> Void
   package var validated: (TrainingLoop, _ loss: Double) throws -> Void
   package var save: (TrainingLoop, Occasion) throws -> Void
+  /// Whether this rank is asked to save and end.
+  package var isInterrupted: () -> Bool
 
   package init(
     stepped: @escaping (TrainingLoop, StepMetrics) throws -> Void = { _, _ in },
     validated: @escaping (TrainingLoop, _ loss: Double) throws -> Void = { _, _ in },
-    save: @escaping (TrainingLoop, Occasion) throws -> Void = { _, _ in }
+    save: @escaping (TrainingLoop, Occasion) throws -> Void = { _, _ in },
+    isInterrupted: @escaping () -> Bool = { false }
   ) {
     self.stepped = stepped
     self.validated = validated
     self.save = save
+    self.isInterrupted = isInterrupted
   }
 
   // Named calls, so that a stored closure reads like one.

@@ -33,6 +33,9 @@ package enum Devices {
     return .cuda(index)
   }
 
+  /// libtorch's.
+  package static var libraryVersion: String { String(cString: ct_version()) }
+
   /// Sets libtorch's threads and the allocator's thresholds. Call it once, first thing.
   /// - Parameter threads: nil leaves OMP_NUM_THREADS or libtorch's own choice.
   package static func configureProcess(threads: Int? = nil) {

@@ -82,6 +82,13 @@ extension Keys {
   package static let saveInterval = Key.nullable(
     "save_every_n_steps", .count,
     "Steps between saves within an epoch; null saves at the end of epochs only")
+  package static let savesOnInterrupt = Key.optional(
+    "save_on_interrupt", .bool, default: false,
+    "On Ctrl-C or SIGTERM, finish the step, save and end; a second signal ends at once")
+  package static let savesAsynchronously = Key.optional(
+    "enable_async_checkpointing", .bool, default: false,
+    "Write every save but the last one in the background, a file for each process; the model of the "
+      + "last epoch is written as a model folder")
   package static let fakeQuantizationDelay = Key.nullable(
     "fake_quant_after_n_steps", .countOrNone,
     "Number of steps to train without fake quantization; null and 0 fake-quantize from the start")

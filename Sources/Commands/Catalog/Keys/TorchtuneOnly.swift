@@ -74,9 +74,6 @@ enum TorchtuneOnly {
     .fixed(
       "resize_token_embeddings", at: [false], because: "Resizing the vocabulary is not supported."),
     .fixed(
-      "enable_async_checkpointing", at: [false],
-      because: "Checkpoints are written synchronously."),
-    .fixed(
       "profile_memory", at: [false], because: "The torch profiler is not available."),
   ]
 }

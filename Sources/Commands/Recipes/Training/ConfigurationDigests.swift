@@ -19,7 +19,8 @@ extension ValidatedConfiguration {
 private let placesAndReports = [
   "output_dir", "checkpointer.output_dir", "checkpointer.recipe_checkpoint",
   "checkpointer.keep_last_n_checkpoints", "resume_from_checkpoint", "log_level",
-  "log_every_n_steps", "log_peak_memory_stats", "save_every_n_steps",
+  "log_every_n_steps", "log_peak_memory_stats", "save_every_n_steps", "save_on_interrupt",
+  "enable_async_checkpointing",
 ]
 func isPlaceOrReport(_ key: String) -> Bool {
   placesAndReports.contains(key)

@@ -5,6 +5,7 @@ import Checkpoints
 import Configuration
 import Datasets
 import Essentials
+import Launching
 import Layers
 import Quantization
 import Sharding
@@ -19,7 +20,7 @@ struct PreparedTraining {
   let saved: SavedRun?
   let trainable: TrainableParameters
   /// Those of the saved run, or of the checkpoint to start from.
-  let weights: ModelFolder
+  let weights: any WeightSource
   let course: TrainingCourse
   let validation: BatchStream?
   let saver: CheckpointSaver
@@ -35,7 +36,8 @@ struct PreparedTraining {
     try check(tokenizer, fits: configuration, root[Keys.tokenizer], log: log)
     try checkSequenceLength(root[Keys.tokenizer], configuration)
     let checkpointer = root[Keys.checkpointer]
-    saved = try SavedRun.find(root, group, isFirstOnMachine: isFirstOnMachine, log)
+    saved = try SavedRun.find(
+      root, group, isFirstOnMachine: isFirstOnMachine, hooks.launched, log)
     trainable = try trainableParameters(root, configuration, saved?.state)
     let source = try trainableFolder(checkpointer, configuration, log)
     let quantization = try fakeQuantization(root, configuration, log)
@@ -61,7 +63,9 @@ struct PreparedTraining {
           remedy: "Raise epochs to train on.")
       }
       try locatingErrors(in: root, at: Keys.dataset) {
-        try course.resume(at: saved.state.progress)
+        // The user did not choose the number of workers that are left.
+        try course.resume(
+          at: saved.state.progress, repeatsSamples: hooks.launched?.resumes ?? false)
       }
       try RunState.check(
         saved.file, fits: optimizer, DecoderUnits(configuration, training: trainable.names),
@@ -77,7 +81,7 @@ struct PreparedTraining {
     if let saved { warnOfChanges(since: saved.state.configuration, to: digests, log) }
     saver = CheckpointSaver(
       root, source: source, trainable: trainable.patterns, seed: seed, configuration: digests,
-      resuming: saved?.state, log: log)
+      resuming: saved?.state, runID: hooks.launched?.id, log: log)
     try saver.checkPlace(checkpointer)
   }
 }

@@ -12,14 +12,24 @@ import WeightFiles
 
 /// Every rank must call it.
 /// - Throws: on every rank the same `TuneError`, which names the rank and the keys that differ.
-func requireSameConfiguration(_ c: ValidatedConfiguration, _ group: ProcessGroup) throws {
+/// - Parameter versions: of the programs that a rank runs on.
+func requireSameConfiguration(
+  _ c: ValidatedConfiguration, _ group: ProcessGroup, versions: [String: String] = ownVersions
+) throws {
   guard group.worldSize > 1 else { return }
   var digests = c.valueDigests().filter { !isPlaceOrReport($0.key) && !isInput($0.key) }
   digests["recipe"] = c.recipe.rawValue
+  // First, since another version may know other keys.
+  try requireAgreement(
+    versions, group, on: "the program", remedy: "Install the same version of tune on every node.")
   try requireAgreement(
     digests, group, on: "the configuration",
     remedy: "Start every node with the same recipe, configuration and overrides.")
 }
+
+let ownVersions = [
+  "version(tune)": ProgramVersion.current, "version(libtorch)": Devices.libraryVersion,
+]
 
 /// Where inputs are may differ from machine to machine: it is their content that must not.
 private func isInput(_ key: String) -> Bool {
@@ -41,7 +51,7 @@ func requireSameInputs(
   digests["recipe_state"] = saved?.file.metadata["digest"]
   try requireAgreement(
     digests, group, on: "the input",
-    remedy: "Give every node the same files, and the same version of tune.")
+    remedy: "Give every node the same files.")
 }
 
 /// Of training and validation data.

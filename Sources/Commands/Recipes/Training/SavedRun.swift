@@ -5,20 +5,30 @@ import Checkpoints
 import Configuration
 import Essentials
 import Foundation
+import Launching
 import Sharding
 import Training
 import WeightFiles
 
 struct SavedRun {
   let state: RunState
-  let file: SafetensorsFile
-  let weights: ModelFolder
+  let file: any SavedTensors
+  let weights: any WeightSource
+  private let checkContent: () throws -> Void
 
   /// Reads headers only.
+  /// - Parameter path: of a state, or of the folder of a save in shards.
   /// - Throws: `TuneError` when the state or its weights are missing or broken.
   private init(path: String, naming: CheckpointNaming) throws {
-    file = try RecipeStateFile.open(path: path)
-    state = try RunState(file)
+    if ShardedSave.isThere(path) {
+      let save = try ShardedSave(path: path)
+      (file, weights, state) = (save, save.weights, try RunState(save))
+      checkContent = save.checkContent
+      return
+    }
+    let file = try RecipeStateFile.open(path: path)
+    let state = try RunState(file)
+    (self.file, self.state) = (file, state)
     // The folder stands beside recipe_state/.
     let weightsPath = path.parentFolder.parentFolder + "/" + state.weightsFolder
     guard FileManager.default.fileExists(atPath: weightsPath) else {
@@ -27,26 +37,61 @@ struct SavedRun {
         remedy: "Restore the folder next to recipe_state, or resume another run.",
         at: .init(file: weightsPath))
     }
-    weights = try ModelFolder(
+    let folder = try ModelFolder(
       path: weightsPath, files: naming == .huggingFace ? nil : [ModelFolder.torchName],
       naming: naming)
-  }
-
-  /// - Throws: `TuneError` when weights or state are not as they were written.
-  private func checkContent() throws {
-    try RecipeStateFile.check(file)
-    try weights.check(state.weightsDigests)
+    weights = folder
+    checkContent = {
+      try RecipeStateFile.check(file)
+      try folder.check(state.weightsDigests)
+    }
   }
 
   /// Every rank must call it: all resume from the same save. One rank a machine reads weights and
   /// states for their digests.
+  /// - Parameter launched: the run that a launcher started this worker for: when its workers are started
+  ///   again, they resume from its own newest save.
   /// - Throws: `TuneError` when there is no whole save, or it is of another optimizer.
   static func find(
-    _ root: Section, _ group: ProcessGroup, isFirstOnMachine: Bool, _ log: RecipeLog
+    _ root: Section, _ group: ProcessGroup, isFirstOnMachine: Bool, _ launched: LaunchedRun?,
+    _ log: RecipeLog
   ) throws -> SavedRun? {
-    guard root[Keys.resumes] else { return nil }
     let checkpointer = root[Keys.checkpointer]
-    var candidates = try candidates(checkpointer)[...]
+    if let launched, launched.resumes {
+      let own = savedBy(launched, checkpointer)
+      if try isThere(own, group) {
+        return try newestWhole(own, root, group, isFirstOnMachine: isFirstOnMachine, log)
+      }
+      log.warning("No save of this run yet: its workers start from its beginning")
+    }
+    guard root[Keys.resumes] else { return nil }
+    return try newestWhole(
+      candidates(checkpointer), root, group, isFirstOnMachine: isFirstOnMachine, log)
+  }
+
+  /// Whether there is anything to resume from; all ranks see the same.
+  static func isThere(_ root: Section, _ group: ProcessGroup) throws -> Bool {
+    try isThere(saves(in: root[Keys.checkpointer][Keys.Checkpointer.outputFolder]), group)
+  }
+
+  /// Whether there is a save; all ranks see the same.
+  private static func isThere(_ saves: [String], _ group: ProcessGroup) throws -> Bool {
+    let count = Int(try group.sums([saves.isEmpty ? 0 : 1])[0])
+    guard count == 0 || count == group.worldSize else {
+      throw TuneError(
+        .missingFile,
+        "the run's saves are there for \(count) of \(group.worldSize) workers only",
+        remedy: "checkpointer.output_dir must be one folder that all nodes share.")
+    }
+    return count > 0
+  }
+
+  private static func newestWhole(
+    _ saves: [String], _ root: Section, _ group: ProcessGroup, isFirstOnMachine: Bool,
+    _ log: RecipeLog
+  ) throws -> SavedRun {
+    let checkpointer = root[Keys.checkpointer]
+    var candidates = saves[...]
     var last: TuneError?
     while true {
       // A rank without a candidate left says so, that no other waits for it.
@@ -92,15 +137,26 @@ struct SavedRun {
     }
   }
 
+  /// The paths of a launched run's own saves, the newest first.
+  private static func savedBy(_ launched: LaunchedRun, _ checkpointer: Section) -> [String] {
+    saves(in: checkpointer[Keys.Checkpointer.outputFolder]).filter { path in
+      let file: (any SavedTensors)? =
+        ShardedSave.isThere(path)
+        ? try? ShardedSave(path: path) : try? RecipeStateFile.open(path: path)
+      return file.flatMap { try? RunState($0).runID } == launched.id
+    }
+  }
+
   /// The paths of states, the newest first.
   private static func candidates(_ checkpointer: Section) throws -> [String] {
     let output = checkpointer[Keys.Checkpointer.outputFolder]
     let named = checkpointer[Keys.Checkpointer.savedRun]
     let path = named ?? RecipeStateFile.path(in: output)
-    let earlier = named == nil ? earlierStates(in: output) : []
+    let earlier = named == nil ? saves(in: output) : []
     guard
-      let existing = [path, output + "/" + path].first(where: FileManager.default.fileExists)
-        ?? earlier.first
+      let existing = named == nil
+        ? earlier.first
+        : [path, output + "/" + path].first(where: FileManager.default.fileExists)
     else {
       throw TuneError(
         .missingFile, "no saved state to resume from",
@@ -120,12 +176,25 @@ struct SavedRun {
   }
 
   /// By when they were written, not by their steps: another run may have been in the folder before.
-  private static func earlierStates(in output: String) -> [String] {
-    let dated = RecipeStateFile.earlierSaves(in: output).map { name -> (Date, String) in
-      let path = RecipeStateFile.path(in: output, ofSave: name)
-      let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-      return (attributes?[.modificationDate] as? Date ?? .distantPast, path)
+  private static func saves(in output: String) -> [String] {
+    let states =
+      [RecipeStateFile.path(in: output)]
+      + RecipeStateFile.earlierSaves(in: output).map {
+        RecipeStateFile.path(in: output, ofSave: $0)
+      }
+    let folders = ((try? FileManager.default.contentsOfDirectory(atPath: output)) ?? [])
+      .filter(RecipeStateFile.isSave).map { output + "/" + $0 }.filter(ShardedSave.isThere)
+    var dated: [(date: Date, path: String)] = []
+    for path in states + folders.sorted() {
+      let file = ShardedSave.isThere(path) ? path + "/" + ShardedSave.manifestName : path
+      guard let attributes = try? FileManager.default.attributesOfItem(atPath: file) else {
+        continue
+      }
+      dated.append((attributes[.modificationDate] as? Date ?? .distantPast, path))
     }
-    return dated.sorted { $0.0 > $1.0 }.map(\.1)
+    // Of one date, as after a link, the first, which is the last state.
+    return dated.enumerated().sorted {
+      ($1.element.date, $0.offset) < ($0.element.date, $1.offset)
+    }.map(\.element.path)
   }
 }

@@ -30,7 +30,7 @@ package func runTraining(
     // While the group lives: its end breaks the others' connections, and the launcher takes the
     // earliest error for the cause.
     let error = error.namingKeys()
-    withExtendedLifetime(group) { _ = WorkerErrorFile.leave(error.description) }
+    withExtendedLifetime(group) { _ = WorkerErrorFile.leave(error) }
     throw error
   }
 }
@@ -43,11 +43,14 @@ private func train(
   let log = RecipeLog(root, rank: environment.rank)
   try requireSameConfiguration(c, group)
   for remark in c.remarks { log.warning(remark.description) }
+  let finished = try finishedRun(root, group, hooks.launched)
+  if let finished, try !SavedRun.isThere(root, group) { return log.warning(finished) }
 
   // What can refuse the run, then what costs.
   let run = try PreparedTraining(
     c, group, isFirstOnMachine: environment.localRank == 0, hooks, log)
   let checkpointer = root[Keys.checkpointer]
+  if let finished { return log.warning(finished) }
   let locks =
     group.rank == 0
     ? try OutputLock((root, Keys.outputFolder), (checkpointer, Keys.Checkpointer.outputFolder))
@@ -73,9 +76,43 @@ private func train(
     course: run.course, validation: run.validation, on: device,
     events: trainingEvents(reporter, run.saver, profiler, hooks), timeline: profiler?.timeline)
   try reporter.begin(loop, run.trainable)
-  try loop.run()
+  try runToTheEnd(loop, run.saver, savesOnInterrupt: root[Keys.savesOnInterrupt], hooks)
   try profiler?.finish()
   try reporter.finish(loop)
+}
+
+/// - Throws: `RunInterrupted` after a save.
+private func runToTheEnd(
+  _ loop: TrainingLoop, _ saver: CheckpointSaver, savesOnInterrupt: Bool, _ hooks: TrainingHooks
+) throws {
+  if savesOnInterrupt { RunInterruption.saveFirst() }
+  defer { RunInterruption.endAtOnce() }
+  do {
+    try loop.run()
+  } catch is TrainingInterruption {
+    try saver.finishPending()
+    // Nobody leaves, and breaks connections, before all have saved.
+    try loop.model.group.barrier()
+    throw RunInterrupted(signal: hooks.interruption() ?? SIGTERM, report: saver.report)
+  }
+}
+
+/// What to say of a run that is to be resumed and has come to its end already; nil for one that has not. All
+/// ranks see the same.
+private func finishedRun(_ root: Section, _ group: ProcessGroup, _ launched: LaunchedRun?) throws
+  -> String?
+{
+  let checkpointer = root[Keys.checkpointer]
+  let output = checkpointer[Keys.Checkpointer.outputFolder]
+  guard root[Keys.resumes], checkpointer[Keys.Checkpointer.savedRun] == nil,
+    launched?.resumes != true
+  else { return nil }
+  let finished = RecipeStateFile.finishedRun(in: output)
+  let isOver = (finished?.epochs ?? 0) >= root[Keys.epochs]
+  guard try group.sums([isOver ? 0 : 1])[0] == 0, let finished else { return nil }
+  return
+    "Nothing is left to train: the run has done its \(finished.epochs) epochs, and "
+    + "\(output)/\(finished.weights) has the model. To train on, raise epochs."
 }
 
 private func trainingEvents(
@@ -85,6 +122,7 @@ private func trainingEvents(
   TrainingEvents(
     stepped: { loop, metrics in
       try (profiler?.timeline).span("logging") { try reporter.stepped(loop, metrics) }
+      try reporter.pausing { try saver.stepped(loop.model.group) }
       try reporter.pausing { try hooks.stepped(loop.progress.step, loop.progress.epoch, metrics) }
       try profiler?.stepped()
     },
@@ -92,14 +130,17 @@ private func trainingEvents(
       try reporter.validated(loop, loss)
       try reporter.pausing { try hooks.validated(loop.progress.step, loss) }
     },
-    save: { loop, occasion in try reporter.pausing { try saver.save(loop, occasion) } })
+    save: { loop, occasion in try reporter.pausing { try saver.save(loop, occasion) } },
+    isInterrupted: { hooks.interruption() != nil })
 }
 
 /// The group of all workers; a single process is a group of one on the same path.
 package func processGroup(_ e: WorkerEnvironment, timeline: Timeline? = nil) throws -> ProcessGroup
 {
-  let timeout = WorkerTimeout.seconds(ProcessInfo.processInfo.environment, e)
+  let variables = ProcessInfo.processInfo.environment
+  let timeout = WorkerTimeout.seconds(variables, e)
   return try .gloo(
     host: e.masterAddress, port: e.masterPort, rank: e.rank, worldSize: e.worldSize,
+    interface: variables[WorkerEnvironment.interfaceVariable],
     rendezvousTimeout: timeout.rendezvous, timeout: timeout.collectives, timeline: timeline)
 }

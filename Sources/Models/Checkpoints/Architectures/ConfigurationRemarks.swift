@@ -35,7 +35,7 @@ extension ConfigurationReader {
     if !others.isEmpty {
       remarks.append(
         "\(path) has keys that have no effect here: "
-          + nameSummary(others.map(\.key), atMost: 8))
+          + nameSummary(others.map(\.key), limit: 8))
     }
     return remarks
   }
