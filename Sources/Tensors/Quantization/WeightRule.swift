@@ -39,8 +39,25 @@ package struct WeightRule: Sendable, Hashable {
   /// Of a weight with so many inputs.
   package func groupSize(inputs: Int) -> Int { groupSize == Self.wholeRow ? inputs : groupSize }
 
+  /// Whether its scales may be negative.
+  package var hasSignedScales: Bool {
+    scaleRule == .signedExtreme || scaleRule == .searched || scaleRule == .affineEdge
+  }
   /// Whether its rounding of some rows is that of the whole weight: no number is the whole tensor's.
   package var roundsRowsAlone: Bool { scalePrecision != .float8 }
+  /// What stores a bias.
+  package var biasDType: DType {
+    scalePrecision == .powerOfTwo || scalePrecision == .float8 ? .float32 : scalePrecision.dtype
+  }
+  /// Whether the rule gives scales for these codes that the precision can hold.
+  package var isPossible: Bool {
+    switch scaleRule {
+    case .fullRange: scalePrecision != .powerOfTwo
+    case .powerOfTwo: !codes.isInteger && scalePrecision != .float8
+    case .halfStep, .signedExtreme, .searched, .affineEdge, .floatZero:
+      codes.isInteger && scalePrecision.kernels != nil
+    }
+  }
   /// Whether a weight is codes times scales and nothing else.
   package var isSymmetric: Bool { !scaleRule.hasBias && scalePrecision != .float8 }
 }
