@@ -14,6 +14,8 @@ package struct ModelSizeReport: Sendable, Equatable {
   /// Of the weight files, headers included.
   package var fileBytes: Int
   package var quantizedLayers: [String] = []
+  /// Their weights.
+  package var quantizedCount = 0
   /// Layers that were to be quantized and whose width the group size does not divide.
   package var skippedLayers: [String] = []
 
@@ -29,6 +31,7 @@ package struct ModelSizeReport: Sendable, Equatable {
         codeBytes += sizes[0]
         scaleBytes += sizes.dropFirst().reduce(0, +)
         quantizedLayers.append(parameter.name)
+        quantizedCount += parameter.count
       } else {
         plainBytes += sizes[0]
       }

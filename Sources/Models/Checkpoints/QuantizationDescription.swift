@@ -176,7 +176,8 @@ extension ConfigurationReader {
       scalePrecision: try named("scale_dtype", ScalePrecision.init(rawValue:)))
     guard weights.isPossible else {
       throw failure(
-        "scale_rule", "'\(weights.scaleRule.rawValue)' does not go with \(weights.codes.name) and "
+        "scale_rule",
+        "'\(weights.scaleRule.rawValue)' does not go with \(weights.codes.name) and "
           + "scales of \(weights.scalePrecision.rawValue)", .unsupported)
     }
     return QuantizationScheme(

@@ -45,7 +45,7 @@ package struct FolderQuantization {
         .configuration, "the checkpoint is quantized already, with \(stored.summary)",
         remedy: "Quantize the checkpoint that training wrote.", at: .init(file: source.path))
     }
-    if let refusal = plan.refusal(of: configuration) { throw refusal }
+    try plan.check(against: configuration)
   }
 
   /// Writes the quantized folder; it takes its name only when it is complete.

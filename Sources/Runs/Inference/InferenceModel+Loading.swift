@@ -105,7 +105,9 @@ extension ModelFolder {
 extension QuantizedWeight {
   /// In the layout that this device multiplies.
   fileprivate func weight(on device: Device) -> LinearWeight {
-    if isSymmetric, scheme.hasIntegerProduct(on: device) { return .packed(PackedWeight(self), gradients: nil) }
+    if isSymmetric, scheme.hasIntegerProduct(on: device) {
+      return .packed(PackedWeight(self), gradients: nil)
+    }
     return .quantized(to(device))
   }
 }

@@ -5,7 +5,8 @@ extension DecoderConfiguration {
   package var specification: DecoderWeights<ParameterSpecification> {
     DecoderWeights(
       embedding: .init(
-        name: ParameterSpecification.embeddingName, shape: [vocabularySize, width], kind: .embedding),
+        name: ParameterSpecification.embeddingName, shape: [vocabularySize, width], kind: .embedding
+      ),
       blocks: (0..<layerCount).map(blockSpecification),
       head: HeadWeights(
         norm: .init(name: "model.norm.weight", shape: [width], kind: .norm),

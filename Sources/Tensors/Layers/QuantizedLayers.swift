@@ -78,22 +78,38 @@ extension QuantizationPlan {
 }
 
 extension QuantizationPlan {
-  /// The error for a model of which it covers no linear layer of a block: nil where it covers one.
-  package func refusal(of configuration: DecoderConfiguration) -> TuneError? {
-    let layers = configuration.specification.blocks.flatMap { $0.all.filter { $0.kind == .linear } }
-    guard !(layers + [configuration.headSpecification]).contains(where: covers) else { return nil }
-    let widths = Set(layers.map { $0.shape[1] }).sorted().map(String.init)
-    let group = self.layers.weights.groupSize
-    guard group > 0 else {
-      return TuneError(
-        .configuration, "'\(name)' covers no layer of the model",
-        remedy: "Choose another scheme.", at: .init(key: "quantizer.scheme"))
+  /// - Throws: `TuneError` for a model of which it covers nothing, or with a pattern that matches nothing.
+  package func check(against configuration: DecoderConfiguration) throws {
+    let names = (configuration.specification.all + [configuration.headSpecification]).map(\.name)
+    for exception in exceptions
+    where !names.contains(where: { fnmatch(exception.pattern, $0, 0) == 0 }) {
+      throw TuneError(
+        .configuration, "the pattern '\(exception.pattern)' matches no parameter of the model",
+        remedy: "Parameters have names such as \(names[min(1, names.count - 1)]).",
+        at: .init(key: "quantizer.exclude"))
     }
+    let layers = configuration.specification.blocks.flatMap { $0.all.filter { $0.kind == .linear } }
+    // torchtune counts the head as one of the layers.
+    let counted = layers + (isUniform ? [configuration.headSpecification] : [])
+    guard !counted.contains(where: covers) else { return }
+    throw coversNothing(layers)
+  }
+
+  private func coversNothing(_ layers: [ParameterSpecification]) -> TuneError {
+    guard layers.contains(where: { wantedScheme(of: $0) != nil }), self.layers.weights.groupSize > 0
+    else {
+      return TuneError(
+        .configuration, "nothing of the model's layers is left to quantize",
+        remedy: "Shorten the list of what stays in float.", at: .init(key: "quantizer.exclude"))
+    }
+    let widths = Set(layers.map { $0.shape[1] }).sorted().map(String.init)
     return TuneError(
       .configuration,
-      "the group size \(group) divides no layer: their inputs are "
+      "the group size \(self.layers.weights.groupSize) divides no layer: their inputs are "
         + widths.joined(separator: " and ") + " wide",
       remedy: "Choose a divisor of these widths, such as 32.",
-      at: .init(key: "quantizer.groupsize"))
+      at: .init(key: isNamed ? "quantizer.scheme" : "quantizer.groupsize"))
   }
+  /// Whether its group size may be one that cannot be set.
+  private var isNamed: Bool { QuantizationPreset(rawValue: name)?.groupSizes.isEmpty == true }
 }

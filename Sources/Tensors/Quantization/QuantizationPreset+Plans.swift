@@ -1,36 +1,8 @@
-// Schemes by name: what a runtime keeps of a model and computes with. Scales are portable but in torchtune's own,
-// so that codes and scales go into the runtime's container as they were trained.
+// What the schemes with names are. Scales are portable but in torchtune's own, so that codes and scales go into a
+// runtime's container as they were trained.
+import Essentials
 
-package enum QuantizationPreset: String, Sendable, CaseIterable {
-  case ggufQ4_0 = "gguf-q4_0"
-  case ggufQ8_0 = "gguf-q8_0"
-  case ggufQ2_0 = "gguf-q2_0"
-  case mlx2bit = "mlx-2bit"
-  case mlx3bit = "mlx-3bit"
-  case mlx4bit = "mlx-4bit"
-  case mlx8bit = "mlx-8bit"
-  case w4a16
-  case w4a8
-  case xnnpack = "8da4w-xnnpack"
-  case int8Dynamic = "8da8w"
-  case int8
-  case torchtune = "8da4w"
-  case tinygemm = "4w"
-  case nvfp4
-  case mxfp4
-  case fp8
-
-  /// The group sizes that it can have, the default first; empty where there is no choice.
-  package var groupSizes: [Int] {
-    switch self {
-    case .mlx2bit, .mlx3bit, .mlx4bit, .mlx8bit: [64, 32, 128]
-    case .w4a16, .w4a8: [32, 64, 128]
-    case .xnnpack: [32, 64, 128, 256]
-    case .torchtune, .tinygemm: [32, 64, 128, 256]
-    case .ggufQ4_0, .ggufQ8_0, .ggufQ2_0, .int8Dynamic, .int8, .nvfp4, .mxfp4, .fp8: []
-    }
-  }
-
+extension QuantizationPreset {
   /// - Parameter groupSize: one of `groupSizes`; nil for the default.
   package func plan(groupSize: Int? = nil) -> QuantizationPlan {
     let group = groupSize ?? groupSizes.first ?? 32
