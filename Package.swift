@@ -161,7 +161,7 @@ let package = Package(
         "Tensors", "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ]),
 
-    tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors"]),
+    tests("QuantizationTests", ["Checkpoints", "Quantization", "Tensors", "Essentials"]),
     plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
@@ -191,7 +191,7 @@ let package = Package(
       "WalkTests",
       [
         "Training", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
-        "Records", "Templates", "Tokenizers",
+        "Records", "Templates", "Tokenizers", "Essentials",
       ]),
     tests("OptimizersTests", ["Training", "Checkpoints", "Sharding", "Tensors", "Essentials"]),
     tests(

@@ -131,6 +131,9 @@ extension ConfigurationReader {
       throw failure(
         "embedding", "is quantized otherwise than the head, whose weight it may be", .unsupported)
     }
+    if let embedding, !embedding.weights.roundsRowsAlone {
+      throw failure("embedding", "cannot have a scale of the whole tensor", .unsupported)
+    }
     return QuantizationPlan(
       name: name, layers: layers, head: head, embedding: embedding, exceptions: try exceptions())
   }

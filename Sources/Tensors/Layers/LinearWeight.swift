@@ -74,12 +74,15 @@ package enum LinearWeight: Sendable {
     switch self {
     case .exact(let tensor): tensor.embedding(tokens)
     case .fakeQuantized(let tensor, let scheme):
-      scheme.weights.fakeQuantize(tensor.detach().embedding(tokens))
+      rounded(tensor.embedding(tokens), scheme.weights)
     case .quantized(let weight):
       weight.rows(tokens.reshape(-1)).dequantize(dtype)
         .reshape(tokens.shape + [weight.codes.shape[1]])
     case .packed: preconditionFailure("rows of codes for the integer product are not looked up")
     }
+  }
+  private func rounded(_ rows: Tensor, _ rule: WeightRule) -> Tensor {
+    rows.straightThrough(rule.fakeQuantize(rows.detach()))
   }
   /// How its input has to be rounded for it; codes round it themselves.
   fileprivate var inputRule: InputRule {

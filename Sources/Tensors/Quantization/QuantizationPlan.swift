@@ -34,6 +34,8 @@ package struct QuantizationPlan: Sendable, Hashable {
     precondition(
       embedding == nil || head == nil || embedding?.weights == head?.weights,
       "a head that is the embedding has one weight")
+    precondition(
+      embedding?.weights.roundsRowsAlone ?? true, "rows of an embedding are rounded one by one")
     self.name = name
     self.layers = layers
     self.head = head

@@ -124,7 +124,9 @@ extension WeightRule {
   }
   /// The number that the lowest code of a group stands for.
   private func first(_ scales: Tensor, _ biases: Tensor) -> Tensor {
-    scaleRule == .floatZero ? biases - scales * codes.half : biases
+    // torchao rounds it like the two that it follows from.
+    scaleRule == .floatZero
+      ? (biases - scales * codes.half).to(biasDType).to(.float32) : biases
   }
   /// Whether codes are made by dividing by the rounded scale.
   private var divides: Bool { scaleRule != .halfStep || scalePrecision == .portable }
