@@ -2,9 +2,9 @@
 // Quantization says what each is.
 
 package enum QuantizationPreset: String, Sendable, CaseIterable {
-  case ggufQ4_0 = "gguf-q4_0"
-  case ggufQ8_0 = "gguf-q8_0"
-  case ggufQ2_0 = "gguf-q2_0"
+  case gguf4Bit = "gguf-q4_0"
+  case gguf8Bit = "gguf-q8_0"
+  case gguf2Bit = "gguf-q2_0"
   case mlx2bit = "mlx-2bit"
   case mlx3bit = "mlx-3bit"
   case mlx4bit = "mlx-4bit"
@@ -27,7 +27,7 @@ package enum QuantizationPreset: String, Sendable, CaseIterable {
     case .w4a16, .w4a8: [32, 64, 128]
     case .xnnpack: [32, 64, 128, 256]
     case .torchtune, .tinygemm: [32, 64, 128, 256]
-    case .ggufQ4_0, .ggufQ8_0, .ggufQ2_0, .int8Dynamic, .int8, .nvfp4, .mxfp4, .fp8: []
+    case .gguf4Bit, .gguf8Bit, .gguf2Bit, .int8Dynamic, .int8, .nvfp4, .mxfp4, .fp8: []
     }
   }
 }

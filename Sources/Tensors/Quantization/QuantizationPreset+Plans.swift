@@ -17,9 +17,9 @@ extension QuantizationPreset {
     }
     let int4 = Self.integers(4, group)
     switch self {
-    case .ggufQ4_0: return gguf(Self.integers(4, 32))
-    case .ggufQ8_0: return gguf(Self.q8_0)
-    case .ggufQ2_0: return gguf(Self.integers(2, 64))
+    case .gguf4Bit: return gguf(Self.integers(4, 32))
+    case .gguf8Bit: return gguf(Self.blocks8Bit)
+    case .gguf2Bit: return gguf(Self.integers(2, 64))
     case .mlx2bit: return mlx(2, group)
     case .mlx3bit: return mlx(3, group)
     case .mlx4bit: return mlx(4, group)
@@ -59,14 +59,15 @@ extension QuantizationPreset {
   ) -> WeightRule {
     WeightRule(codes: codes, groupSize: group, scaleRule: rule, scalePrecision: precision)
   }
-  private static let q8_0 = integers(8, 32, .fullRange)
+  private static let blocks8Bit = integers(8, 32, .fullRange)
 
   /// llama.cpp multiplies with inputs rounded to Q8_0; head and embedding are Q8_0.
   private func gguf(_ weights: WeightRule) -> QuantizationPlan {
-    let q8_0 = QuantizationScheme(weights: Self.q8_0, inputs: .int8Blocks)
+    let blocks8Bit = QuantizationScheme(weights: Self.blocks8Bit, inputs: .int8Blocks)
     return QuantizationPlan(
-      name: rawValue, layers: QuantizationScheme(weights: weights, inputs: .int8Blocks), head: q8_0,
-      embedding: QuantizationScheme(weights: Self.q8_0, inputs: .exact))
+      name: rawValue, layers: QuantizationScheme(weights: weights, inputs: .int8Blocks),
+      head: blocks8Bit,
+      embedding: QuantizationScheme(weights: Self.blocks8Bit, inputs: .exact))
   }
 
   /// MLX rounds every matrix in one way, and no input.

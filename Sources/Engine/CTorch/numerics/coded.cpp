@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "nibbles.h"
 #include "parallel.h"
 #include "quantize_rows.h"
 #include "row_kernels.h"

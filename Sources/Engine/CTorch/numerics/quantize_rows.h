@@ -380,18 +380,6 @@ CT_INLINE void dequantize_groups(
   }
 }
 
-/// Two codes of four bits to a byte, the even one in the low half, each plus 8; `n` is even.
-CT_INLINE void pack_nibbles(const int8_t *__restrict q, uint8_t *__restrict packed, int64_t n) {
-  for (int64_t i = 0; i < n / 2; i++)
-    packed[i] = static_cast<uint8_t>((q[2 * i] + 8) | ((q[2 * i + 1] + 8) << 4));
-}
-CT_INLINE void unpack_nibbles(const uint8_t *__restrict packed, int8_t *__restrict q, int64_t n) {
-  for (int64_t i = 0; i < n / 2; i++) {
-    q[2 * i] = static_cast<int8_t>((packed[i] & 15) - 8);
-    q[2 * i + 1] = static_cast<int8_t>((packed[i] >> 4) - 8);
-  }
-}
-
 /// Part of a row of token codes back to numbers; `Stored` may be wider than the row's own type T.
 template <class T, class Stored>
 CT_INLINE void decode_row(
