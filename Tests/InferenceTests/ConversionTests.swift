@@ -60,6 +60,38 @@ import Testing
     }
   }
 
+  /// Every scheme with a name: prepared == converted, saved and read back == rounded on loading.
+  @Test(arguments: QuantizationPreset.allCases, [DType.float32, .bfloat16])
+  func plansArePreparedAsConverted(preset: QuantizationPreset, dtype: DType) throws {
+    let plan = preset.plan(groupSize: preset.groupSizes.contains(32) ? 32 : nil)
+    for tied in [false, true] {
+      let tiny = try TinyModel(tied: tied, dtype: dtype)
+      let prepared = InferenceModel(
+        tiny.configuration, try tiny.tensors(dtype), numerics: .fakeQuantized(plan))
+      let source = try tiny.modelFolder()
+      let output = tiny.folder + "/quantized"
+      _ = try FolderQuantization(source, tiny.configuration, plan: plan, dtype: dtype)
+        .write(to: output)
+      let folder = try ModelFolder(path: output)
+      try folder.check(against: tiny.configuration)
+      #expect(folder.quantization == plan && folder.quantization?.name == preset.rawValue)
+      #expect(folder.unexpectedNames(for: tiny.configuration).isEmpty)
+      #expect(
+        folder.isQuantized(tiny.configuration.specification.embedding) == (plan.embedding != nil))
+      let converted = try InferenceModel(
+        loading: folder, tiny.configuration, dtype: dtype, on: .cpu)
+      let onLoading = try InferenceModel(
+        loading: source, tiny.configuration, dtype: dtype, on: .cpu, plan: plan)
+      let tokens = RandomGenerator(seed: 3)
+        .integers([2, 17], in: 0..<tiny.configuration.vocabularySize)
+      let expected = prepared.logits(tokens)
+      #expect(converted.logits(tokens).isEqual(to: expected), "\(preset) \(dtype) tied \(tied)")
+      #expect(onLoading.logits(tokens).isEqual(to: expected), "\(preset) \(dtype) tied \(tied)")
+      let exact = InferenceModel(tiny.configuration, try tiny.tensors(dtype), numerics: .exact)
+      #expect(!exact.logits(tokens).isEqual(to: expected))
+    }
+  }
+
   /// A checkpoint may hold one of the layers with a common input plain.
   @Test func layersOfOneInputMayDiffer() {
     let scheme = QuantizationScheme(groupSize: 32)
