@@ -60,7 +60,7 @@ extension WeightRule {
   /// e4m3 scales of the tensor's own: that of the largest group is the largest e4m3 number.
   private func underTensorScale(_ groups: Tensor) -> GroupScales {
     let tensorScale = (groups.abs().amax() / (448 * codes.largest))
-      .clamped(to: leastScale ... .infinity)
+      .clamped(to: leastScale ... .infinity).to(.float32)  // a scalar over a scalar is fp64
     return GroupScales(
       scales: scalePrecision.round(largest(groups) / codes.largest / tensorScale),
       tensorScale: tensorScale)
