@@ -141,7 +141,7 @@ extension BuiltinConfiguration {
 
   private static let quantizer = """
     # The scheme that is trained for, of the runtime that the model is for: gguf-q4_0, mlx-4bit, w4a16,
-    # 8da4w-xnnpack and others. 8da4w, torchtune's, has int8 activations and int4 weights in groups of 32.
+    # 8da4w-xnnpack and others. 8da4w, torchtune's, has int8 activations, int4 weights, groups of 32.
     quantizer:
       _component_: swift_tune.quantization.QATQuantizer
       scheme: 8da4w
