@@ -93,7 +93,7 @@ let package = Package(
       linkerSettings: link),
 
     room("Tensors", in: "Tensors", ["CTorch", "Essentials"]),
-    room("Quantization", in: "Tensors", ["Tensors"]),
+    room("Quantization", in: "Tensors", ["Tensors", "Essentials"]),
     room("Layers", in: "Tensors", ["Quantization", "Tensors", "Essentials"]),
     room("Sharding", in: "Tensors", ["Tensors", "Essentials"]),
 
@@ -169,12 +169,14 @@ let package = Package(
     program(
       "fuzz",
       [
-        "Configuration", "Catalog", "Builtins", "Training", "Checkpoints", "WeightFiles", "GGUF", "Layers",
-        "Tensors", "Archives", "Zstandard", "Records", "Datasets", "JinjaTemplates", "Templates",
-        "Tokenizers", "Hub", "Essentials",
+        "Configuration", "Catalog", "Builtins", "Training", "Checkpoints", "WeightFiles", "GGUF",
+        "Layers", "Tensors", "Archives", "Zstandard", "Records", "Datasets", "JinjaTemplates",
+        "Templates", "Tokenizers", "Hub", "Essentials",
       ]),
 
-    tests("QuantizationTests", ["WeightFiles", "Quantization", "Tensors"]),
+    tests(
+      "QuantizationTests",
+      ["Checkpoints", "WeightFiles", "Quantization", "Tensors", "Essentials"]),
     plainTests("LayersTests", ["Tensors", "Essentials"]),
     .target(
       name: "TestHub", dependencies: ["Hub", "Essentials"], path: "Tests/TestHub",
@@ -210,8 +212,7 @@ let package = Package(
       "WalkTests",
       [
         "Training", "Checkpoints", "WeightFiles", "Layers", "Quantization", "Sharding", "Tensors",
-        "Datasets",
-        "Records", "Templates", "Tokenizers",
+        "Datasets", "Records", "Templates", "Tokenizers", "Essentials",
       ]),
     tests(
       "OptimizersTests",

@@ -61,7 +61,18 @@ struct ProblemTests {
     changed("model=torchtune.models.lama3.llama3_8b"),
     changed("checkpointer=torchtune.training.DistributedCheckpointer"),
     changed("metric_logger=torchtune.training.metric_logging.WandBLogger"),
-    changed("quantizer=torchtune.training.quantization.Int4WeightOnlyQATQuantizer"),
+    changed("quantizer=swift_tune.quantization.QATQuantizer"),
+    changed("quantizer=swift_tune.quantization.QATQuantizer", "quantizer.scheme=gguf-q4"),
+    changed(
+      "quantizer=swift_tune.quantization.QATQuantizer", "quantizer.scheme=gguf-q8_0",
+      "quantizer.groupsize=64"),
+    changed(
+      "quantizer=swift_tune.quantization.QATQuantizer", "quantizer.scheme=w4a16",
+      "quantizer.groupsize=48"),
+    changed("quantizer=swift_tune.quantization.Quantizer", "quantizer.scheme=int8"),
+    changed(
+      "quantizer=torchtune.training.quantization.Int4WeightOnlyQATQuantizer",
+      "quantizer.groupsize=48"),
     changed("quantizer=torchtune.training.quantization.Int8DynActInt4WeightQuantizer"),
     changed("quantizer.group_size=32"), changed("quantizer.padding_allowed=True"),
     changed("dataset=torchtune.datasets.preference_dataset"),

@@ -19,13 +19,13 @@ import WeightFiles
   static let schemes = [
     QuantizationScheme(weightBits: 4, groupSize: 32),
     QuantizationScheme(weightBits: 2, groupSize: 32),
-    QuantizationScheme(weightBits: 3, groupSize: 16, scaleDType: .bfloat16),
+    QuantizationScheme(weightBits: 3, groupSize: 16, scales: .bfloat16),
     // Divides the model's width and not the feed-forward layer's.
     QuantizationScheme(weightBits: 4, groupSize: 64),
-    QuantizationScheme(weightBits: 5, groupSize: 32, scaleDType: .float16),
+    QuantizationScheme(weightBits: 5, groupSize: 32, scales: .float16),
     QuantizationScheme(weightBits: 8, groupSize: 8),
     .weightOnly(groupSize: 32),
-    .weightOnly(weightBits: 3, groupSize: 16, scaleDType: .bfloat16),
+    .weightOnly(weightBits: 3, groupSize: 16, scales: .bfloat16),
   ]
 
   @Test(arguments: schemes, [DType.float32, .bfloat16])
@@ -56,6 +56,38 @@ import WeightFiles
       #expect(converted.logits(tokens).isEqual(to: expected))
       #expect(onLoading.logits(tokens).isEqual(to: expected))
       // The rounding is there: the test would otherwise hold for a scheme that does nothing.
+      let exact = InferenceModel(tiny.configuration, try tiny.tensors(dtype), numerics: .exact)
+      #expect(!exact.logits(tokens).isEqual(to: expected))
+    }
+  }
+
+  /// Every scheme with a name: prepared == converted, saved and read back == rounded on loading.
+  @Test(arguments: QuantizationPreset.allCases, [DType.float32, .bfloat16])
+  func plansArePreparedAsConverted(preset: QuantizationPreset, dtype: DType) throws {
+    let plan = preset.plan(groupSize: preset.groupSizes.contains(32) ? 32 : nil)
+    for tied in [false, true] {
+      let tiny = try TinyModel(tied: tied, dtype: dtype)
+      let prepared = InferenceModel(
+        tiny.configuration, try tiny.tensors(dtype), numerics: .fakeQuantized(plan))
+      let source = try tiny.modelFolder()
+      let output = tiny.folder + "/quantized"
+      _ = try FolderQuantization(source, tiny.configuration, plan: plan, dtype: dtype)
+        .write(to: output)
+      let folder = try ModelFolder(path: output)
+      try folder.check(against: tiny.configuration)
+      #expect(folder.quantization == plan && folder.quantization?.name == preset.rawValue)
+      #expect(folder.unexpectedNames(for: tiny.configuration).isEmpty)
+      #expect(
+        folder.isQuantized(tiny.configuration.specification.embedding) == (plan.embedding != nil))
+      let converted = try InferenceModel(
+        loading: folder, tiny.configuration, dtype: dtype, on: .cpu)
+      let onLoading = try InferenceModel(
+        loading: source, tiny.configuration, dtype: dtype, on: .cpu, plan: plan)
+      let tokens = RandomGenerator(seed: 3)
+        .integers([2, 17], in: 0..<tiny.configuration.vocabularySize)
+      let expected = prepared.logits(tokens)
+      #expect(converted.logits(tokens).isEqual(to: expected), "\(preset) \(dtype) tied \(tied)")
+      #expect(onLoading.logits(tokens).isEqual(to: expected), "\(preset) \(dtype) tied \(tied)")
       let exact = InferenceModel(tiny.configuration, try tiny.tensors(dtype), numerics: .exact)
       #expect(!exact.logits(tokens).isEqual(to: expected))
     }

@@ -79,15 +79,21 @@ struct Toy {
   ) {
     let leaves = weights.map { $0.leaf() }
     return withGraph(true) {
-      var x = decoder.embed(input.tokens, leaves.embedding)
+      let specification = configuration.specification
+      var x = decoder.embed(
+        input.tokens, numerics.view(leaves.embedding, as: specification.embedding),
+        leaves.embedding.dtype)
       for (layer, block) in leaves.blocks.enumerated() {
-        x = decoder.block(layer, x, block.map(numerics.view), input.context)
+        var parameters = specification.blocks[layer].all.makeIterator()
+        let seen = block.map { numerics.view($0, as: parameters.next()!) }
+        x = decoder.block(layer, x, seen, input.context)
       }
       let normalized = decoder.norm(x, .exact(leaves.head.norm))
       let places = input.labels.reshape(-1).differs(from: -100).nonzero().reshape(-1)
       let rows = normalized.reshape(-1, configuration.width).rows(places)
       let targets = input.labels.reshape(-1).rows(places)
-      let output = numerics.view(leaves.head.output ?? leaves.embedding)
+      let output = numerics.view(
+        leaves.head.output ?? leaves.embedding, as: configuration.headSpecification)
       let size = (rows.shape[0] + 7) / 8
       var total = Tensor.zeros([])
       for start in stride(from: 0, to: rows.shape[0], by: size) {

@@ -1,5 +1,6 @@
 // The constitution of the walk: it equals the ordinary whole-graph gradient bit for bit in one
 // process, and within a stated distance over several.
+import Essentials
 import Layers
 import Quantization
 import Sharding
@@ -31,6 +32,40 @@ private let weightOnly = LinearNumerics.fakeQuantized(.weightOnly(groupSize: 32)
             "gradient \(index), tied \(tied), \(dtype), \(numerics): \(ours.largestDifference(from: theirs))"
           )
         }
+      }
+    }
+  }
+
+  /// Plans with other schemes for the head and a rounded embedding; integer products beside numbers.
+  @Test(arguments: [false, true], ["8da4w-xnnpack", "gguf-q4_0", "mlx-4bit", "w4a8", "nvfp4"])
+  func plansEqualTheWholeGraph(tied: Bool, name: String) throws {
+    let preset = try #require(QuantizationPreset(rawValue: name))
+    let plan = preset.plan(groupSize: preset.groupSizes.contains(32) ? 32 : nil)
+    for worldSize in [1, 2] {
+      try ProcessGroup.inProcess(worldSize: worldSize) { group in
+        let toy = Toy(tied: tied)
+        let rows = group.rank..<group.rank + 1
+        let numerics = LinearNumerics.fakeQuantized(plan)
+        let walked = try walk(
+          toy, toy.input(rows: rows), numerics, seed: 1.0 / 40, policy: .recompute, group: group)
+        guard worldSize == 1 else {
+          let alone = try walk(
+            toy, toy.input(rows: 0..<2), numerics, seed: 1.0 / 40, policy: .recompute)
+          // Sums over two ranks are other sums in fp32.
+          #expect(abs(walked.loss - alone.loss) < 1e-5 * alone.loss)
+          for (ours, theirs) in zip(walked.gradients, alone.gradients) {
+            #expect(ours.largestDifference(from: theirs) < 1e-4)
+          }
+          return
+        }
+        let truth = toy.wholeGraph(toy.input(rows: rows), numerics, seed: 1.0 / 40)
+        for (index, (ours, theirs)) in zip(walked.gradients, truth.gradients).enumerated() {
+          #expect(
+            ours.isEqual(to: theirs),
+            "\(name), gradient \(index): \(ours.largestDifference(from: theirs))")
+        }
+        let exact = toy.wholeGraph(toy.input(rows: rows), .exact, seed: 1.0 / 40)
+        #expect(exact.loss != truth.loss)
       }
     }
   }

@@ -8,6 +8,7 @@
 
 #include "integer_vector.h"
 #include "parallel.h"
+#include "nibbles.h"
 #include "quantize_rows.h"
 
 #if defined(__x86_64__)

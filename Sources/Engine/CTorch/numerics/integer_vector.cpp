@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "parallel.h"
+#include "nibbles.h"
 #include "quantize_rows.h"
 
 #if defined(__x86_64__)
