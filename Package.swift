@@ -113,6 +113,13 @@ let package = Package(
       "Checkpoints", in: "Models",
       ["CZlib", "CCrypto", "Layers", "Quantization", "Tensors", "Essentials"]),
 
+    room(
+      "Exports", in: "Models",
+      [
+        "Checkpoints", "GGUF", "Layers", "Quantization", "Tensors", "Tokenizers", "Templates",
+        "Essentials",
+      ]),
+
     room("EvaluationTasks", in: "Runs", ["Essentials"]),
     room(
       "Training", in: "Runs",

@@ -4,7 +4,7 @@
 import Essentials
 import Foundation
 
-enum CompanionFiles {
+package enum CompanionFiles {
   private static let names = [
     "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "tokenizer.model",
@@ -13,7 +13,7 @@ enum CompanionFiles {
 
   /// Copies those that the folder itself has, with their modes. A link out of the folder is not followed:
   /// the folder may be anyone's, and what it leads to a private file.
-  static func copy(from source: String, to folder: String) throws {
+  package static func copy(from source: String, to folder: String) throws {
     for name in names where try FolderEntry.exists(source + "/" + name) {
       guard let place = ownPlace(of: name, in: source) else { continue }
       let target = folder + "/" + name

@@ -39,7 +39,7 @@ enum SafetensorsType {
 
 extension DType {
   /// The name in configurations and in `config.json`.
-  var torchName: String {
+  package var torchName: String {
     switch self {
     case .bool: "bool"
     case .uint8: "uint8"
