@@ -22,6 +22,13 @@ package enum CompanionFiles {
     }
   }
 
+  /// Those that `copy` copies.
+  package static func present(in folder: String) -> [String] {
+    names.filter {
+      (try? FolderEntry.exists(folder + "/" + $0)) == true && ownPlace(of: $0, in: folder) != nil
+    }
+  }
+
   /// Those that are not copied: links that lead out of the folder, or nowhere.
   static func linksOutside(_ source: String) -> [String] {
     names.filter {

@@ -29,7 +29,7 @@ package final class SafetensorsFile: WeightFile {
     let bytes = UnsafeRawBufferPointer(mapped.bytes)
     return Array(bytes[..<(8 + Int(UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))))])
   }
-  func releasePages() { mapped.releasePages() }
+  package func releasePages() { mapped.releasePages() }
   package func contains(_ name: String) -> Bool { positions[name] != nil }
   package func shape(of name: String) -> [Int]? { entry(name)?.shape }
   /// nil also for a type that tensors here cannot have.

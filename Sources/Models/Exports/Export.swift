@@ -33,7 +33,7 @@ package struct Export {
     format = name.format
     self.allowsInexact = allowsInexact
     try format.check(model)
-    if let reason = Self.misfit(model, format) { throw Self.refusal(reason, model, format) }
+    try Self.refuseMisfits(model, format)
     if !allowsInexact { try Self.checkScales(model, format) }
     keys = try (format as? GGUFFormat).map { format in
       var keys = GGUFKeys(model, fileType: format.fileType(model))
@@ -51,12 +51,7 @@ package struct Export {
     model.parameters.flatMap { format.entries($0, of: model) } + rotaryEntries
   }
   private var rotaryEntries: [ExportEntry] {
-    guard keys != nil else { return [] }
-    return RotaryFactors.entries(model.decoder).map { name, values in
-      ExportEntry(
-        name: name, type: "F32", shape: [values.count], byteCount: values.count * 4,
-        constant: values.withUnsafeBytes { Array($0) })
-    }
+    keys == nil ? [] : RotaryFactors.entries(ofExport: model)
   }
 
   // MARK: Writing
@@ -151,6 +146,11 @@ package struct Export {
 // MARK: Refusals
 
 extension Export {
+  /// - Throws: `TuneError` `.unsupported` for a scheme that the format cannot hold, whatever its scales.
+  static func refuseMisfits(_ model: ExportModel, _ format: any ExportFormat) throws {
+    if let reason = misfit(model, format) { throw refusal(reason, model, format) }
+  }
+
   private static func misfit(_ model: ExportModel, _ format: any ExportFormat) -> String? {
     for parameter in model.quantized {
       if let reason = format.misfit(parameter, of: model) { return reason }
@@ -160,11 +160,8 @@ extension Export {
 
   /// A few rows of the first layers, so that most refusals come before any work.
   private static func checkScales(_ model: ExportModel, _ format: any ExportFormat) throws {
-    let exactness = Exactness(allowsInexact: false, dtype: format.scaleDType(of: model))
     do {
-      for (name, scales) in try model.sampledScales() {
-        _ = try exactness.rounded(scales, of: name)
-      }
+      try checkExactly(model, format)
     } catch let inexact as Exactness.Inexact {
       throw refusal(inexact, model, format)
     }

@@ -102,9 +102,9 @@ struct GGUFKeys {
 
 /// Tensors that no parameter is: factors of rotary frequencies.
 enum RotaryFactors {
-  static func entries(_ decoder: DecoderConfiguration) -> [(name: String, values: [Float])] {
-    switch decoder.rotary.scaling {
-    case .llama3(let scaling): [("rope_freqs.weight", llama3(decoder.rotary, scaling))]
+  static func entries(_ rotary: RotaryEmbedding) -> [(name: String, values: [Float])] {
+    switch rotary.scaling {
+    case .llama3(let scaling): [("rope_freqs.weight", llama3(rotary, scaling))]
     case .longrope(let scaling):
       [
         ("rope_factors_long.weight", scaling.longDivisors.map { Float($0) }),
