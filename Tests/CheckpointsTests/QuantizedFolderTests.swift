@@ -28,11 +28,11 @@ import Testing
     return try writer.finish()
   }
 
-  @Test(arguments: [2, 3, 4, 5, 8], [DType.float32, .bfloat16, .float16])
-  func givesBackCodesAndScales(bits: Int, scaleDType: DType) throws {
+  @Test(arguments: [2, 3, 4, 5, 8], ScalePrecision.allCases)
+  func givesBackCodesAndScales(bits: Int, scales: ScalePrecision) throws {
     let scratch = try Scratch()
     let source = try nanoFolder()
-    let scheme = QuantizationScheme(weightBits: bits, groupSize: 32, scaleDType: scaleDType)
+    let scheme = QuantizationScheme(weightBits: bits, groupSize: 32, scales: scales)
     let report = try Self.quantize(source, to: scratch["q"], scheme)
     let folder = try ModelFolder(path: scratch["q"])
     let decoder = source.configuration.decoder
@@ -59,7 +59,7 @@ import Testing
     }
     let linear = decoder.specification.all.filter { $0.kind == .linear }.reduce(0) { $0 + $1.count }
     #expect(report.codeBytes == linear * bits / 8)
-    #expect(report.scaleBytes == linear / 32 * scaleDType.byteCount)
+    #expect(report.scaleBytes == linear / 32 * scales.dtype.byteCount)
     #expect(report.plainBytes == (decoder.parameterCount - linear) * 4)
     #expect(report.floatBytes == decoder.parameterCount * 4)
     #expect(report.quantizedLayers.count == 15 && report.skippedLayers.isEmpty)

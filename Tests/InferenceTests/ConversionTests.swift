@@ -18,13 +18,13 @@ import Testing
   static let schemes = [
     QuantizationScheme(weightBits: 4, groupSize: 32),
     QuantizationScheme(weightBits: 2, groupSize: 32),
-    QuantizationScheme(weightBits: 3, groupSize: 16, scaleDType: .bfloat16),
+    QuantizationScheme(weightBits: 3, groupSize: 16, scales: .bfloat16),
     // Divides the model's width and not the feed-forward layer's.
     QuantizationScheme(weightBits: 4, groupSize: 64),
-    QuantizationScheme(weightBits: 5, groupSize: 32, scaleDType: .float16),
+    QuantizationScheme(weightBits: 5, groupSize: 32, scales: .float16),
     QuantizationScheme(weightBits: 8, groupSize: 8),
     .weightOnly(groupSize: 32),
-    .weightOnly(weightBits: 3, groupSize: 16, scaleDType: .bfloat16),
+    .weightOnly(weightBits: 3, groupSize: 16, scales: .bfloat16),
   ]
 
   @Test(arguments: schemes, [DType.float32, .bfloat16])

@@ -8,14 +8,14 @@ import Testing
 func withEvery(
   bits: ClosedRange<Int> = 2...8, groupSizes: [Int] = [8, 32, 128, 256],
   dtypes: [DType] = [.float32, .bfloat16],
-  scaleDTypes: [DType] = [.float32, .bfloat16, .float16],
+  scalePrecisions: [ScalePrecision] = [.float32, .bfloat16, .float16, .portable],
   _ body: (QuantizationScheme, DType) throws -> Void
 ) rethrows {
   for bits in bits {
     for group in groupSizes {
-      for scale in scaleDTypes {
+      for scale in scalePrecisions {
         for dtype in dtypes {
-          try body(QuantizationScheme(weightBits: bits, groupSize: group, scaleDType: scale), dtype)
+          try body(QuantizationScheme(weightBits: bits, groupSize: group, scales: scale), dtype)
         }
       }
     }
@@ -44,7 +44,7 @@ func weights(seed: UInt64, _ shape: [Int] = [6, 256]) -> Tensor {
         #expect(fake.isEqual(to: codes.dequantize(dtype)), "\(scheme) \(dtype) seed \(seed)")
         let half = Int64(1 << (scheme.weights.bits - 1))
         #expect(codes.codes.int64s.allSatisfy { (-half..<half).contains($0) })
-        #expect(codes.scales.isEqual(to: codes.scales.to(scheme.weights.scaleDType).to(.float32)))
+        #expect(codes.scales.isEqual(to: scheme.weights.scalePrecision.round(codes.scales)))
       }
     }
   }

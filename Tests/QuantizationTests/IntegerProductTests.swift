@@ -11,7 +11,8 @@ import Testing
 
   static func withEveryScheme(_ body: (QuantizationScheme, DType) -> Void) {
     withEvery(
-      bits: 2...7, groupSizes: [32, 64, 256], scaleDTypes: [.float32, .bfloat16], body)
+      bits: 2...7, groupSizes: [32, 64, 256], scalePrecisions: [.float32, .bfloat16, .portable],
+      body)
   }
 
   /// Activations with a row of zeros and rows of other magnitudes.

@@ -37,16 +37,17 @@ package func check(
 }
 
 package func quantizationScheme(from section: Section) -> QuantizationScheme {
-  let scales: DType =
+  let scales: ScalePrecision =
     switch section[Keys.Quantizer.scalesPrecision] {
     case "bf16": .bfloat16
     case "fp16": .float16
+    case "portable": .portable
     default: .float32
     }
   let (bits, groupSize) = (section[Keys.Quantizer.weightBits], section[Keys.Quantizer.groupSize])
   return section[Keys.Quantizer.quantizesActivations]
-    ? QuantizationScheme(weightBits: bits, groupSize: groupSize, scaleDType: scales)
-    : .weightOnly(weightBits: bits, groupSize: groupSize, scaleDType: scales)
+    ? QuantizationScheme(weightBits: bits, groupSize: groupSize, scales: scales)
+    : .weightOnly(weightBits: bits, groupSize: groupSize, scales: scales)
 }
 
 /// The root's `dtype`; the configuration's rules let only these two through.

@@ -6,7 +6,6 @@ import Tensors
 
 enum QuantizationDescription {
   static let method = "swift-tune"
-  static let scaleDTypes: [DType] = [.float32, .bfloat16, .float16]
   /// The suffix of the tensor of scales, in place of `.weight`.
   static let scalesSuffix = ".weight_scales"
 
@@ -29,7 +28,7 @@ enum QuantizationDescription {
       "scheme": .string(schemeName(scheme)),
       "weight_bits": .integer(scheme.weights.bits),
       "group_size": .integer(scheme.weights.groupSize),
-      "scale_dtype": .string(scheme.weights.scaleDType.torchName),
+      "scale_dtype": .string(scheme.weights.scalePrecision.rawValue),
       "activations": .string(activations(scheme.inputs)),
     ])
   }
@@ -40,7 +39,7 @@ enum QuantizationDescription {
       "scheme": schemeName(scheme),
       "weight_bits": String(scheme.weights.bits),
       "group_size": String(scheme.weights.groupSize),
-      "scale_dtype": scheme.weights.scaleDType.torchName,
+      "scale_dtype": scheme.weights.scalePrecision.rawValue,
       "activations": activations(scheme.inputs),
     ]
   }
@@ -68,11 +67,11 @@ extension ConfigurationReader {
     let bits = try needed("weight_bits", limit: 8)
     guard bits >= 2 else { throw failure("weight_bits", "must be from 2 to 8") }
     let dtypeName = try string("scale_dtype") ?? "float32"
-    guard let dtype = DType(torchName: dtypeName),
-      QuantizationDescription.scaleDTypes.contains(dtype)
-    else { throw failure("scale_dtype", "'\(dtypeName)' cannot hold scales") }
+    guard let precision = ScalePrecision(rawValue: dtypeName) else {
+      throw failure("scale_dtype", "'\(dtypeName)' cannot hold scales")
+    }
     let weights = WeightRule(
-      bits: bits, groupSize: try needed("group_size"), scaleDType: dtype)
+      bits: bits, groupSize: try needed("group_size"), scalePrecision: precision)
     let name = try string("scheme")
     let candidates = InputRule.allCases.map { QuantizationScheme(weights: weights, inputs: $0) }
     guard let scheme = candidates.first(where: { QuantizationDescription.schemeName($0) == name })

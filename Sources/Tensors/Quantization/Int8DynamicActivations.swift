@@ -3,9 +3,9 @@
 import Tensors
 
 extension QuantizationScheme {
-  package init(weightBits: Int = 4, groupSize: Int, scaleDType: DType = .float32) {
+  package init(weightBits: Int = 4, groupSize: Int, scales: ScalePrecision = .float32) {
     self.init(
-      weights: WeightRule(bits: weightBits, groupSize: groupSize, scaleDType: scaleDType),
+      weights: WeightRule(bits: weightBits, groupSize: groupSize, scalePrecision: scales),
       inputs: .int8PerToken)
   }
 }

@@ -40,10 +40,11 @@ extension QuantizationScheme {
   /// For messages: `4-bit weights in groups of 32`.
   package var summary: String {
     let scales: String =
-      switch weights.scaleDType {
+      switch weights.scalePrecision {
+      case .float32: ""
       case .bfloat16: " with bf16 scales"
       case .float16: " with fp16 scales"
-      default: ""
+      case .portable: " with portable scales"
       }
     let rounded = "\(weights.bits)-bit weights in groups of \(weights.groupSize)\(scales)"
     return inputs == .exact ? rounded + " and exact inputs" : rounded
@@ -52,7 +53,7 @@ extension QuantizationScheme {
   /// What the kernels are told of this scheme.
   var kernels: KernelScheme {
     KernelScheme(
-      weightBits: weights.bits, groupSize: weights.groupSize, scaleDType: weights.scaleDType,
-      roundsInputs: inputs == .int8PerToken)
+      weightBits: weights.bits, groupSize: weights.groupSize, scale: weights.scalePrecision.kernels,
+      isFullRange: weights.scaleRule == .fullRange, roundsInputs: inputs == .int8PerToken)
   }
 }

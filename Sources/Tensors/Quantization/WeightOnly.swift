@@ -4,10 +4,10 @@ import Tensors
 
 extension QuantizationScheme {
   package static func weightOnly(
-    weightBits: Int = 4, groupSize: Int, scaleDType: DType = .float32
+    weightBits: Int = 4, groupSize: Int, scales: ScalePrecision = .float32
   ) -> QuantizationScheme {
     QuantizationScheme(
-      weights: WeightRule(bits: weightBits, groupSize: groupSize, scaleDType: scaleDType),
+      weights: WeightRule(bits: weightBits, groupSize: groupSize, scalePrecision: scales),
       inputs: .exact)
   }
 }

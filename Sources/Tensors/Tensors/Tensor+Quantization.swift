@@ -6,14 +6,27 @@ import CTorch
 package struct KernelScheme: Sendable, Hashable {
   package let weightBits: Int
   package let groupSize: Int
-  package let scaleDType: DType
+  package let scale: Scale
+  /// Symmetric codes without the lowest one, the largest magnitude at the last of them.
+  package let isFullRange: Bool
   /// Whether inputs are rounded to int8, each token on its own.
   package let roundsInputs: Bool
 
-  package init(weightBits: Int, groupSize: Int, scaleDType: DType, roundsInputs: Bool) {
+  /// How a scale is rounded.
+  package enum Scale: Int32, Sendable {
+    case float32 = 0
+    case bfloat16 = 1
+    case float16 = 2
+    case portable = 3
+  }
+
+  package init(
+    weightBits: Int, groupSize: Int, scale: Scale, isFullRange: Bool, roundsInputs: Bool
+  ) {
     self.weightBits = weightBits
     self.groupSize = groupSize
-    self.scaleDType = scaleDType
+    self.scale = scale
+    self.isFullRange = isFullRange
     self.roundsInputs = roundsInputs
   }
 
@@ -29,8 +42,8 @@ package struct KernelScheme: Sendable, Hashable {
 
   var raw: ct_scheme {
     ct_scheme(
-      weight_bits: Int32(weightBits), scale_dtype: scaleDType.rawValue, group: Int64(groupSize),
-      rounds_inputs: roundsInputs)
+      weight_bits: Int32(weightBits), scale: scale.rawValue, group: Int64(groupSize),
+      is_full_range: isFullRange, rounds_inputs: roundsInputs)
   }
 }
 

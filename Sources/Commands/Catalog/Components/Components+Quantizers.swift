@@ -29,8 +29,8 @@ extension Keys {
       "groupsize", .int(1...(1 << 24)), default: 256,
       "Number of weights per scale, along the input dimension")
     package static let scalesPrecision = Key.optional(
-      "scales_precision", .choice(["fp32", "bf16", "fp16"]), default: "fp32",
-      "The dtype of the scales, in training and in the checkpoint")
+      "scales_precision", .choice(["fp32", "bf16", "fp16", "portable"]), default: "fp32",
+      "The dtype of the scales, in training and in the checkpoint; portable: exact in all three")
     /// What the component's name says; nobody can set it.
     package static let quantizesActivations = Key.required(
       "quantizes_activations", .bool, "Whether activations are quantized")

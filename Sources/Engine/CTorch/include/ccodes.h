@@ -11,12 +11,18 @@
 extern "C" {
 #endif
 
+/// How a scale is rounded: to a dtype, or to what fp32, bf16 and fp16 all hold (bf16 from 2^-14 to 8160).
+enum ct_scale { ct_scale_float32 = 0, ct_scale_bfloat16 = 1, ct_scale_float16 = 2, ct_scale_portable = 3 };
+
 /// What kernels are told of a scheme.
 typedef struct {
-  /// Weights: symmetric codes of 2 to 8 bits, a scale for `group` inputs, rounded to `scale_dtype`.
+  /// Weights: symmetric codes of 2 to 8 bits, a scale for `group` inputs, rounded as `scale` (ct_scale) says.
   int32_t weight_bits;
-  int32_t scale_dtype;
+  int32_t scale;
   int64_t group;
+  /// Codes from -(2^(bits-1) - 1), the largest of a group at the last of them; else from -2^(bits-1), the
+  /// largest half a step beyond the last.
+  bool is_full_range;
   /// Inputs: int8, asymmetric, each row on its own; false for inputs as they are.
   bool rounds_inputs;
 } ct_scheme;

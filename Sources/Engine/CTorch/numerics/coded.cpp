@@ -22,8 +22,9 @@ CT_INLINE void code_rows(const T *x, uint8_t *u, float *s, int32_t *o, int64_t r
 
 template <class T, class S>
 CT_INLINE void code_weight_row(
-    const T *w, int8_t *q, uint8_t *packed, float *s, int64_t groups, int64_t group, float half) {
-  quantize_groups<T, S>(w, q, s, groups, group, half);
+    const T *w, int8_t *q, uint8_t *packed, float *s, int64_t groups, int64_t group,
+    CodeRange range) {
+  quantize_groups<T, S>(w, q, s, groups, group, range);
   if (packed) pack_nibbles(q, packed, groups *group);
 }
 
@@ -48,27 +49,30 @@ CT_INLINE void decode_weight_row(
 }
 
 template <class T>
-auto weight_coder(at::ScalarType scale) {
-  return scale == at::kHalf       ? kernel<code_weight_row<T, HalfPrecision>>()
-         : scale == at::kBFloat16 ? kernel<code_weight_row<T, BFloat>>()
-                                  : kernel<code_weight_row<T, float>>();
+auto weight_coder(int32_t scale) {
+  switch (scale) {
+    case ct_scale_portable: return kernel<code_weight_row<T, Portable>>();
+    case ct_scale_float16: return kernel<code_weight_row<T, HalfPrecision>>();
+    case ct_scale_bfloat16: return kernel<code_weight_row<T, BFloat>>();
+    default: return kernel<code_weight_row<T, float>>();
+  }
 }
 
 template <class T>
-void code_all(const Tensor &w, const WeightCodes &into, at::ScalarType scale_dtype) {
+void code_all(const Tensor &w, const WeightCodes &into, const ct_scheme &scheme) {
   const PackedWeight v = into.view();
   const auto *from = static_cast<const T *>(w.const_data_ptr());
   auto *codes = static_cast<uint8_t *>(into.codes.mutable_data_ptr());
   auto *scales = static_cast<float *>(into.scales.mutable_data_ptr());
-  auto coder = weight_coder<T>(scale_dtype);
-  const float half = static_cast<float>(1 << (v.bits - 1));
+  auto coder = weight_coder<T>(scheme.scale);
+  const CodeRange range = code_range(v.bits, scheme.is_full_range);
   parallel_for(0, v.n, kGrainElements / v.k, [&](int64_t begin, int64_t end) {
     std::vector<int8_t> row(static_cast<size_t>(v.k));
     for (int64_t n = begin; n < end; n++) {
       uint8_t *to = codes + n * v.code_stride;
       coder(
           from + n * v.k, v.is_packed() ? row.data() : reinterpret_cast<int8_t *>(to),
-          v.is_packed() ? to : nullptr, scales + n * v.scale_stride, v.k / v.group, v.group, half);
+          v.is_packed() ? to : nullptr, scales + n * v.scale_stride, v.k / v.group, v.group, range);
     }
   });
 }
@@ -135,15 +139,15 @@ WeightCodes weight_codes(Tensor codes, Tensor scales, int64_t bits, int64_t grou
   return w;
 }
 
-void code_weight(const Tensor &given, const WeightCodes &into, at::ScalarType scale_dtype) {
+void code_weight(const Tensor &given, const WeightCodes &into, const ct_scheme &scheme) {
   Tensor w = given.contiguous();
   TORCH_CHECK(
       w.dim() == 2 && w.size(0) == into.codes.size(0) && w.size(1) == into.inputs(),
       "the weight does not fit its codes");
   if (w.numel() == 0) return;
-  if (is_float(w)) return code_all<float>(w, into, scale_dtype);
+  if (is_float(w)) return code_all<float>(w, into, scheme);
   TORCH_CHECK(w.scalar_type() == at::kBFloat16, "a weight to be coded is fp32 or bf16");
-  code_all<BFloat>(w, into, scale_dtype);
+  code_all<BFloat>(w, into, scheme);
 }
 
 Tensor decoded_columns(

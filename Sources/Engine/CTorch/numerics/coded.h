@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "ccodes.h"
 #include "integer_product.h"
 
 namespace ct {
@@ -31,7 +32,7 @@ struct WeightCodes {
 WeightCodes weight_codes(at::Tensor codes, at::Tensor scales, int64_t bits, int64_t group);
 
 /// Writes the codes and scales of w [N, K] into `into`.
-void code_weight(const at::Tensor &w, const WeightCodes &into, at::ScalarType scale_dtype);
+void code_weight(const at::Tensor &w, const WeightCodes &into, const ct_scheme &scheme);
 
 /// Columns `from` ..< `from + count` as numbers of `dtype`, stored as `stored` (which holds them exactly);
 /// `from` and `count` are multiples of the group.

@@ -86,7 +86,7 @@ bool ct_choose_instruction_set(int32_t set) {
 bool ct_code_weight(
     ct_tensor w, ct_tensor codes, ct_tensor scales, ct_scheme scheme) {
   return succeeded([&] {
-    code_weight(retained(w), of(codes, scales, scheme), scalar_type(scheme.scale_dtype));
+    code_weight(retained(w), of(codes, scales, scheme), scheme);
   });
 }
 

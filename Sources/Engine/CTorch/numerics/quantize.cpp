@@ -37,17 +37,21 @@ CT_INLINE void code_rows(const T *x, int8_t *q, float *s, float *z, int64_t rows
 
 template <class T>
 auto fake_groups(const ct_scheme &scheme) {
-  const at::ScalarType scale = scalar_type(scheme.scale_dtype);
-  return scale == at::kHalf       ? kernel<fake_quantize_groups<T, HalfPrecision>>()
-         : scale == at::kBFloat16 ? kernel<fake_quantize_groups<T, BFloat>>()
-                                  : kernel<fake_quantize_groups<T, float>>();
+  switch (scheme.scale) {
+    case ct_scale_portable: return kernel<fake_quantize_groups<T, Portable>>();
+    case ct_scale_float16: return kernel<fake_quantize_groups<T, HalfPrecision>>();
+    case ct_scale_bfloat16: return kernel<fake_quantize_groups<T, BFloat>>();
+    default: return kernel<fake_quantize_groups<T, float>>();
+  }
 }
 template <class T>
 auto code_groups(const ct_scheme &scheme) {
-  const at::ScalarType scale = scalar_type(scheme.scale_dtype);
-  return scale == at::kHalf       ? kernel<quantize_groups<T, HalfPrecision>>()
-         : scale == at::kBFloat16 ? kernel<quantize_groups<T, BFloat>>()
-                                  : kernel<quantize_groups<T, float>>();
+  switch (scheme.scale) {
+    case ct_scale_portable: return kernel<quantize_groups<T, Portable>>();
+    case ct_scale_float16: return kernel<quantize_groups<T, HalfPrecision>>();
+    case ct_scale_bfloat16: return kernel<quantize_groups<T, BFloat>>();
+    default: return kernel<quantize_groups<T, float>>();
+  }
 }
 
 void check_group(const Tensor &w, const ct_scheme &scheme) {
@@ -57,17 +61,19 @@ void check_group(const Tensor &w, const ct_scheme &scheme) {
               " does not divide the input width ", w.dim() ? w.size(-1) : 0);
 }
 
-float half_range(const ct_scheme &scheme) { return static_cast<float>(1 << (scheme.weight_bits - 1)); }
+CodeRange range_of(const ct_scheme &scheme) {
+  return code_range(scheme.weight_bits, scheme.is_full_range);
+}
 
 template <class T>
 void fake_quantize_all(const Tensor &w, const Tensor &y, const ct_scheme &scheme) {
   const T *from = elements<T>(w);
   T *to = mutable_elements<T>(y);
   auto round = fake_groups<T>(scheme);
-  const float half = half_range(scheme);
+  const CodeRange range = range_of(scheme);
   const int64_t group = scheme.group;
   parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
-    round(from + b * group, to + b * group, e - b, group, half);
+    round(from + b * group, to + b * group, e - b, group, range);
   });
 }
 
@@ -77,11 +83,16 @@ void quantize_all(const Tensor &w, const Tensor &q, const Tensor &s, const ct_sc
   int8_t *to = mutable_elements<int8_t>(q);
   float *scales = mutable_elements<float>(s);
   auto round = code_groups<T>(scheme);
-  const float half = half_range(scheme);
+  const CodeRange range = range_of(scheme);
   const int64_t group = scheme.group;
   parallel_for(0, w.numel() / group, kGrainElements / group, [&](int64_t b, int64_t e) {
-    round(from + b * group, to + b * group, scales + b, e - b, group, half);
+    round(from + b * group, to + b * group, scales + b, e - b, group, range);
   });
+}
+
+/// Codes of the full range are made by division only.
+bool has_rounding(const ct_scheme &scheme) {
+  return !scheme.is_full_range || scheme.scale == ct_scale_portable;
 }
 
 }  // namespace
@@ -91,10 +102,10 @@ extern "C" {
 bool ct_has_kernel(int32_t kernel, ct_scheme scheme, int32_t device, int32_t dtype) {
   if (device >= 0 || !has_kernel(scalar_type(dtype))) return false;
   switch (kernel) {
-    case ct_weight_rounding: return true;
+    case ct_weight_rounding: return has_rounding(scheme);
     case ct_input_rounding: return scheme.rounds_inputs;
     case ct_integer_product:
-      return scheme.rounds_inputs && has_integer_product(scheme.weight_bits, scheme.group) &&
+      return scheme.rounds_inputs && has_rounding(scheme) && has_integer_product(scheme.weight_bits, scheme.group) &&
              instruction_set() >= InstructionSet::avx2;
     default: return false;
   }

@@ -21,6 +21,8 @@ struct BFloat {
 /// Stands for fp16 where a scale is rounded to it.
 struct HalfPrecision {};
 float round_to_half(float v);
+/// Stands for a scale that fp32, bf16 and fp16 all hold.
+struct Portable {};
 
 CT_INLINE float widen(float v) { return v; }
 CT_INLINE float widen(BFloat b) {
@@ -49,6 +51,13 @@ CT_INLINE float round_to(float v) {
 template <>
 CT_INLINE float round_to<HalfPrecision>(float v) {
   return round_to_half(v);
+}
+template <>
+CT_INLINE float round_to<Portable>(float v) {
+  float size = round_to<BFloat>(__builtin_fabsf(v));  // a NaN stays one
+  size = size < 0x1p-14f ? 0x1p-14f : size;
+  size = size > 8160.0f ? 8160.0f : size;
+  return v < 0 ? -size : size;
 }
 
 // Vectors are handed to functions that are always inlined: no calling convention is involved.
@@ -304,28 +313,44 @@ CT_INLINE float largest_magnitude(const BFloat *__restrict w, int64_t n) {
   return widen(BFloat{largest});
 }
 
-/// Symmetric codes of a group: `half` is 2^(bits-1); S is the dtype that holds the scale.
+/// Symmetric codes: the first and the last, and the code that the largest magnitude of a group gets.
+struct CodeRange {
+  float low, high, largest;
+};
+CT_INLINE CodeRange code_range(int bits, bool is_full_range) {
+  const float half = static_cast<float>(1 << (bits - 1));
+  return is_full_range ? CodeRange{1 - half, half - 1, half - 1} : CodeRange{-half, half - 1, half - 0.5f};
+}
+
+/// S is what holds the scale.
 template <class T, class S>
-CT_INLINE float group_scale(const T *__restrict w, int64_t n, float half) {
+CT_INLINE float group_scale(const T *__restrict w, int64_t n, CodeRange range) {
   const float largest = largest_magnitude(w, n);
-  float scale = round_to<T>(largest / (half - 0.5f));
+  float scale = round_to<T>(largest / range.largest);
   scale = scale < kLeastScale ? kLeastScale : scale;
   return round_to<S>(scale);
 }
 
-template <class V>
-CT_INLINE V group_code(V v, float inverse, float half) {
-  return clamp(nearest(v * inverse), -half, half - 1);
+/// The reference multiplies by the reciprocal; where the scale is Portable, it is divided by.
+template <class S>
+inline constexpr bool kDivides = false;
+template <>
+inline constexpr bool kDivides<Portable> = true;
+
+template <class S, class V>
+CT_INLINE V group_code(V v, float scale, float inverse, CodeRange range) {
+  if constexpr (kDivides<S>) return clamp(nearest(v / scale), range.low, range.high);
+  else return clamp(nearest(v * inverse), range.low, range.high);
 }
 
 template <class T, class S>
 CT_INLINE void fake_quantize_groups(
-    const T *__restrict w, T *__restrict y, int64_t groups, int64_t group, float half) {
+    const T *__restrict w, T *__restrict y, int64_t groups, int64_t group, CodeRange range) {
   for (int64_t g = 0; g < groups; g++, w += group, y += group) {
-    float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
+    float scale = group_scale<T, S>(w, group, range), inverse = 1.0f / scale;
     const auto number = [=](auto v) CT_INLINE_LAMBDA {
       // The reference casts the codes to T first; they are small integers and fit exactly.
-      return group_code(v, inverse, half) * scale;
+      return group_code<S>(v, scale, inverse, range) * scale;
     };
     if (is_finite(scale)) map_finite_row(w, y, group, number);
     else map_row(w, y, group, number);
@@ -335,10 +360,12 @@ CT_INLINE void fake_quantize_groups(
 template <class T, class S>
 CT_INLINE void quantize_groups(
     const T *__restrict w, int8_t *__restrict q, float *__restrict scales, int64_t groups,
-    int64_t group, float half) {
+    int64_t group, CodeRange range) {
   for (int64_t g = 0; g < groups; g++, w += group, q += group) {
-    float scale = group_scale<T, S>(w, group, half), inverse = 1.0f / scale;
-    map_row(w, q, group, [=](auto v) CT_INLINE_LAMBDA { return group_code(v, inverse, half); });
+    float scale = group_scale<T, S>(w, group, range), inverse = 1.0f / scale;
+    map_row(w, q, group, [=](auto v) CT_INLINE_LAMBDA {
+      return group_code<S>(v, scale, inverse, range);
+    });
     scales[g] = scale;
   }
 }
