@@ -144,8 +144,8 @@ let package = Package(
       "Recipes", in: "Commands",
       [
         "Configuration", "Catalog", "Launching", "Training", "Inference", "EvaluationTasks",
-        "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets", "Records",
-        "Templates", "Tokenizers", "Hub", "Essentials", yams,
+        "Exports", "Checkpoints", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Records", "Templates", "Tokenizers", "Hub", "Essentials", yams,
       ]),
     room(
       "SwiftTune", in: "Commands",
@@ -194,6 +194,12 @@ let package = Package(
     tests("GGUFTests", ["GGUF", "TestSupport", "Essentials"]),
     tests(
       "CheckpointsTests", ["Checkpoints", "Layers", "Quantization", "Tensors", "Essentials"]),
+    tests(
+      "ExportsTests",
+      [
+        "Exports", "Inference", "Checkpoints", "GGUF", "Layers", "Quantization", "Tensors",
+        "Tokenizers", "TestSupport", "Essentials",
+      ]),
     tests(
       "WalkTests",
       [

@@ -56,11 +56,15 @@ package struct Export {
 
   // MARK: Writing
 
-  /// - Parameter progress: called with the number of bytes written since the last call; what it throws ends
-  ///   the export, and nothing of it stays.
+  /// - Parameters:
+  ///   - replaces: whether what is at `output` is replaced; it must be new otherwise.
+  ///   - progress: called with the number of bytes written since the last call; what it throws ends the
+  ///     export, and nothing of it stays.
   /// - Throws: `TuneError`.
-  package func write(to output: String, progress: (Int) throws -> Void = { _ in }) throws -> Report {
-    let path = try place(output)
+  package func write(
+    to output: String, replaces: Bool = false, progress: (Int) throws -> Void = { _ in }
+  ) throws -> Report {
+    let path = try place(output, replaces: replaces)
     let exactness = Exactness(allowsInexact: allowsInexact, dtype: format.scaleDType(of: model))
     let files = try ExportFiles(planned(), at: path, isFolder: keys == nil)
     for entry in rotaryEntries {
@@ -125,10 +129,12 @@ package struct Export {
   }
 
   /// - Throws: `TuneError` `.usage` for a place that is taken.
-  private func place(_ output: String) throws -> String {
+  private func place(_ output: String, replaces: Bool) throws -> String {
     let path = URL(fileURLWithPath: output).standardizedFileURL.resolvingSymlinksInPath().path
     var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return path }
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !replaces else {
+      return path
+    }
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     guard keys == nil, isFolder.boolValue, entries.isEmpty else {
       throw TuneError(

@@ -78,6 +78,8 @@ final class ExportFiles {
     if let partial {
       PartialPath.syncFolder(containing: partial + "/any")
       try PartialPath.move(partial, to: path)
+      // Where a folder was there before, it has now the other name.
+      try? FileManager.default.removeItem(atPath: partial)
     }
     isFinished = true
   }
