@@ -93,7 +93,7 @@ let package = Package(
       linkerSettings: link),
 
     room("Tensors", in: "Tensors", ["CTorch", "Essentials"]),
-    room("Quantization", in: "Tensors", ["Tensors"]),
+    room("Quantization", in: "Tensors", ["Tensors", "Essentials"]),
     room("Layers", in: "Tensors", ["Quantization", "Tensors", "Essentials"]),
     room("Sharding", in: "Tensors", ["Tensors", "Essentials"]),
 

@@ -26,9 +26,9 @@ import Testing
   func codesAreQuotients(_ dtype: DType, _ rule: ScaleRule) {
     let weights = WeightRule(bits: 4, groupSize: 32, scaleRule: rule, scalePrecision: .portable)
     let w = weightsOfManySizes(seed: 7).to(dtype)
-    let (codes, scales) = weights.quantize(w)
-    let (numbers, found) = (w.floats, codes.int64s)
-    for (group, scale) in scales.floats.enumerated() {
+    let rounded = weights.quantize(w)
+    let (numbers, found) = (w.floats, rounded.codes.int64s)
+    for (group, scale) in rounded.scales.floats.enumerated() {
       let members = numbers[group * 32..<(group + 1) * 32]
       let largest = members.map(abs).max()!
       let own = Tensor([largest / (rule == .halfStep ? 7.5 : 7)]).to(.bfloat16).floats[0]

@@ -36,7 +36,16 @@ package func check(
     : section.errorAtComponent(message, remedy: remedy)
 }
 
-package func quantizationScheme(from section: Section) -> QuantizationScheme {
+/// What a quantizer's section asks for.
+package func quantizationPlan(from section: Section) -> QuantizationPlan {
+  switch section.choice(QuantizerChoice.self) {
+  case .named, .namedQAT: return namedPlan(from: section)
+  case .int4WeightOnly, .int4WeightOnlyQAT:
+    return QuantizationPreset.tinygemm.plan(groupSize: section[Keys.Quantizer.groupSize])
+  case .int8DynActInt4, .int8DynActInt4QAT, .int8DynActIntx, .int8DynActIntxQAT, .intxWeightOnly,
+    .intxWeightOnlyQAT:
+    break
+  }
   let scales: ScalePrecision =
     switch section[Keys.Quantizer.scalesPrecision] {
     case "bf16": .bfloat16
@@ -45,9 +54,19 @@ package func quantizationScheme(from section: Section) -> QuantizationScheme {
     default: .float32
     }
   let (bits, groupSize) = (section[Keys.Quantizer.weightBits], section[Keys.Quantizer.groupSize])
-  return section[Keys.Quantizer.quantizesActivations]
-    ? QuantizationScheme(weightBits: bits, groupSize: groupSize, scales: scales)
-    : .weightOnly(weightBits: bits, groupSize: groupSize, scales: scales)
+  return QuantizationPlan(
+    section[Keys.Quantizer.quantizesActivations]
+      ? QuantizationScheme(weightBits: bits, groupSize: groupSize, scales: scales)
+      : .weightOnly(weightBits: bits, groupSize: groupSize, scales: scales))
+}
+
+private func namedPlan(from section: Section) -> QuantizationPlan {
+  guard let preset = QuantizationPreset(rawValue: section[Keys.Quantizer.scheme]) else {
+    preconditionFailure("the schema lets through no other scheme")
+  }
+  var plan = preset.plan(groupSize: section[Keys.Quantizer.ownGroupSize])
+  plan.exceptions = (section[Keys.Quantizer.exclude] ?? []).map { .init(pattern: $0, scheme: nil) }
+  return plan
 }
 
 /// The root's `dtype`; the configuration's rules let only these two through.

@@ -65,7 +65,7 @@ struct CheckpointLayout {
 /// How each parameter of a folder is stored.
 struct StorageRule {
   let dtype: DType
-  let quantization: QuantizationScheme?
+  let quantization: QuantizationPlan?
 
   func quantizes(_ parameter: ParameterSpecification) -> Bool {
     quantization?.covers(parameter) == true
@@ -73,16 +73,10 @@ struct StorageRule {
 
   /// The tensors that hold the parameter; parts of one tensor have the same ones.
   func declarations(_ parameter: ParameterSpecification) -> [SafetensorsWriter.Declaration] {
-    guard let scheme = quantization, quantizes(parameter) else {
+    guard let scheme = quantization?.scheme(of: parameter) else {
       return [.init(parameter.storedName, dtype, parameter.storedShape)]
     }
-    return [
-      .init(
-        parameter.storedName, .uint8,
-        QuantizationDescription.codesShape(parameter.storedShape, scheme)),
-      .init(
-        QuantizationDescription.scalesName(of: parameter.storedName), scheme.weights.scaleDType,
-        QuantizationDescription.scalesShape(parameter.storedShape, scheme)),
-    ]
+    return QuantizationDescription.declarations(
+      parameter.storedName, parameter.storedShape, scheme)
   }
 }

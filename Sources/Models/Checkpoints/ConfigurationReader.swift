@@ -73,9 +73,13 @@ struct ConfigurationReader {
     }
     return numbers
   }
+  /// An object inside this one.
+  func inner(_ object: JSONObject, _ key: String) -> ConfigurationReader {
+    ConfigurationReader(object, path: path, prefix: prefix + key + ".")
+  }
   func object(_ key: String) throws -> ConfigurationReader? {
     guard let value = value(key) else { return nil }
     guard let object = value.object else { throw failure(key, "must be an object") }
-    return ConfigurationReader(object, path: path, prefix: prefix + key + ".")
+    return inner(object, key)
   }
 }

@@ -35,7 +35,7 @@ extension ModelConfigurationFile {
   }
 
   /// The same model stored in another way.
-  func storing(_ dtype: DType, _ quantization: QuantizationScheme?) -> ModelConfigurationFile {
+  func storing(_ dtype: DType, _ quantization: QuantizationPlan?) -> ModelConfigurationFile {
     var changed = self
     changed.dtype = dtype
     changed.quantization = quantization

@@ -13,8 +13,8 @@ package struct ModelConfigurationFile: Sendable {
   package let decoder: DecoderConfiguration
   /// What `torch_dtype` or `dtype` says the checkpoint is stored in.
   package internal(set) var dtype: DType?
-  /// How its linear layers are quantized; nil for an ordinary checkpoint.
-  package internal(set) var quantization: QuantizationScheme?
+  /// How it is quantized; nil for an ordinary checkpoint.
+  package internal(set) var quantization: QuantizationPlan?
 
   package init(path: String) throws {
     guard let json = try JSON.load(path: path).object else {
@@ -83,8 +83,8 @@ extension ConfigurationReader {
     return nil
   }
 
-  func quantization() throws -> QuantizationScheme? {
+  func quantization() throws -> QuantizationPlan? {
     guard let inner = try object("quantization_config") else { return nil }
-    return try inner.scheme()
+    return try inner.quantizationPlan()
   }
 }

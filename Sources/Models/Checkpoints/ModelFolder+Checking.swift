@@ -10,14 +10,14 @@ extension ModelFolder {
   package func check(against decoder: DecoderConfiguration) throws {
     do {
       for parameter in decoder.specification.all {
-        if let scheme = quantizationScheme, isQuantized(parameter) {
-          try checkQuantized(parameter, scheme)
+        if isQuantized(parameter) {
+          _ = try checkQuantized(parameter)
         } else {
           try checkPlain(parameter)
         }
       }
-      if let scheme = quantizationScheme, isQuantized(decoder.headSpecification) {
-        try checkQuantized(decoder.headSpecification, scheme)
+      if isQuantized(decoder.headSpecification) {
+        _ = try checkQuantized(decoder.headSpecification)
       }
     } catch var error as TuneError {
       let differences = decoder.differences(from: configuration.decoder)
@@ -74,7 +74,7 @@ extension ModelFolder {
     let head = decoder.headSpecification
     if isQuantized(head) { known.insert(head.name) }
     for parameter in decoder.specification.all + [head] where isQuantized(parameter) {
-      known.insert(QuantizationDescription.scalesName(of: parameter.storedName))
+      known.formUnion(quantizedNames(parameter))
     }
     return tensorNames.filter { !known.contains($0) }
   }

@@ -26,7 +26,7 @@ extension ModelFolder {
   /// Gives back the memory of what was read; it is read from the files again where it is needed.
   package func releasePages() { for file in files { file.releasePages() } }
 
-  /// A linear layer's codes and scales; nil where the folder holds its weight plain.
+  /// A layer's codes and scales; nil where the folder holds its weight plain.
   package func quantized(_ specification: ParameterSpecification) throws -> QuantizedWeight? {
     try quantized(specification, rows: 0..<specification.shape[0])
   }
@@ -37,37 +37,50 @@ extension ModelFolder {
     let codes = stored.packed.unpackedCodes(
       bits: stored.scheme.weights.bits, columns: specification.shape[1])
     // The caller may keep the scales; mapped memory is not its to keep.
-    return QuantizedWeight(scheme: stored.scheme, codes: codes, scales: stored.scales.clone())
+    var weight = QuantizedWeight(scheme: stored.scheme, codes: codes, scales: stored.scales.clone())
+    if stored.scheme.weights.scaleRule.hasBias {
+      weight.biases = try beside(QuantizationDescription.biasesSuffix, specification, rows)
+        .to(.float32).clone()
+    }
+    if !stored.scheme.weights.roundsRowsAlone {
+      weight.tensorScale = try tensorScale(specification, rows)
+    }
+    return weight
   }
 
   /// A linear layer's codes and scales in the layout of the integer product: over mapped memory where
   /// the folder holds them so (4 bits, fp32 scales, rows in our order). Nil where its weight is plain.
   package func coded(_ specification: ParameterSpecification) throws -> PackedWeight? {
-    let rows = 0..<specification.shape[0]
-    guard let scheme = quantizationScheme, scheme.weights.bits == 4 else {
+    guard let stored = try storedCodes(specification, rows: 0..<specification.shape[0]) else {
+      return nil
+    }
+    guard stored.scheme.weights.bits == 4 else {
       return try quantized(specification).map(PackedWeight.init)
     }
-    return try storedCodes(specification, rows: rows).map {
-      PackedWeight(packed: $0.packed, scales: $0.scales, scheme: scheme)
-    }
+    return PackedWeight(packed: stored.packed, scales: stored.scales, scheme: stored.scheme)
   }
 
   /// Codes as they lie in the file, and scales in fp32, checked.
   private func storedCodes(_ specification: ParameterSpecification, rows: Range<Int>) throws -> (
     scheme: QuantizationScheme, packed: Tensor, scales: Tensor
   )? {
-    guard let scheme = quantizationScheme, isQuantized(specification) else { return nil }
-    try checkQuantized(specification, scheme)
+    guard isQuantized(specification) else { return nil }
+    let scheme = try checkQuantized(specification)
     let file = try owner(of: specification)
-    let scalesName = QuantizationDescription.scalesName(of: specification.storedName)
-    let order = rowOrder(of: specification)
     let packed = try file.rows(
-      rows, of: specification.storedName, for: specification, inOrder: order)
-    let scales = try scalesOwner(of: specification)
-      .rows(rows, of: scalesName, for: specification, inOrder: order).to(.float32)
-    guard scales.isFinite().and(scales.isGreater(than: 0)).allTrue() else {
+      rows, of: specification.storedName, for: specification, inOrder: rowOrder(of: specification))
+    let scales = scheme.weights.scalePrecision.loaded(
+      try beside(QuantizationDescription.scalesSuffix, specification, rows))
+    let usable =
+      scheme.weights.hasSignedScales
+      ? scales.isFinite().and(scales.differs(from: 0))
+      : scales.isFinite().and(scales.isGreater(than: 0))
+    guard usable.allTrue() else {
       throw TuneError(
-        .malformedFile, "tensor '\(scalesName)' has scales that are not positive numbers",
+        .malformedFile,
+        "tensor '\(QuantizationDescription.scalesName(of: specification.storedName))' has scales "
+          + (scheme.weights.hasSignedScales
+            ? "that are 0 or no numbers" : "that are not positive numbers"),
         at: .init(file: file.path))
     }
     let usedBits = specification.shape[1] * scheme.weights.bits % 8
@@ -83,10 +96,50 @@ extension ModelFolder {
     return (scheme, packed, scales)
   }
 
+  /// Rows of a tensor beside the codes, finite numbers.
+  private func beside(
+    _ suffix: String, _ specification: ParameterSpecification, _ rows: Range<Int>
+  ) throws -> Tensor {
+    let name = QuantizationDescription.name(suffix, of: specification.storedName)
+    guard let file = file(of: name) else { throw missing(specification) }
+    let numbers = try file.rows(
+      rows, of: name, for: specification, inOrder: rowOrder(of: specification))
+    guard !numbers.dtype.isFloatingPoint || numbers.to(.float32).isFinite().allTrue() else {
+      throw TuneError(
+        .malformedFile, "tensor '\(name)' has values that are not finite",
+        at: .init(file: file.path))
+    }
+    return numbers
+  }
+  /// The one number that all rows of a layer have.
+  private func tensorScale(_ specification: ParameterSpecification, _ rows: Range<Int>) throws
+    -> Tensor
+  {
+    let suffix = QuantizationDescription.tensorScaleSuffix
+    let all = try beside(suffix, specification, rows).to(.float32)
+    let first = all.narrow(0, from: 0, count: 1)
+    guard all.equals(first).allTrue(), first.item > 0 else {
+      throw TuneError(
+        .malformedFile,
+        "tensor '\(QuantizationDescription.name(suffix, of: specification.storedName))' has no "
+          + "one scale above 0 for the layer", at: .init(file: path))
+    }
+    return first.reshape([]).clone()
+  }
+
   /// Whether the folder holds this parameter as codes.
   package func isQuantized(_ specification: ParameterSpecification) -> Bool {
-    quantizationScheme != nil && specification.kind == .linear
-      && file(of: QuantizationDescription.scalesName(of: specification.storedName)) != nil
+    guard quantization != nil,
+      specification.kind == .linear || specification.kind == .embedding
+    else { return false }
+    return file(of: QuantizationDescription.scalesName(of: specification.storedName)) != nil
+  }
+  /// The tensors that hold it then.
+  func quantizedNames(_ specification: ParameterSpecification) -> [String] {
+    guard let scheme = quantization?.scheme(of: specification) else { return [] }
+    return QuantizationDescription.declarations(
+      specification.storedName, specification.storedShape, scheme
+    ).map(\.name)
   }
 
   private func rowOrder(of specification: ParameterSpecification)
@@ -99,12 +152,6 @@ extension ModelFolder {
     guard let file = file(of: specification.storedName) else { throw missing(specification) }
     return file
   }
-  private func scalesOwner(of specification: ParameterSpecification) throws -> any WeightFile {
-    let name = QuantizationDescription.scalesName(of: specification.storedName)
-    guard let file = file(of: name) else { throw missing(specification) }
-    return file
-  }
-
   func checkPlain(_ specification: ParameterSpecification) throws {
     let file = try owner(of: specification)
     guard !isQuantized(specification) else {
@@ -118,25 +165,29 @@ extension ModelFolder {
     }
   }
 
-  func checkQuantized(_ specification: ParameterSpecification, _ scheme: QuantizationScheme) throws
-  {
-    guard scheme.covers(specification) else {
+  /// Every tensor of a layer that the folder holds as codes, against the plan.
+  /// - Returns: the plan's scheme of it.
+  func checkQuantized(_ specification: ParameterSpecification) throws -> QuantizationScheme {
+    guard let plan = quantization, let scheme = plan.scheme(of: specification) else {
+      let why: String =
+        if let group = quantization?.layers.weights.groupSize, quantization?.isUniform == true {
+          "cannot be in groups of \(group): its rows have \(specification.shape[1])"
+        } else {
+          "has scales, and the scheme leaves it in float"
+        }
       throw TuneError(
-        .checkpointMismatch,
-        "tensor '\(specification.storedName)' cannot be in groups of \(scheme.weights.groupSize): "
-          + "its rows have \(specification.shape[1])",
+        .checkpointMismatch, "tensor '\(specification.storedName)' " + why,
         at: .init(file: path + "/" + Self.configurationName, key: "quantization_config.group_size"))
     }
-    try checkTensor(
-      specification.storedName,
-      QuantizationDescription.codesShape(specification.storedShape, scheme),
-      specification, in: owner(of: specification)
-    ) { $0 == .uint8 }
-    try checkTensor(
-      QuantizationDescription.scalesName(of: specification.storedName),
-      QuantizationDescription.scalesShape(specification.storedShape, scheme), specification,
-      in: scalesOwner(of: specification)
-    ) { $0 == scheme.weights.scaleDType }
+    let declarations = QuantizationDescription.declarations(
+      specification.storedName, specification.storedShape, scheme)
+    for declaration in declarations {
+      guard let file = file(of: declaration.name) else { throw missing(specification) }
+      try checkTensor(declaration.name, declaration.shape, specification, in: file) {
+        $0 == declaration.dtype
+      }
+    }
+    return scheme
   }
 
   private func checkTensor(

@@ -11,7 +11,9 @@ import Tensors
 package final class ModelFolder: Sendable {
   package let path: String
   package let configuration: ModelConfigurationFile
-  package var quantizationScheme: QuantizationScheme? { configuration.quantization }
+  package var quantization: QuantizationPlan? { configuration.quantization }
+  /// Of its linear layers in the blocks.
+  package var quantizationScheme: QuantizationScheme? { quantization?.layers }
   package let naming: CheckpointNaming
   /// The shards in their order, under Hugging Face's names.
   let files: [any WeightFile]
@@ -196,7 +198,7 @@ package final class ModelFolder: Sendable {
   /// What the files themselves say of their codes must be what config.json says.
   private func checkQuantizationMetadata() throws {
     for file in files {
-      let expected = quantizationScheme.map(QuantizationDescription.metadata) ?? [:]
+      let expected = quantization.map(QuantizationDescription.metadata) ?? [:]
       for (key, found) in file.metadata.sorted(by: { $0.key < $1.key }) {
         guard key == "quant_method" || expected[key] != nil, found != expected[key] else {
           continue

@@ -34,7 +34,7 @@ package final class ModelFolderWriter {
   /// - Throws: `TuneError` `.disk`, also when the disk has no room for the whole folder.
   package convenience init(
     to path: String, like source: ModelFolder, dtype: DType,
-    quantization: QuantizationScheme? = nil, as format: WeightFormat = .safetensors
+    quantization: QuantizationPlan? = nil, as format: WeightFormat = .safetensors
   ) throws {
     precondition(quantization == nil || format == .safetensors, "codes are no torch file's")
     guard Self.resolved(path) != Self.resolved(source.path) else {
@@ -48,6 +48,14 @@ package final class ModelFolderWriter {
       to: path, CheckpointLayout(of: parameters, like: source, as: format), parameters, rule,
       source.configuration.storing(dtype, quantization), companionsFrom: source.path,
       as: format, naming: format == .torch ? source.naming : .huggingFace)
+  }
+
+  /// Every linear layer quantized in one way.
+  package convenience init(
+    to path: String, like source: ModelFolder, dtype: DType, quantization: QuantizationScheme
+  ) throws {
+    try self.init(
+      to: path, like: source, dtype: dtype, quantization: QuantizationPlan(quantization))
   }
 
   init(
@@ -147,18 +155,33 @@ package final class ModelFolderWriter {
     try put(stored, as: naming.name(of: specification.storedName), specification)
   }
 
-  /// A linear layer's codes and scales in our row order, stored as they are.
+  /// A layer's codes and scales in our row order, stored as they are.
   package func write(_ weight: QuantizedWeight, for specification: ParameterSpecification) throws {
     precondition(
-      isQuantized(specification) && weight.scheme == rule.quantization && weight.isSymmetric,
+      weight.scheme.weights == rule.quantization?.scheme(of: specification)?.weights
+        && weight.zeroPoints == nil,
       "\(specification.name) is not to be quantized so")
-    let name = specification.storedName
-    let codes = specification.rowOrder.toCheckpoint(weight.packedCodes().to(.cpu))
-    try put(codes, as: name, specification)
-    let scales = weight.scales.to(.cpu).to(weight.scheme.weights.scaleDType)
+    let (name, weights) = (specification.storedName, weight.scheme.weights)
+    let order = specification.rowOrder
+    try put(order.toCheckpoint(weight.packedCodes().to(.cpu)), as: name, specification)
+    func putBeside(_ suffix: String, _ numbers: Tensor) throws {
+      try put(
+        order.toCheckpoint(numbers), as: QuantizationDescription.name(suffix, of: name),
+        specification)
+    }
+    let scales = weight.scales.to(.cpu)
     try refuseNonFinite(scales, specification)
-    let scalesName = QuantizationDescription.scalesName(of: name)
-    try put(specification.rowOrder.toCheckpoint(scales), as: scalesName, specification)
+    try putBeside(
+      QuantizationDescription.scalesSuffix, weights.scalePrecision.stored(scales))
+    if let biases = weight.biases?.to(.cpu) {
+      try refuseNonFinite(biases, specification)
+      try putBeside(QuantizationDescription.biasesSuffix, biases.to(weights.biasDType))
+    }
+    if let tensorScale = weight.tensorScale?.to(.cpu) {
+      let rows = tensorScale.reshape(1).expand(specification.shape[0]).contiguous()
+      try refuseNonFinite(rows, specification)
+      try putBeside(QuantizationDescription.tensorScaleSuffix, rows)
+    }
   }
 
   private func refuseNonFinite(_ tensor: Tensor, _ specification: ParameterSpecification) throws {
@@ -224,9 +247,8 @@ package final class ModelFolderWriter {
   static func parameters(of decoder: DecoderConfiguration, _ rule: StorageRule)
     -> [ParameterSpecification]
   {
-    let head = decoder.headSpecification
-    let addsHead = decoder.tiesEmbeddings && rule.quantizes(head)
-    return decoder.specification.all + (addsHead ? [head] : [])
+    let addsHead = rule.quantization?.storesTiedHead(of: decoder) == true
+    return decoder.specification.all + (addsHead ? [decoder.headSpecification] : [])
   }
 
   private static func resolved(_ path: String) -> String {

@@ -5,6 +5,7 @@ import Tensors
 
 package struct ModelSizeReport: Sendable, Equatable {
   package var codeBytes = 0
+  /// What is stored beside the codes, biases and tensor scales too.
   package var scaleBytes = 0
   /// Everything that is not quantized.
   package var plainBytes = 0
@@ -13,25 +14,26 @@ package struct ModelSizeReport: Sendable, Equatable {
   /// Of the weight files, headers included.
   package var fileBytes: Int
   package var quantizedLayers: [String] = []
-  /// Linear layers whose width the group size does not divide; empty where nothing is quantized.
+  /// Their weights.
+  package var quantizedCount = 0
+  /// Layers that were to be quantized and whose width the group size does not divide.
   package var skippedLayers: [String] = []
 
   init(_ decoder: DecoderConfiguration, _ rule: StorageRule, fileBytes: Int) {
     self.fileBytes = fileBytes
     floatBytes = decoder.parameterCount * rule.dtype.byteCount
+    skippedLayers = rule.quantization?.skippedLayers(of: decoder).map(\.name) ?? []
     for parameter in ModelFolderWriter.parameters(of: decoder, rule) {
       var alone = parameter
       alone.part = nil
       let sizes = rule.declarations(alone).map(\.byteCount)
       if rule.quantizes(parameter) {
         codeBytes += sizes[0]
-        scaleBytes += sizes[1]
+        scaleBytes += sizes.dropFirst().reduce(0, +)
         quantizedLayers.append(parameter.name)
+        quantizedCount += parameter.count
       } else {
         plainBytes += sizes[0]
-        if rule.quantization != nil, parameter.kind == .linear {
-          skippedLayers.append(parameter.name)
-        }
       }
     }
   }
@@ -40,7 +42,7 @@ package struct ModelSizeReport: Sendable, Equatable {
 extension ModelFolder {
   package func sizeReport() -> ModelSizeReport {
     ModelSizeReport(
-      configuration.decoder, StorageRule(dtype: dtype, quantization: quantizationScheme),
+      configuration.decoder, StorageRule(dtype: dtype, quantization: quantization),
       fileBytes: files.reduce(0) { $0 + $1.byteCount })
   }
 }

@@ -1,6 +1,6 @@
-// A plain model folder to a quantized one: every linear layer that the group size divides, the
-// output head included, becomes codes and scales; one tensor is in memory at a time. The codes are
-// those that quantization-aware training with the same scheme and dtype computed with.
+// A plain model folder to a quantized one: every layer that the plan covers becomes codes and scales; one
+// tensor is in memory at a time. The codes are those that quantization-aware training with the same plan
+// and dtype computed with.
 import Checkpoints
 import Essentials
 import Layers
@@ -10,44 +10,42 @@ import Tensors
 package struct FolderQuantization {
   package let source: ModelFolder
   package let configuration: DecoderConfiguration
-  package let scheme: QuantizationScheme
+  package let plan: QuantizationPlan
   /// Weights are brought to this before they are quantized; what stays plain is written in it.
   package let dtype: DType
   /// Where it is computed.
   package let device: Device
 
   package init(
-    _ source: ModelFolder, _ configuration: DecoderConfiguration, scheme: QuantizationScheme,
+    _ source: ModelFolder, _ configuration: DecoderConfiguration, plan: QuantizationPlan,
     dtype: DType, on device: Device = .cpu
   ) {
     self.source = source
     self.configuration = configuration
-    self.scheme = scheme
+    self.plan = plan
     self.dtype = dtype
     self.device = device
   }
+  /// Every linear layer in one way.
+  package init(
+    _ source: ModelFolder, _ configuration: DecoderConfiguration, scheme: QuantizationScheme,
+    dtype: DType, on device: Device = .cpu
+  ) {
+    self.init(
+      source, configuration, plan: QuantizationPlan(scheme), dtype: dtype, on: device)
+  }
 
-  /// Linear layers, the output head among them also where it is the embedding.
-  package var layers: [ParameterSpecification] { configuration.linearLayers }
-  /// Those that the scheme does not cover.
-  package var skippedLayers: [ParameterSpecification] { scheme.skippedLayers(of: configuration) }
+  /// Those that the plan means to quantize and does not cover.
+  package var skippedLayers: [ParameterSpecification] { plan.skippedLayers(of: configuration) }
 
   /// - Throws: `TuneError` when the folder is quantized already, or no layer would be.
   package func check() throws {
-    if let stored = source.quantizationScheme {
+    if let stored = source.quantization {
       throw TuneError(
         .configuration, "the checkpoint is quantized already, with \(stored.summary)",
         remedy: "Quantize the checkpoint that training wrote.", at: .init(file: source.path))
     }
-    guard skippedLayers.count < layers.count else {
-      let widths = Set(layers.map { $0.shape[1] }).sorted().map(String.init)
-      throw TuneError(
-        .configuration,
-        "the group size \(scheme.weights.groupSize) divides no layer: their inputs are "
-          + widths.joined(separator: " and ") + " wide",
-        remedy: "Choose a divisor of these widths, such as 32.",
-        at: .init(key: "quantizer.groupsize"))
-    }
+    try plan.check(against: configuration)
   }
 
   /// Writes the quantized folder; it takes its name only when it is complete.
@@ -57,7 +55,7 @@ package struct FolderQuantization {
   ) throws -> ModelSizeReport {
     try check()
     let writer = try ModelFolderWriter(
-      to: output, like: source, dtype: dtype, quantization: scheme)
+      to: output, like: source, dtype: dtype, quantization: plan)
     let parameters = writer.specifications
     for (index, parameter) in parameters.enumerated() {
       // A tied head is stored nowhere as such: its weight is the embedding's.
@@ -66,7 +64,7 @@ package struct FolderQuantization {
         isTiedHead ? configuration.specification.embedding : parameter
       ).to(dtype)
       try refuseNonFinite(weight, parameter)
-      if writer.isQuantized(parameter) {
+      if let scheme = plan.scheme(of: parameter) {
         try writer.write(scheme.quantize(weight.to(device)), for: parameter)
       } else {
         try writer.write(weight, for: parameter)

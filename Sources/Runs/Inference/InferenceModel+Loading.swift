@@ -7,58 +7,73 @@ import Tensors
 
 extension InferenceModel {
   /// - Parameters:
-  ///   - scheme: what to quantize a plain folder with, layer by layer as it is read; of a quantized
+  ///   - plan: what to quantize a plain folder with, layer by layer as it is read; of a quantized
   ///     folder, what it must be quantized with. Nil takes the folder as it is.
   ///   - loaded: called after each tensor with how many of how many are there.
   /// - Throws: `TuneError` `.checkpointMismatch` when the folder is quantized in another way, or
   ///   lacks what the configuration needs.
   package init(
     loading folder: ModelFolder, _ configuration: DecoderConfiguration, dtype: DType,
-    on device: Device, scheme: QuantizationScheme? = nil, positions: Int? = nil,
+    on device: Device, plan: QuantizationPlan? = nil, positions: Int? = nil,
     loaded: (_ count: Int, _ total: Int) -> Void = { _, _ in }
   ) throws {
-    try folder.checkScheme(scheme)
+    try folder.checkPlan(plan)
     let specification = configuration.specification
     let total = specification.all.count
     var count = 0
-    func exact(_ parameter: ParameterSpecification) throws -> Tensor {
-      try folder.whole(parameter).to(dtype).to(device)
-    }
-    func noteOne() {
-      count += 1
-      loaded(count, total)
-    }
     func view(_ parameter: ParameterSpecification) throws -> LinearWeight {
-      defer { noteOne() }
+      defer {
+        count += 1
+        loaded(count, total)
+      }
       if let stored = try folder.linearWeight(parameter, on: device) { return stored }
-      let tensor = try exact(parameter)
-      guard folder.quantizationScheme == nil, let scheme, scheme.covers(parameter) else {
+      let tensor = try folder.whole(parameter).to(dtype).to(device)
+      guard folder.quantization == nil, let scheme = plan?.scheme(of: parameter) else {
         return .exact(tensor)
       }
       return scheme.quantize(tensor).weight(on: device)
     }
-    let embedding = try exact(specification.embedding)
-    noteOne()
     let weights = DecoderWeights<LinearWeight>(
-      embedding: .exact(embedding), blocks: try specification.blocks.map { try $0.map(view) },
+      embedding: try view(specification.embedding),
+      blocks: try specification.blocks.map { try $0.map(view) },
       head: try specification.head.map(view))
-    let tiedOutput = { try Self.tiedOutput(embedding, folder, configuration, scheme) }
+    let tiedOutput = {
+      try Self.tiedOutput(weights.embedding, folder, configuration, folder.quantization ?? plan)
+    }
     self.init(
-      configuration, weights, embedding: embedding,
-      output: try weights.head.output ?? tiedOutput(), positions: positions)
+      configuration, weights, output: try weights.head.output ?? tiedOutput(), dtype: dtype,
+      positions: positions)
   }
 
-  /// The head of a model whose head is its embedding: a linear layer, so quantized like one.
+  /// Every linear layer of a plain folder quantized in one way, or found so in a quantized one.
+  package init(
+    loading folder: ModelFolder, _ configuration: DecoderConfiguration, dtype: DType,
+    on device: Device, scheme: QuantizationScheme?, positions: Int? = nil
+  ) throws {
+    try self.init(
+      loading: folder, configuration, dtype: dtype, on: device,
+      plan: scheme.map { QuantizationPlan($0) }, positions: positions)
+  }
+
+  /// The head of a model whose head is its embedding: the same codes, or a linear layer's of its own.
   private static func tiedOutput(
-    _ embedding: Tensor, _ folder: ModelFolder, _ configuration: DecoderConfiguration,
-    _ scheme: QuantizationScheme?
+    _ embedding: LinearWeight, _ folder: ModelFolder, _ configuration: DecoderConfiguration,
+    _ plan: QuantizationPlan?
   ) throws -> LinearWeight {
     let head = configuration.headSpecification
-    if let stored = try folder.linearWeight(head, on: embedding.device) { return stored }
-    guard folder.quantizationScheme == nil, let scheme, scheme.covers(head) else {
-      return .exact(embedding)
+    switch embedding {
+    case .exact(let tensor):
+      if let stored = try folder.linearWeight(head, on: tensor.device) { return stored }
+      guard folder.quantization == nil, let scheme = plan?.scheme(of: head) else {
+        return embedding
+      }
+      return scheme.quantize(tensor).weight(on: tensor.device)
+    case .quantized(var codes):
+      guard let scheme = plan?.scheme(of: head) else { return embedding }
+      codes.scheme = scheme
+      return codes.weight(on: codes.codes.device)
+    case .fakeQuantized, .packed: preconditionFailure("an embedding is numbers or codes")
     }
-    return scheme.quantize(embedding).weight(on: embedding.device)
   }
 }
 
@@ -67,15 +82,17 @@ extension ModelFolder {
   fileprivate func linearWeight(_ parameter: ParameterSpecification, on device: Device) throws
     -> LinearWeight?
   {
-    if quantizationScheme?.hasIntegerProduct(on: device) == true {
+    if parameter.kind == .linear,
+      quantization?.scheme(of: parameter)?.hasIntegerProduct(on: device) == true
+    {
       return try coded(parameter).map { .packed($0, gradients: nil) }
     }
-    return try quantized(parameter)?.weight(on: device)
+    return try quantized(parameter).map { .quantized($0.to(device)) }
   }
 
-  /// - Throws: when the folder is quantized with another scheme.
-  fileprivate func checkScheme(_ wanted: QuantizationScheme?) throws {
-    guard let stored = quantizationScheme, let wanted, wanted != stored else { return }
+  /// - Throws: when the folder is quantized with another plan.
+  fileprivate func checkPlan(_ wanted: QuantizationPlan?) throws {
+    guard let stored = quantization, let wanted, wanted != stored else { return }
     throw TuneError(
       .checkpointMismatch,
       "the checkpoint is quantized with \(stored.summary), and the quantizer asks for "
@@ -88,7 +105,9 @@ extension ModelFolder {
 extension QuantizedWeight {
   /// In the layout that this device multiplies.
   fileprivate func weight(on device: Device) -> LinearWeight {
-    if scheme.hasIntegerProduct(on: device) { return .packed(PackedWeight(self), gradients: nil) }
+    if isSymmetric, scheme.hasIntegerProduct(on: device) {
+      return .packed(PackedWeight(self), gradients: nil)
+    }
     return .quantized(to(device))
   }
 }

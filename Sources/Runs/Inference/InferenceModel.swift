@@ -11,8 +11,6 @@ import Tensors
 package struct InferenceModel: Sendable {
   package let decoder: Decoder
   package let weights: DecoderWeights<LinearWeight>
-  /// [V, D]
-  package let embedding: Tensor
   /// [V, D]; the embedding's weight, or its quantized twin, where the two are tied.
   package let output: LinearWeight
   package let dtype: DType
@@ -22,20 +20,23 @@ package struct InferenceModel: Sendable {
 
   package var configuration: DecoderConfiguration { decoder.configuration }
 
-  /// - Parameter positions: the longest sequence it will see; at most the configuration's.
+  /// - Parameters:
+  ///   - dtype: of activations.
+  ///   - positions: the longest sequence it will see; at most the configuration's.
   package init(
     _ configuration: DecoderConfiguration, _ weights: DecoderWeights<LinearWeight>,
-    embedding: Tensor, output: LinearWeight, positions: Int? = nil
+    output: LinearWeight, dtype: DType, positions: Int? = nil
   ) {
     let positions = min(
       positions ?? configuration.maximumSequenceLength, configuration.maximumSequenceLength)
-    decoder = Decoder(configuration, positions: positions, on: embedding.device)
+    // A norm's weight is a tensor whatever the rest is.
+    let device = weights.head.norm.exactTensor.device
+    decoder = Decoder(configuration, positions: positions, on: device)
     self.weights = weights
-    self.embedding = embedding
     self.output = output
     self.positions = positions
-    dtype = embedding.dtype
-    device = embedding.device
+    self.dtype = dtype
+    self.device = device
   }
 
   /// A model as one step of training would see it.
@@ -43,23 +44,30 @@ package struct InferenceModel: Sendable {
     _ configuration: DecoderConfiguration, _ tensors: DecoderWeights<Tensor>,
     numerics: LinearNumerics, positions: Int? = nil
   ) {
-    // The embedding is looked up and never multiplied: it stays exact.
-    let weights = DecoderWeights<LinearWeight>(
-      embedding: .exact(tensors.embedding), blocks: tensors.blocks.map { $0.map(numerics.view) },
-      head: tensors.head.map(numerics.view))
+    var specifications = configuration.specification.all.makeIterator()
+    func view(_ tensor: Tensor) -> LinearWeight {
+      guard let parameter = specifications.next() else {
+        preconditionFailure("more tensors than the model has parameters")
+      }
+      return numerics.view(tensor, as: parameter)
+    }
+    let weights = tensors.map(view)
     self.init(
-      configuration, weights, embedding: tensors.embedding,
-      output: weights.head.output ?? numerics.view(tensors.embedding), positions: positions)
+      configuration, weights,
+      output: weights.head.output
+        ?? numerics.view(tensors.embedding, as: configuration.headSpecification),
+      dtype: tensors.embedding.dtype, positions: positions)
   }
 
   /// Bytes of all weights as they lie in memory, of which each new token reads every one.
   package var byteCount: Int {
-    let isTiedAndExact =
-      if case .exact = output, configuration.tiesEmbeddings { true } else { false }
-    let parts = weights.blocks.flatMap(\.all) + [weights.head.norm]
-    return parts.reduce(embedding.byteCount + (isTiedAndExact ? 0 : output.byteCount)) {
-      $0 + $1.byteCount
-    }
+    let sharesEmbedding =
+      switch (weights.embedding, output) {
+      case (.exact, .exact), (.quantized, .quantized): configuration.tiesEmbeddings
+      default: false
+      }
+    let parts = weights.blocks.flatMap(\.all) + [weights.head.norm, weights.embedding]
+    return parts.reduce(sharesEmbedding ? 0 : output.byteCount) { $0 + $1.byteCount }
   }
 
   package var isQuantized: Bool {
@@ -77,7 +85,8 @@ extension LinearWeight {
     switch self {
     case .exact(let tensor), .fakeQuantized(let tensor, _): tensor.byteCount
     case .packed(let weight, _): weight.byteCount
-    case .quantized(let weight): weight.codes.byteCount + weight.scales.byteCount
+    case .quantized(let weight):
+      weight.codes.byteCount + weight.scales.byteCount + (weight.biases?.byteCount ?? 0)
     }
   }
 }
@@ -119,7 +128,7 @@ extension InferenceModel {
   private func hidden(
     _ tokens: Tensor, _ context: DecoderContext, cache: (_ layer: Int) -> CachedLayer?
   ) -> Tensor {
-    var x = decoder.embed(tokens, embedding)
+    var x = decoder.embed(tokens, weights.embedding, dtype)
     for (layer, block) in weights.blocks.enumerated() {
       x = decoder.block(layer, x, block, context, cache: cache(layer))
     }

@@ -55,6 +55,10 @@ package struct DecoderUnits: Sendable {
     }
   }
 
+  /// A unit's parameters as a visit sees them: that of the embedding is to the output head.
+  func visited(_ unit: Int) -> [ParameterSpecification] {
+    unit == Self.embedding ? tiedHead.map { [$0] } ?? parameters[unit] : parameters[unit]
+  }
   /// A unit's values in the order of `parameters`, out of those of its two lists.
   package func merged<V>(_ unit: Int, trained: [V], frozen: [V]) -> [V] {
     var (trained, frozen) = (trained.makeIterator(), frozen.makeIterator())

@@ -59,16 +59,20 @@ package struct TrainingPlan: Sendable {
 /// Which steps fake-quantize. The step alone decides, so that a resumed run does as one that never
 /// stopped.
 package struct FakeQuantizationPlan: Sendable, Equatable {
-  package var scheme: QuantizationScheme
+  package var quantization: QuantizationPlan
   /// Steps at the start that compute exactly (`fake_quant_after_n_steps`); 0 for none.
   package var delay: Int
   /// Rounded layers are multiplied as numbers, what the integer product is compared with.
   package var isSimulated: Bool
 
-  package init(scheme: QuantizationScheme, delay: Int = 0, isSimulated: Bool = false) {
-    self.scheme = scheme
+  package init(_ quantization: QuantizationPlan, delay: Int = 0, isSimulated: Bool = false) {
+    self.quantization = quantization
     self.delay = delay
     self.isSimulated = isSimulated
+  }
+  /// Every linear layer in one way.
+  package init(scheme: QuantizationScheme, delay: Int = 0, isSimulated: Bool = false) {
+    self.init(QuantizationPlan(scheme), delay: delay, isSimulated: isSimulated)
   }
 }
 
@@ -82,7 +86,7 @@ extension TrainingPlan {
   package func numerics(step: Int) -> LinearNumerics {
     guard let plan = fakeQuantization else { return .exact }
     if step < plan.delay { return .exact }
-    return plan.isSimulated ? .simulated(plan.scheme) : .fakeQuantized(plan.scheme)
+    return .rounded(plan.quantization, asNumbers: plan.isSimulated)
   }
 }
 

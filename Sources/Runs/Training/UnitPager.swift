@@ -37,15 +37,15 @@ package final class UnitPager {
   /// Sees the weights in this way from now on.
   package func see(_ numerics: LinearNumerics) {
     self.numerics = numerics
-    guard let scheme = numerics.scheme, numerics.usesIntegers(on: device) else {
+    guard numerics.usesIntegers(on: device) else {
       coded = nil
       return
     }
-    if let coded, coded.scheme == scheme {
+    if let coded, coded.numerics == numerics {
       // What is frozen has the codes that it had.
       if codesAreStale { coded.code(shards, frozenToo: false) }
     } else {
-      let coded = CodedUnits(shards, units, scheme, group)
+      let coded = CodedUnits(shards, units, numerics, group)
       coded.code(shards, frozenToo: true)
       self.coded = coded
     }
@@ -59,12 +59,13 @@ package final class UnitPager {
     return shard.flat.device
   }
 
-  /// The embedding's weight as it is; the gathering of unit `next` is started.
-  package func embedding(thenFetch next: Int? = nil) throws -> Tensor {
+  /// The embedding's weight as its lookup sees it; the gathering of unit `next` is started.
+  package func embedding(thenFetch next: Int? = nil) throws -> (LinearWeight, DType) {
     if let coded, let next { try coded.pager.fetch(next) }
     let whole = try exact.take(DecoderUnits.embedding, thenFetch: coded == nil ? next : nil)
     // It is trained or frozen.
-    return whole.parts[0].first ?? whole.parts[1][0]
+    let weight = whole.parts[0].first ?? whole.parts[1][0]
+    return (numerics.view(weight, as: units.specification.embedding), weight.dtype)
   }
   package func take(_ unit: Int, thenFetch next: Int? = nil) throws -> UnitVisit {
     try visit(unit, (coded?.pager ?? exact).take(unit, thenFetch: next))
@@ -88,43 +89,55 @@ package final class UnitPager {
     if let coded { return coded.visit(unit, whole) }
     let leaves = whole.parts[0].map { $0.leaf() }
     let tensors = units.merged(unit, trained: leaves, frozen: whole.parts[1])
-    return UnitVisit(leaves: leaves, weights: tensors.map(numerics.view))
+    let weights = zip(tensors, units.visited(unit)).map { numerics.view($0, as: $1) }
+    return UnitVisit(leaves: leaves, weights: weights)
   }
 }
 
-/// The shards of the units as bytes: of a rounded layer a row's codes and scales, of anything else
-/// its numbers.
+/// The shards of the units as bytes: of a layer that is multiplied as codes a row's codes and scales, of
+/// anything else its numbers.
 private struct CodedUnits {
-  let scheme: QuantizationScheme
+  let numerics: LinearNumerics
   let pager: WeightPager
   private let units: DecoderUnits
   /// One a unit, trained and frozen parameters in one.
   private let shards: [Shard]
   private let parameters: [[ParameterSpecification]]
   private let dtypes: [[DType]]
+  /// Of each parameter that is multiplied as codes.
+  private let schemes: [[QuantizationScheme?]]
 
   init(
-    _ exact: [UnitShards], _ units: DecoderUnits, _ scheme: QuantizationScheme,
+    _ exact: [UnitShards], _ units: DecoderUnits, _ numerics: LinearNumerics,
     _ group: ProcessGroup
   ) {
-    self.scheme = scheme
+    self.numerics = numerics
     self.units = units
     var parameters = units.parameters
-    // Looked up, the embedding's weight is exact; it is coded where it is the output head.
+    // The embedding is looked up elsewhere; it is here where it is the output head.
     parameters[DecoderUnits.embedding] = units.tiedHead.map { [$0] } ?? []
     self.parameters = parameters
+    let schemes = parameters.map { unit in
+      unit.map { parameter -> QuantizationScheme? in
+        guard let scheme = numerics.plan?.scheme(of: parameter),
+          numerics.usesIntegers(scheme, on: .cpu)
+        else { return nil }
+        return scheme
+      }
+    }
+    self.schemes = schemes
     let dtypes = zip(exact, units.isTrained).map { shards, isTrained in
       isTrained.map { $0 ? shards.trained.flat.dtype : shards.frozen.flat.dtype }
     }
     self.dtypes = dtypes
-    shards = zip(parameters, dtypes).map { parameters, dtypes in
+    shards = zip(zip(parameters, schemes), dtypes).map { coded, dtypes in
       let layout = ShardLayout(
-        zip(parameters, dtypes).map { parameter, dtype in
-          [
+        zip(zip(coded.0, coded.1), dtypes).map { coded, dtype in
+          let (parameter, scheme) = coded
+          return [
             parameter.shape[0],
-            scheme.covers(parameter)
-              ? scheme.codedRowBytes(inputs: parameter.shape[1])
-              : parameter.shape.dropFirst().reduce(dtype.byteCount, *),
+            scheme?.codedRowBytes(inputs: parameter.shape[1])
+              ?? parameter.shape.dropFirst().reduce(dtype.byteCount, *),
           ]
         }, worldSize: group.worldSize, alignment: 64)
       return Shard(layout: layout, rank: group.rank, flat: .zeros([layout.count], .uint8))
@@ -138,9 +151,10 @@ private struct CodedUnits {
       let exact = units.merged(
         unit, trained: exact[unit].trained.pieces, frozen: exact[unit].frozen.pieces)
       let pieces = zip(zip(shards[unit].pieces, exact), units.isTrained[unit])
-      for (parameter, ((rows, numbers), isTrained)) in zip(parameters, pieces)
+      for ((parameter, scheme), ((rows, numbers), isTrained)) in zip(
+        zip(parameters, schemes[unit]), pieces)
       where rows.shape[0] > 0 && (isTrained || frozenToo) {
-        guard scheme.covers(parameter) else {
+        guard let scheme else {
           rows.copy(from: numbers.viewed(as: .uint8).reshape(rows.shape))
           continue
         }
@@ -153,10 +167,10 @@ private struct CodedUnits {
     var (leaves, weights) = ([Tensor](), [LinearWeight]())
     for (index, (parameter, rows)) in zip(parameters[unit], whole.parts[0]).enumerated() {
       let dtype = dtypes[unit][index]
-      let isCoded = scheme.covers(parameter)
+      let scheme = schemes[unit][index]
       // Of a coded weight only the shape is read: one number of memory.
       var tensor =
-        isCoded
+        scheme != nil
         ? Tensor.zeros([1, 1], dtype).expand(parameter.shape[0], parameter.shape[1])
         : rows.viewed(as: dtype).reshape(parameter.shape)
       if units.isTrained[unit][index] {
@@ -164,10 +178,10 @@ private struct CodedUnits {
         leaves.append(tensor)
       }
       weights.append(
-        isCoded
-          ? .packed(
-            PackedWeight(rows: rows, inputs: parameter.shape[1], scheme: scheme), gradients: tensor)
-          : .exact(tensor))
+        scheme.map {
+          .packed(
+            PackedWeight(rows: rows, inputs: parameter.shape[1], scheme: $0), gradients: tensor)
+        } ?? numerics.view(tensor, as: parameter))
     }
     return UnitVisit(leaves: leaves, weights: weights)
   }

@@ -139,7 +139,8 @@ package final class Walker {
   }
 
   private func embed(_ input: StepInput, _ pager: UnitPager) throws -> Tensor {
-    decoder.embed(input.tokens, try pager.embedding(thenFetch: pager.units.block(0)))
+    let (weight, dtype) = try pager.embedding(thenFetch: pager.units.block(0))
+    return decoder.embed(input.tokens, weight, dtype)
   }
 }
 

@@ -32,7 +32,11 @@ package struct Decoder: Sendable {
 
   /// Tokens [B, T] to [B, T, D].
   package func embed(_ tokens: Tensor, _ weight: Tensor) -> Tensor {
-    let rows = weight.embedding(tokens)
+    embed(tokens, .exact(weight), weight.dtype)
+  }
+  /// - Parameter dtype: of what comes out, where the weight is codes.
+  package func embed(_ tokens: Tensor, _ weight: LinearWeight, _ dtype: DType) -> Tensor {
+    let rows = weight.embedding(tokens, dtype: dtype)
     return embeddingFactor(rows.dtype).map { rows * $0 } ?? rows
   }
 

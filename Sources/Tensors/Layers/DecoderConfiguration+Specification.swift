@@ -5,12 +5,15 @@ extension DecoderConfiguration {
   package var specification: DecoderWeights<ParameterSpecification> {
     DecoderWeights(
       embedding: .init(
-        name: "model.embed_tokens.weight", shape: [vocabularySize, width], kind: .embedding),
+        name: ParameterSpecification.embeddingName, shape: [vocabularySize, width], kind: .embedding
+      ),
       blocks: (0..<layerCount).map(blockSpecification),
       head: HeadWeights(
         norm: .init(name: "model.norm.weight", shape: [width], kind: .norm),
         output: tiesEmbeddings
-          ? nil : .init(name: "lm_head.weight", shape: [vocabularySize, width], kind: .linear)))
+          ? nil
+          : .init(
+            name: ParameterSpecification.headName, shape: [vocabularySize, width], kind: .linear)))
   }
 
   package var parameterCount: Int { specification.all.reduce(0) { $0 + $1.count } }

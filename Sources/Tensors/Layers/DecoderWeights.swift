@@ -32,7 +32,12 @@ package struct ParameterSpecification: Sendable, Equatable {
   package var kind: Kind
   package var rowOrder: RowOrder = .plain
   package var part: Part?
+  /// Of an output head whose weight is the embedding's.
+  package var isTied = false
   package var count: Int { shape.reduce(1, *) }
+
+  package static let embeddingName = "model.embed_tokens.weight"
+  package static let headName = "lm_head.weight"
 
   /// The tensor of a Hugging Face checkpoint that holds it, and that tensor's shape.
   package var storedName: String { part?.tensor ?? name }

@@ -3,32 +3,52 @@
 import Quantization
 import Tensors
 
-/// How the linear layers of one step compute.
+/// How the quantized layers of one step compute.
 package enum LinearNumerics: Sendable, Equatable {
   case exact
-  /// Weights and inputs of the layers that the scheme covers are rounded. Products are taken in
-  /// integers where the processor is quick at it.
-  case fakeQuantized(QuantizationScheme)
-  /// The same rounding, multiplied as numbers: what the integer product is compared with.
-  case simulated(QuantizationScheme)
+  /// Weights and inputs of the layers that the plan covers are rounded. Products are taken in integers where
+  /// the processor is quick at it; or, `asNumbers`, never: what the integer product is compared with.
+  case rounded(QuantizationPlan, asNumbers: Bool)
 
-  /// How a weight [N, K] is seen; a vector (a norm's weight) is always exact.
+  package static func fakeQuantized(_ plan: QuantizationPlan) -> LinearNumerics {
+    .rounded(plan, asNumbers: false)
+  }
+  package static func simulated(_ plan: QuantizationPlan) -> LinearNumerics {
+    .rounded(plan, asNumbers: true)
+  }
+  /// Every linear layer in one way.
+  package static func fakeQuantized(_ scheme: QuantizationScheme) -> LinearNumerics {
+    .fakeQuantized(QuantizationPlan(scheme))
+  }
+  package static func simulated(_ scheme: QuantizationScheme) -> LinearNumerics {
+    .simulated(QuantizationPlan(scheme))
+  }
+
+  /// How the weight of a parameter is seen; a norm's is always exact.
+  package func view(_ weight: Tensor, as parameter: ParameterSpecification) -> LinearWeight {
+    view(weight, plan?.scheme(of: parameter))
+  }
+  /// How a weight [N, K] of a linear layer in a block is seen; a vector is always exact.
   package func view(_ weight: Tensor) -> LinearWeight {
+    view(weight, plan?.layers)
+  }
+  private func view(_ weight: Tensor, _ scheme: QuantizationScheme?) -> LinearWeight {
     guard let scheme, scheme.covers(weightShape: weight.shape) else { return .exact(weight) }
-    guard usesIntegers(on: weight.device) else { return .fakeQuantized(weight, scheme) }
+    guard usesIntegers(scheme, on: weight.device) else { return .fakeQuantized(weight, scheme) }
     return .packed(scheme.code(weight.detach()), gradients: weight)
   }
 
-  package var scheme: QuantizationScheme? {
-    switch self {
-    case .exact: nil
-    case .fakeQuantized(let scheme), .simulated(let scheme): scheme
-    }
+  package var plan: QuantizationPlan? {
+    if case .rounded(let plan, _) = self { plan } else { nil }
   }
-  /// Whether rounded layers are multiplied as codes.
-  package func usesIntegers(on device: Device) -> Bool {
-    guard case .fakeQuantized(let scheme) = self else { return false }
+  /// Whether weights of a scheme are multiplied as codes.
+  package func usesIntegers(_ scheme: QuantizationScheme, on device: Device) -> Bool {
+    guard case .rounded(_, asNumbers: false) = self else { return false }
     return scheme.hasIntegerProduct(on: device)
+  }
+  /// Whether those of any layer are.
+  package func usesIntegers(on device: Device) -> Bool {
+    plan?.schemes.contains { usesIntegers($0, on: device) } ?? false
   }
 }
 
@@ -48,6 +68,18 @@ package enum LinearWeight: Sendable {
       preconditionFailure("a norm's weight cannot be quantized")
     }
     return tensor
+  }
+  /// The rows of an embedding [V, D] at tokens [..]: [.., D]. Rows are rounded as they are looked up.
+  package func embedding(_ tokens: Tensor, dtype: DType) -> Tensor {
+    switch self {
+    case .exact(let tensor): tensor.embedding(tokens)
+    case .fakeQuantized(let tensor, let scheme):
+      scheme.weights.fakeQuantize(tensor.detach().embedding(tokens))
+    case .quantized(let weight):
+      weight.rows(tokens.reshape(-1)).dequantize(dtype)
+        .reshape(tokens.shape + [weight.codes.shape[1]])
+    case .packed: preconditionFailure("rows of codes for the integer product are not looked up")
+    }
   }
   /// How its input has to be rounded for it; codes round it themselves.
   fileprivate var inputRule: InputRule {
@@ -73,17 +105,19 @@ func linear(_ x: Tensor, _ weights: [LinearWeight], graphOnly: Bool) -> [Tensor]
     return x.linear(
       packed.map(\.weight.codes), leaves: packed.map(\.gradients), graphOnly: graphOnly)
   }
-  // A checkpoint may hold some of the layers plain; those that are not have one scheme.
-  let rule = weights.lazy.map(\.inputRule).first { $0 != .exact }
-  let rounded = rule?.fakeQuantize(x) ?? x
+  // Each rule rounds the input once; layers that a checkpoint holds plain see it as it is.
+  var roundedInputs: [InputRule: Tensor] = [:]
   return weights.map { weight in
+    let rule = weight.inputRule
+    let rounded = roundedInputs[rule] ?? rule.fakeQuantize(x)
+    roundedInputs[rule] = rounded
     switch weight {
-    case .exact(let tensor): graphOnly ? x.graphOnlyLinear(tensor) : x.linear(tensor)
+    case .exact(let tensor): return graphOnly ? x.graphOnlyLinear(tensor) : x.linear(tensor)
     case .fakeQuantized(let tensor, let scheme):
-      scheme.linear(rounded, fakeQuantizing: tensor, graphOnly: graphOnly)
-    case .quantized(let codes): rounded.linear(codes.dequantize(x.dtype))
+      return scheme.linear(rounded, fakeQuantizing: tensor, graphOnly: graphOnly)
+    case .quantized(let codes): return rounded.linear(codes.dequantize(x.dtype))
     case .packed(let codes, let gradients):
-      x.linear([codes.codes], leaves: [gradients], graphOnly: graphOnly)[0]
+      return x.linear([codes.codes], leaves: [gradients], graphOnly: graphOnly)[0]
     }
   }
 }

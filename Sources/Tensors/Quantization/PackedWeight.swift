@@ -20,14 +20,20 @@ package struct PackedWeight: Sendable {
     let bytes = WeightCodes.bytesPerRow(inputs: inputs, bits: scheme.weights.bits)
     let scales = rows.narrow(1, from: bytes, count: rows.shape[1] - bytes).viewed(as: .float32)
     codes = WeightCodes(
-      codes: rows.narrow(1, from: 0, count: bytes), scales: scales, scheme: scheme.kernels)
+      codes: rows.narrow(1, from: 0, count: bytes), scales: scales, scheme: Self.kernels(scheme))
   }
   /// - Parameters:
   ///   - codes: uint8 [N, K/2], as `QuantizedWeight.packedCodes` of 4 bits; mapped memory will do.
   ///   - scales: fp32 [N, K/g]
   package init(packed codes: Tensor, scales: Tensor, scheme: QuantizationScheme) {
     self.scheme = scheme
-    self.codes = WeightCodes(codes: codes, scales: scales, scheme: scheme.kernels)
+    self.codes = WeightCodes(codes: codes, scales: scales, scheme: Self.kernels(scheme))
+  }
+  private static func kernels(_ scheme: QuantizationScheme) -> KernelScheme {
+    guard let kernels = scheme.kernels(inputs: scheme.weights.groupSize) else {
+      preconditionFailure("the integer product has no \(scheme.summary)")
+    }
+    return kernels
   }
   /// The same codes in this layout.
   package init(_ weight: QuantizedWeight) {
@@ -45,7 +51,7 @@ package struct PackedWeight: Sendable {
 extension QuantizationScheme {
   /// Whether codes are multiplied in integers there, quicker than as numbers: in fp32 and bf16 alike.
   package func hasIntegerProduct(on device: Device) -> Bool {
-    kernels.has(.integerProduct, .float32, on: device)
+    productKernels(on: device) != nil
   }
   /// R: bytes of a coded row with so many inputs.
   package func codedRowBytes(inputs: Int) -> Int {

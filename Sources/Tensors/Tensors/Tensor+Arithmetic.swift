@@ -24,6 +24,8 @@ extension Tensor {
   package func sqrt() -> Tensor { made(ct_sqrt(raw)) }
   package func rsqrt() -> Tensor { made(ct_rsqrt(raw)) }
   package func reciprocal() -> Tensor { made(ct_reciprocal(raw)) }
+  /// Of fp32: the largest power of two that is not above |self|; 0 below the smallest normal number.
+  package func powerOfTwo() -> Tensor { made(ct_power_of_two(raw)) }
   package func sin() -> Tensor { made(ct_sin(raw)) }
   package func cos() -> Tensor { made(ct_cos(raw)) }
   package func silu() -> Tensor { made(ct_silu(raw)) }

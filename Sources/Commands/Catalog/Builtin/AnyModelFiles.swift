@@ -13,8 +13,9 @@ extension BuiltinConfiguration {
       """
       # The scheme to convert to: that of the training
       quantizer:
-        _component_: torchtune.training.quantization.Int8DynActInt4WeightQuantizer
-        groupsize: 32
+        _component_: swift_tune.quantization.Quantizer
+        scheme: 8da4w
+        groupsize: null
       """),
     using(
       "any/evaluation", .eleutherEval,
@@ -139,10 +140,12 @@ extension BuiltinConfiguration {
   }
 
   private static let quantizer = """
-    # The numerics that are trained for: int8 activations, int4 weights in groups
+    # The scheme that is trained for, of the runtime that the model is for: gguf-q4_0, mlx-4bit, w4a16,
+    # 8da4w-xnnpack and others. 8da4w, torchtune's, has int8 activations and int4 weights in groups of 32.
     quantizer:
-      _component_: torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer
-      groupsize: 32
+      _component_: swift_tune.quantization.QATQuantizer
+      scheme: 8da4w
+      groupsize: null
 
     """
 

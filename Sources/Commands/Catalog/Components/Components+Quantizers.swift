@@ -1,11 +1,16 @@
-// Quantizers, a pair a scheme: a QAT quantizer trains for it, the other converts. Weights have 2 to 8 bits
-// and a scale a group; activations are int8 per token or stay as they are. torchtune's two are the case
-// of int8 and 4 bits.
+// Quantizers, in pairs: a QAT quantizer trains for a scheme, the other converts. The first pair takes the name of a
+// scheme. torchtune's have its numerics; of the others weights have 2 to 8 bits and a scale a group, and
+// activations are int8 per token or stay as they are.
 import Configuration
+import Essentials
 
 package enum QuantizerChoice: String, ComponentChoice {
+  case namedQAT = "swift_tune.quantization.QATQuantizer"
+  case named = "swift_tune.quantization.Quantizer"
   case int8DynActInt4QAT = "torchtune.training.quantization.Int8DynActInt4WeightQATQuantizer"
   case int8DynActInt4 = "torchtune.training.quantization.Int8DynActInt4WeightQuantizer"
+  case int4WeightOnlyQAT = "torchtune.training.quantization.Int4WeightOnlyQATQuantizer"
+  case int4WeightOnly = "torchtune.training.quantization.Int4WeightOnlyQuantizer"
   case int8DynActIntxQAT = "swift_tune.quantization.Int8DynActIntxWeightQATQuantizer"
   case int8DynActIntx = "swift_tune.quantization.Int8DynActIntxWeightQuantizer"
   case intxWeightOnlyQAT = "swift_tune.quantization.IntxWeightOnlyQATQuantizer"
@@ -15,14 +20,26 @@ package enum QuantizerChoice: String, ComponentChoice {
   /// Whether it trains for its scheme rather than converts to it.
   package var isQAT: Bool {
     switch self {
-    case .int8DynActInt4QAT, .int8DynActIntxQAT, .intxWeightOnlyQAT: true
-    case .int8DynActInt4, .int8DynActIntx, .intxWeightOnly: false
+    case .namedQAT, .int8DynActInt4QAT, .int4WeightOnlyQAT, .int8DynActIntxQAT, .intxWeightOnlyQAT:
+      true
+    case .named, .int8DynActInt4, .int4WeightOnly, .int8DynActIntx, .intxWeightOnly: false
     }
   }
+  /// Whether `scheme` names what it does.
+  package var isNamed: Bool { self == .named || self == .namedQAT }
 }
 
 extension Keys {
   package enum Quantizer {
+    package static let scheme = Key.required(
+      "scheme", .choice(QuantizationPreset.allCases.map(\.rawValue)),
+      "The runtime's scheme to quantize for: which layers, bits, scales and inputs")
+    package static let ownGroupSize = Key.nullable(
+      "groupsize", .int(1...(1 << 24)),
+      "Number of weights per scale, where the scheme leaves a choice; null means its default")
+    package static let exclude = Key.nullable(
+      "exclude", .list(.string),
+      "Parameters to leave in float, by name with shell wildcards: [\"*.down_proj.*\"]")
     package static let weightBits = Key.optional(
       "weight_bits", .int(2...8), default: 4, "Bits per weight")
     package static let groupSize = Key.optional(
@@ -40,6 +57,12 @@ extension Keys {
 extension Components {
   static let quantizers: [ComponentDeclaration] = [
     ComponentDeclaration(
+      .quantizer, QuantizerChoice.namedQAT.rawValue, "QAT for the scheme of a runtime, by name",
+      arguments: named),
+    ComponentDeclaration(
+      .quantizer, QuantizerChoice.named.rawValue, "the scheme of a runtime, by name",
+      arguments: named),
+    ComponentDeclaration(
       .quantizer, QuantizerChoice.int8DynActInt4QAT.rawValue,
       aliases: spellings(
         "Int8DynActInt4WeightQATQuantizer",
@@ -56,6 +79,16 @@ extension Components {
         in: ["torchtune.utils.quantization", "torchtune.training", "torchao.quantization"]),
       "int8 activations and int4 weights (8da4w)",
       arguments: int4, preset: [(Keys.Quantizer.weightBits.name, 4)] + roundingActivations),
+    ComponentDeclaration(
+      .quantizer, QuantizerChoice.int4WeightOnlyQAT.rawValue,
+      aliases: int4WeightOnlySpellings("Int4WeightOnlyQATQuantizer"),
+      "QAT for int4 weights with a float zero and float activations (4w-qat)",
+      arguments: tinygemm, preset: [(Keys.Quantizer.weightBits.name, 4)] + exactActivations),
+    ComponentDeclaration(
+      .quantizer, QuantizerChoice.int4WeightOnly.rawValue,
+      aliases: int4WeightOnlySpellings("Int4WeightOnlyQuantizer"),
+      "int4 weights with a float zero and float activations (4w)",
+      arguments: tinygemm, preset: [(Keys.Quantizer.weightBits.name, 4)] + exactActivations),
     ComponentDeclaration(
       .quantizer, QuantizerChoice.int8DynActIntxQAT.rawValue,
       "QAT for int8 activations and weights of 2 to 8 bits", arguments: [bits] + anyWidth,
@@ -77,22 +110,10 @@ extension Components {
   static let refusedQuantizers = [
     RefusedComponent(
       role: .quantizer,
-      paths: ["Int4WeightOnlyQuantizer", "Int4WeightOnlyQATQuantizer"].flatMap {
-        spellings(
-          $0,
-          in: [
-            "torchtune.training.quantization", "torchtune.utils.quantization",
-            "torchtune.training", "torchao.quantization.qat",
-          ])
-      },
-      reason: "Its asymmetric weights are not supported; "
-        + "swift_tune.quantization.IntxWeightOnlyQATQuantizer has symmetric ones."),
-    RefusedComponent(
-      role: .quantizer,
       paths: spellings(
         "Int8DynActInt4WeightQATQuantizerModuleSwap",
         in: ["torchtune.training.quantization", "torchtune.utils.quantization"]),
-      reason: "It is the same as Int8DynActInt4WeightQATQuantizer, which is supported."),
+      reason: "It is the same as Int8DynActInt4WeightQATQuantizer, which is supported.")
   ]
 
   private static let roundingActivations: [(key: String, value: ConfigurationValue)] = [
@@ -100,6 +121,36 @@ extension Components {
   ]
   private static let exactActivations: [(key: String, value: ConfigurationValue)] = [
     (Keys.Quantizer.quantizesActivations.name, false)
+  ]
+
+  private static func int4WeightOnlySpellings(_ name: String) -> [String] {
+    spellings(
+      name,
+      in: [
+        "torchtune.utils.quantization", "torchtune.training", "torchao.quantization.qat",
+        "torchao.quantization",
+      ])
+  }
+
+  private static let named: [KeyDeclaration] = [
+    Keys.Quantizer.scheme.declaration, Keys.Quantizer.ownGroupSize.declaration,
+    Keys.Quantizer.exclude.declaration,
+  ]
+
+  private static let tinygemm: [KeyDeclaration] = [
+    Keys.Quantizer.groupSize.declaration,
+    .fixed(
+      "inner_k_tiles", at: [8, .null],
+      because: "It is the layout of a kernel; files here have one of their own."),
+    .fixed(
+      "padding_allowed", at: [true, false],
+      because: "Layers whose width groupsize does not divide are not quantized."),
+    .fixed(
+      "precision", at: ["torch.bfloat16", "bf16", .null],
+      because: "Quantized values are computed in fp32 and rounded to the run's dtype."),
+    .fixed(
+      "scales_precision", at: ["torch.bfloat16", "bf16", .null],
+      because: "Its scales and zeros are bf16."),
   ]
 
   private static let bits = Keys.Quantizer.weightBits.declaration

@@ -229,7 +229,16 @@ enum Exclusions {
 
   private static let groupSize = Exclusion("the group size divides some layer") { root in
     guard let quantizer = root[ifDeclared: Keys.quantizer] else { return nil }
+    let choice = quantizer.choice(QuantizerChoice.self)
+    if choice.isNamed { return groupSizeOfScheme(quantizer) }
     let (group, model) = (quantizer[Keys.Quantizer.groupSize], root[Keys.model])
+    if choice == .int4WeightOnly || choice == .int4WeightOnlyQAT,
+      !QuantizationPreset.tinygemm.groupSizes.contains(group)
+    {
+      return quantizer.error(
+        at: Keys.Quantizer.groupSize, "\(group) is no group size of tinygemm",
+        remedy: "Use 32, 64, 128 or 256.")
+    }
     if model.isCheckpointModel { return nil }
     let widths =
       [model[Keys.Model.width]] + (model[Keys.Model.hiddenWidth].map { [$0] } ?? [])
@@ -239,5 +248,20 @@ enum Exclusions {
       "\(group) divides none of the model's layer widths, "
         + widths.map(String.init).joined(separator: " and "),
       remedy: "Use a divisor of these widths, such as 32.")
+  }
+
+  /// A scheme has the group sizes that its runtime has.
+  private static func groupSizeOfScheme(_ quantizer: Section) -> TuneError? {
+    guard let group = quantizer[Keys.Quantizer.ownGroupSize],
+      let preset = QuantizationPreset(rawValue: quantizer[Keys.Quantizer.scheme]),
+      !preset.groupSizes.contains(group)
+    else { return nil }
+    let sizes = preset.groupSizes.sorted().map(String.init).joined(separator: ", ")
+    return quantizer.error(
+      at: Keys.Quantizer.ownGroupSize,
+      sizes.isEmpty
+        ? "'\(preset.rawValue)' leaves no choice of a group size"
+        : "\(group) is no group size of '\(preset.rawValue)'",
+      remedy: sizes.isEmpty ? "Set it to null." : "Use one of \(sizes), or null.")
   }
 }

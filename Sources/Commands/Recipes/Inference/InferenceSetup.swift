@@ -27,22 +27,22 @@ package func inferenceModel(from root: Section, log: RecipeLog) throws -> Infere
   let configuration = try decoderConfiguration(from: root)
   let folder = try modelFolder(
     from: root[Keys.checkpointer], for: configuration, log: log)
-  let scheme = root[Keys.quantizer].map(quantizationScheme)
+  let plan = root[Keys.quantizer].map(quantizationPlan)
   let dtype = dtype(from: root)
   let total = configuration.specification.all.count
   let bar = ProgressBar(label: "loading", total: total, unit: "tensors")
   defer { bar.finish() }
   let model = try locatingErrors(in: root) {
     try InferenceModel(
-      loading: folder, configuration, dtype: dtype, on: device, scheme: scheme
+      loading: folder, configuration, dtype: dtype, on: device, plan: plan
     ) { _, _ in bar.advance() }
   }
   bar.finish()
   let numerics =
-    if let stored = folder.quantizationScheme {
+    if let stored = folder.quantization {
       "quantized with \(stored.summary)"
-    } else if let scheme {
-      "quantized on loading with \(scheme.summary)"
+    } else if let plan {
+      "quantized on loading with \(plan.summary)"
     } else {
       "not quantized"
     }

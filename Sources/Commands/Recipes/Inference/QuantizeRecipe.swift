@@ -27,7 +27,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   let dtype = dtype(from: root)
   let work = FolderQuantization(
     try modelFolder(from: checkpointer, for: decoder, log: log), decoder,
-    scheme: quantizationScheme(from: quantizer), dtype: dtype,
+    plan: quantizationPlan(from: quantizer), dtype: dtype,
     on: try device(from: root))
   let output = checkpointer[Keys.Checkpointer.outputFolder]
 
@@ -41,8 +41,8 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   try refuseFile(at: output, checkpointer, Keys.Checkpointer.outputFolder)
   if !work.skippedLayers.isEmpty {
     log.warning(
-      "\(work.skippedLayers.count) layers stay as they are, because groups of "
-        + "\(work.scheme.weights.groupSize) do not divide their inputs: "
+      "\(work.skippedLayers.count) layers stay as they are, because their input width does not fit "
+        + "\(work.plan.layers.summary): "
         + nameSummary(work.skippedLayers.map(\.name)))
   }
   let bar = ProgressBar(
@@ -58,7 +58,7 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
 /// Sizes before and after, for people.
 private func report(_ work: FolderQuantization, _ size: ModelSizeReport, _ output: String) -> String
 {
-  let weights = work.layers.filter(work.scheme.covers).reduce(0) { $0 + $1.count }
+  let weights = size.quantizedCount
   let quantized = size.codeBytes + size.scaleBytes
   let total = quantized + size.plainBytes
   func line(_ name: String, _ value: String, _ remark: String = "") -> String {
@@ -67,7 +67,8 @@ private func report(_ work: FolderQuantization, _ size: ModelSizeReport, _ outpu
     return left + padded + (remark.isEmpty ? "" : "   " + remark) + "\n"
   }
   return """
-    Quantized \(size.quantizedLayers.count) linear layers to \(work.scheme.summary)
+    Quantized \(size.quantizedLayers.count) \(work.plan.embedding == nil ? "linear layers" : "layers") \
+    to \(work.plan.summary)
     \(line("float", byteText(size.floatBytes), "all parameters in \(work.dtype)"))\
     \(line(
         "quantized", byteText(total),

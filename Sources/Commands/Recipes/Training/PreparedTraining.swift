@@ -97,10 +97,10 @@ private func trainableFolder(
   _ checkpointer: Section, _ configuration: DecoderConfiguration, _ log: RecipeLog
 ) throws -> ModelFolder {
   let folder = try modelFolder(from: checkpointer, for: configuration, log: log)
-  guard let scheme = folder.quantizationScheme else { return folder }
+  guard let plan = folder.quantization else { return folder }
   throw checkpointer.error(
     at: Keys.Checkpointer.folder,
-    "the checkpoint is quantized (\(scheme.summary)), and quantized weights cannot be trained",
+    "the checkpoint is quantized (\(plan.summary)), and quantized weights cannot be trained",
     remedy: "Train the original float checkpoint, then quantize the result.")
 }
 
@@ -109,28 +109,21 @@ private func fakeQuantization(
   _ root: Section, _ configuration: DecoderConfiguration, _ log: RecipeLog
 ) throws -> FakeQuantizationPlan? {
   guard let section = root[ifDeclared: Keys.quantizer] else { return nil }
-  let scheme = quantizationScheme(from: section)
-  let linears = configuration.linearLayers
-  let skipped = scheme.skippedLayers(of: configuration)
-  guard skipped.count < linears.count else {
-    throw section.error(
-      at: "groupsize",
-      "the group size \(scheme.weights.groupSize) divides no layer's input width "
-        + "(\(Set(linears.map { $0.shape[1] }).sorted().map(String.init).joined(separator: ", ")))",
-      remedy: "Choose a group size that divides them, such as 32.")
-  }
+  let plan = quantizationPlan(from: section)
+  try locatingErrors(in: section) { try plan.check(against: configuration) }
+  let skipped = plan.skippedLayers(of: configuration)
   if !skipped.isEmpty {
     log.warning(
-      "\(skipped.count) of \(linears.count) layers are not quantized, since the group size "
-        + "\(scheme.weights.groupSize) does not divide their input width: "
+      "\(skipped.count) of \(configuration.linearLayers.count) layers are not quantized, since "
+        + "their input width does not fit \(plan.layers.summary): "
         + nameSummary(skipped.map(\.name)))
   }
   let delay = root[Keys.fakeQuantizationDelay] ?? 0
   log.info(
-    "Fake quantization: int\(scheme.weights.bits) weights, a scale for "
-      + "\(scheme.weights.groupSize), and \(scheme.inputs.summary), "
+    "Fake quantization: \(plan.summary), "
+      + (plan.isUniform ? "and \(plan.layers.inputs.summary), " : "")
       + (delay == 0 ? "from the start" : "after \(delay) steps"))
-  return FakeQuantizationPlan(scheme: scheme, delay: delay)
+  return FakeQuantizationPlan(plan, delay: delay)
 }
 
 private func batches(

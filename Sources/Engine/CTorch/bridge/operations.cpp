@@ -7,6 +7,7 @@
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/bitwise_and.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/div.h>
@@ -133,6 +134,7 @@ UNARY(log, at::log(a))
 UNARY(sqrt, square_root(a))
 UNARY(rsqrt, at::rsqrt(a))
 UNARY(reciprocal, at::reciprocal(a))
+UNARY(power_of_two, at::bitwise_and(a.contiguous().view(at::kInt), 0x7f800000).view(at::kFloat))
 UNARY(sin, at::sin(a))
 UNARY(cos, at::cos(a))
 UNARY(silu, at::silu(a))

@@ -125,6 +125,8 @@ ct_tensor ct_log(ct_tensor a);
 ct_tensor ct_sqrt(ct_tensor a);
 ct_tensor ct_rsqrt(ct_tensor a);
 ct_tensor ct_reciprocal(ct_tensor a);
+/// The largest power of two that is not above |a|, of a normal fp32 number; 0 below those.
+ct_tensor ct_power_of_two(ct_tensor a);
 ct_tensor ct_sin(ct_tensor a);
 ct_tensor ct_cos(ct_tensor a);
 ct_tensor ct_silu(ct_tensor a);
