@@ -17,9 +17,11 @@ smoke: bootstrap
 	swift build --build-tests
 	scripts/laws
 
-# What takes too long for every run: a recipe of one's own, copied, changed, built and run.
+# What takes too long for every run: a recipe of one's own, copied, changed, built and run; exports, loaded with the
+# real runtimes.
 test-interop: build
 	scripts/recipe-package
+	scripts/export-interop
 
 build: bootstrap
 	swift build -c release

@@ -25,7 +25,7 @@ final class SmallModel {
 
   init(
     _ architecture: ModelArchitecture = .llama, tied: Bool = true, dtype: DType = .bfloat16,
-    scheme: QuantizationScheme = SmallModel.portable, seed: UInt64 = 7,
+    scheme: QuantizationScheme = SmallModel.portable, plan: QuantizationPlan? = nil, seed: UInt64 = 7,
     change: (inout DecoderConfiguration) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "exports-" + UUID().uuidString
@@ -57,7 +57,7 @@ final class SmallModel {
     }
     try writer.finish()
     _ = try FolderQuantization(
-      ModelFolder(path: plain), configuration, scheme: scheme, dtype: dtype
+      ModelFolder(path: plain), configuration, plan: plan ?? QuantizationPlan(scheme), dtype: dtype
     ).write(to: quantized)
   }
   deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -6,6 +6,7 @@ import Foundation
 package enum ArtifactCall: Codable, Sendable, Equatable {
   case export(Export)
   case verify(Verify)
+  case importing(Import)
 
   package struct Export: Codable, Sendable, Equatable {
     package var folder: String
@@ -13,7 +14,12 @@ package enum ArtifactCall: Codable, Sendable, Equatable {
     package var format: String
     package var output: String
     package var allowsInexact: Bool
-    package init(folder: String, format: String, output: String, allowsInexact: Bool) {
+    /// By which a plain folder is quantized, by its name in `QuantizationPreset`.
+    package var scheme: String?
+    package init(
+      folder: String, format: String, output: String, allowsInexact: Bool, scheme: String?
+    ) {
+      self.scheme = scheme
       (self.folder, self.format) = (folder, format)
       (self.output, self.allowsInexact) = (output, allowsInexact)
     }
@@ -21,8 +27,19 @@ package enum ArtifactCall: Codable, Sendable, Equatable {
   package struct Verify: Codable, Sendable, Equatable {
     package var artifact: String
     package var folder: String
-    package init(artifact: String, folder: String) {
-      (self.artifact, self.folder) = (artifact, folder)
+    package var scheme: String?
+    package init(artifact: String, folder: String, scheme: String?) {
+      (self.artifact, self.folder, self.scheme) = (artifact, folder, scheme)
+    }
+  }
+
+  package struct Import: Codable, Sendable, Equatable {
+    package var artifact: String
+    package var output: String
+    /// float32, bfloat16 or float16.
+    package var dtype: String
+    package init(artifact: String, output: String, dtype: String) {
+      (self.artifact, self.output, self.dtype) = (artifact, output, dtype)
     }
   }
 

@@ -20,16 +20,18 @@ struct ExportCommand: ParsableCommand {
         gptq                vLLM, SGLang, ONNX Runtime's builder: a folder
 
       A format that cannot hold the model exactly is refused, with those that
-      can. Start from the folder that `tune run quantize` writes.
+      can. Start from the folder that `tune run quantize` writes, or name a
+      scheme to quantize a float folder with on the way.
 
       Examples:
         tune export out/quantized --format gguf --output model.gguf
         tune export out/quantized --format mlx --output model-mlx
+        tune export model --scheme gguf-q4_0 --format gguf --output model.gguf
         tune verify model.gguf --against out/quantized
       """)
 
   @Argument(
-    help: ArgumentHelp("The quantized model folder.", valueName: "folder"),
+    help: ArgumentHelp("The model folder.", valueName: "folder"),
     completion: .directory)
   var folder: String
 
@@ -45,6 +47,9 @@ struct ExportCommand: ParsableCommand {
     completion: .file())
   var output: String
 
+  @Option(help: .scheme, transform: QuantizationPreset.init(word:))
+  var scheme: QuantizationPreset?
+
   @Flag(help: "Round scales that the format cannot hold, and say which.")
   var allowInexact = false
 
@@ -52,7 +57,8 @@ struct ExportCommand: ParsableCommand {
     try becomeWorker(
       .export(
         .init(
-          folder: folder, format: format.rawValue, output: output, allowsInexact: allowInexact)))
+          folder: folder, format: format.rawValue, output: output, allowsInexact: allowInexact,
+          scheme: scheme?.rawValue)))
   }
 }
 
@@ -79,8 +85,11 @@ struct VerifyCommand: ParsableCommand {
     completion: .directory)
   var against: String
 
+  @Option(help: .scheme, transform: QuantizationPreset.init(word:))
+  var scheme: QuantizationPreset?
+
   func run() throws {
-    try becomeWorker(.verify(.init(artifact: artifact, folder: against)))
+    try becomeWorker(.verify(.init(artifact: artifact, folder: against, scheme: scheme?.rawValue)))
   }
 }
 
@@ -91,6 +100,23 @@ extension ExportFormatName {
     }
     self = format
   }
+}
+
+extension QuantizationPreset {
+  init(word: String) throws {
+    guard let preset = QuantizationPreset(rawValue: word) else {
+      let names = Self.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("Unknown scheme '\(word)'. Supported are: \(names).")
+    }
+    self = preset
+  }
+}
+
+extension ArgumentHelp {
+  fileprivate static let scheme = ArgumentHelp(
+    "Quantize a float folder with this scheme: "
+      + QuantizationPreset.allCases.map(\.rawValue).joined(separator: ", ") + ".",
+    valueName: "scheme")
 }
 
 /// Ends only with an error.

@@ -53,7 +53,7 @@ extension DType {
     case .bfloat16: "bfloat16"
     }
   }
-  init?(torchName: String) {
+  package init?(torchName: String) {
     guard let found = DType.allCases.first(where: { $0.torchName == torchName }) else { return nil }
     self = found
   }

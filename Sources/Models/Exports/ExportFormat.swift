@@ -51,8 +51,8 @@ struct ExportEntry: Sendable, Equatable {
 /// What a container holds of a parameter: codes and scales, or values.
 enum StoredWeight {
   case plain(Tensor)
-  /// int8 [N, K] and fp32 [N, K/g]
-  case codes(Tensor, scales: Tensor)
+  /// int8 [N, K], fp32 [N, K/g], and what is added to codes times scales, where the scheme has that
+  case codes(Tensor, scales: Tensor, biases: Tensor? = nil)
 }
 
 extension ExportFormatName {

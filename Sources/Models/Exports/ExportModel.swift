@@ -18,12 +18,20 @@ package struct ExportParameter: Sendable {
   package let kind: ParameterSpecification.Kind
   let parts: [ParameterSpecification]
   /// How it is quantized; nil for a plain one.
-  package let scheme: QuantizationScheme?
+  package internal(set) var scheme: QuantizationScheme?
 
   /// Whether the model multiplies by 1 + this norm (Gemma).
   let addsOne: Bool
 
   package var isQuantized: Bool { scheme != nil }
+  /// g
+  var groupSize: Int { scheme?.weights.groupSize(inputs: shape[1]) ?? 0 }
+  /// Why a format of integer codes and scales alone cannot hold it.
+  var asymmetry: String? {
+    guard let weights = scheme?.weights else { return nil }
+    if !weights.codes.isInteger { return "its codes are integers, not \(weights.codes.name)" }
+    return weights.isSymmetric ? nil : "it has scales alone, no \(weights.scaleRule.rawValue)"
+  }
   /// Without `.weight`: the layer's name.
   var layer: String { name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name }
   /// Whether rows are turned by the rotary embedding, so that their order matters.
@@ -44,17 +52,17 @@ package struct ExportModel: Sendable {
   package let dtype: DType
   private let isQuantizedFolder: Bool
 
-  /// - Parameter scheme: by which the weights of a plain folder are quantized.
-  /// - Throws: `TuneError` for a plain folder without a scheme, or a quantized one with one.
-  package init(_ folder: ModelFolder, scheme: QuantizationScheme? = nil) throws {
-    let stored = folder.quantizationScheme
-    if let stored, scheme != nil {
+  /// - Parameter plan: by which the weights of a plain folder are quantized.
+  /// - Throws: `TuneError` for a plain folder without a plan, or a quantized one with one.
+  package init(_ folder: ModelFolder, plan: QuantizationPlan? = nil) throws {
+    let stored = folder.quantization
+    if let stored, plan != nil {
       throw TuneError(
         .usage, "the model is quantized already, with \(stored.summary)",
         remedy: "Leave --scheme out: what was trained is what is exported.",
         at: .init(file: folder.path))
     }
-    guard stored != nil || scheme != nil else {
+    guard let plan = stored ?? plan else {
       throw TuneError(
         .configuration, "the model is not quantized",
         remedy: "Quantize it with `tune run quantize`, or name the scheme with --scheme.",
@@ -67,9 +75,9 @@ package struct ExportModel: Sendable {
     self.decoder = decoder
     dtype = folder.dtype
     isQuantizedFolder = stored != nil
-    parameters = Self.parameters(decoder) { parameter in
-      guard stored != nil else { return scheme?.covers(parameter) == true ? scheme : nil }
-      return folder.isQuantized(parameter) ? stored : nil
+    // A folder may hold as it is what its plan covers.
+    parameters = Self.parameters(decoder, plan) { parameter in
+      stored == nil || folder.isQuantized(parameter) ? plan.scheme(of: parameter) : nil
     }
     guard parameters.contains(where: \.isQuantized) else {
       throw TuneError(
@@ -81,12 +89,24 @@ package struct ExportModel: Sendable {
 
   /// Tensors in the model's order; those that a checkpoint stores as one are one.
   private static func parameters(
-    _ decoder: DecoderConfiguration, _ scheme: (ParameterSpecification) -> QuantizationScheme?
+    _ decoder: DecoderConfiguration, _ plan: QuantizationPlan,
+    _ scheme: (ParameterSpecification) -> QuantizationScheme?
   ) -> [ExportParameter] {
     let head = decoder.headSpecification
-    let addsHead = decoder.tiesEmbeddings && scheme(head) != nil
+    let addsHead = plan.storesTiedHead(of: decoder) && scheme(head) != nil
+    return stored(decoder.specification.all + (addsHead ? [head] : [])).map { name, all in
+      ExportParameter(
+        name: name, shape: all[0].storedShape, kind: all[0].kind, parts: all,
+        scheme: scheme(all[0]),
+        addsOne: all[0].kind == .norm && decoder.choices.addsOneToNorms)
+    }
+  }
+  /// The tensors of a checkpoint in their order, each with the parameters in it.
+  static func stored(_ parameters: [ParameterSpecification]) -> [(
+    name: String, parts: [ParameterSpecification]
+  )] {
     var (names, parts): ([String], [String: [ParameterSpecification]]) = ([], [:])
-    for parameter in decoder.specification.all + (addsHead ? [head] : []) {
+    for parameter in parameters {
       if parts[parameter.storedName] == nil { names.append(parameter.storedName) }
       parts[parameter.storedName, default: []].append(parameter)
     }
@@ -94,10 +114,7 @@ package struct ExportModel: Sendable {
       let all = (parts[name] ?? []).sorted {
         ($0.part?.rows.lowerBound ?? 0) < ($1.part?.rows.lowerBound ?? 0)
       }
-      return ExportParameter(
-        name: name, shape: all[0].storedShape, kind: all[0].kind, parts: all,
-        scheme: scheme(all[0]),
-        addsOne: all[0].kind == .norm && decoder.choices.addsOneToNorms)
+      return (name, all)
     }
   }
 
@@ -191,7 +208,7 @@ extension ExportWeight {
     case .quantized(var weight):
       weight.codes = order.toCheckpoint(weight.codes)
       weight.scales = order.toCheckpoint(weight.scales)
-      weight.zeroPoints = weight.zeroPoints.map(order.toCheckpoint)
+      weight.biases = weight.biases.map(order.toCheckpoint)
       return .quantized(weight)
     }
   }
@@ -207,6 +224,8 @@ extension ExportWeight {
     guard var weight = weights.first else { return .plain(Tensor.cat(tensors, along: 0)) }
     weight.codes = Tensor.cat(weights.map(\.codes), along: 0)
     weight.scales = Tensor.cat(weights.map(\.scales), along: 0)
+    let biases = weights.compactMap(\.biases)
+    weight.biases = biases.isEmpty ? nil : Tensor.cat(biases, along: 0)
     return .quantized(weight)
   }
 }

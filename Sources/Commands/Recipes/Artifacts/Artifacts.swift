@@ -5,6 +5,7 @@ import Essentials
 import Exports
 import Foundation
 import Launching
+import Quantization
 import Tensors
 
 /// - Returns: the exit code.
@@ -21,6 +22,7 @@ package func work(on call: ArtifactCall) throws -> Int32 {
   switch call {
   case .export(let call): return try export(call)
   case .verify(let call): return try verify(call)
+  case .importing(let call): return try importFolder(call)
   }
 }
 
@@ -30,11 +32,19 @@ private func export(_ call: ArtifactCall.Export) throws -> Int32 {
       .usage, "unknown format '\(call.format)'",
       remedy: "Supported are: \(ExportFormatName.list).")
   }
-  let model = try ExportModel(try ModelFolder(path: call.folder))
+  let model = try ExportModel(try ModelFolder(path: call.folder), plan: plan(named: call.scheme))
   if let remark = model.folder.remarkOnLinks { StandardStreams.error("WARNING: \(remark)\n") }
   let work = try Export(model, as: format, allowsInexact: call.allowsInexact)
   StandardStreams.output(try write(work, to: call.output, format))
   return 0
+}
+
+private func plan(named name: String?) throws -> QuantizationPlan? {
+  guard let name else { return nil }
+  guard let preset = QuantizationPreset(rawValue: name) else {
+    throw TuneError(.usage, "unknown scheme '\(name)'")
+  }
+  return preset.plan()
 }
 
 /// With a progress bar.
@@ -80,9 +90,31 @@ private func text(
   return text
 }
 
+private func importFolder(_ call: ArtifactCall.Import) throws -> Int32 {
+  guard let dtype = DType(torchName: call.dtype), dtype.isFloatingPoint else {
+    throw TuneError(.usage, "unknown dtype '\(call.dtype)'")
+  }
+  let work = try ArtifactImport(call.artifact, dtype: dtype)
+  let megabyte = 1_000_000
+  let total = max(1, work.byteCount / megabyte)
+  let bar = ProgressBar(label: "importing", total: total, unit: "MB")
+  defer { bar.finish() }
+  var bytes = 0
+  try work.write(to: call.output) { count in
+    bytes += count
+    bar.move(to: bytes / megabyte, of: total)
+  }
+  bar.finish()
+  let millions = decimal(Double(work.parameterCount) / 1e6, 1)
+  StandardStreams.output(
+    "Read \(work.format.rawValue) with \(millions) M parameters\nWrote \(call.output): "
+      + "\(call.dtype), \(byteText(work.byteCount))\n")
+  return 0
+}
+
 private func verify(_ call: ArtifactCall.Verify) throws -> Int32 {
   RunInterruption.say("")
-  let model = try ExportModel(try ModelFolder(path: call.folder))
+  let model = try ExportModel(try ModelFolder(path: call.folder), plan: plan(named: call.scheme))
   var verification = try Verification(artifact: call.artifact, against: model)
   let million = 1_000_000
   let total = max(1, verification.weightCount / million)

@@ -12,6 +12,9 @@ struct CompressedTensorsFormat: FolderFormat {
   let name = ExportFormatName.compressedTensors
   let advice = "swift_tune's schemes w4a16 and w4a8 are what vLLM computes"
 
+  let quantizedNames = [".weight_packed", ".weight_scale"]
+  var allNames: [String] { quantizedNames + [".weight_shape"] }
+
   func misfit(_ parameter: ExportParameter, of model: ExportModel) -> String? {
     guard let scheme = parameter.scheme else { return nil }
     guard scheme.weights.bits == 4 || scheme.weights.bits == 8 else {
@@ -20,9 +23,10 @@ struct CompressedTensorsFormat: FolderFormat {
     guard scheme == model.quantized[0].scheme else {
       return "vLLM joins layers and needs one scheme for them; '\(parameter.layer)' has another"
     }
-    if scheme.inputs == .int8PerToken {
-      return "its int8 activations are symmetric, those of the scheme are not"
+    guard scheme.inputs == .exact || scheme.inputs == .int8SymmetricPerToken else {
+      return "its activations are float, or int8 symmetric per token, not \(scheme.inputs.summary)"
     }
+    if let reason = parameter.asymmetry { return reason }
     return linearLayersOnly(parameter, model)
   }
   func scaleDType(of model: ExportModel) -> DType { model.dtype }
@@ -32,7 +36,7 @@ struct CompressedTensorsFormat: FolderFormat {
     guard let weights = parameter.scheme?.weights else { return [plainEntry(parameter, model)] }
     let (rows, columns) = (parameter.shape[0], parameter.shape[1])
     let words = columns * weights.bits / 32
-    let groups = columns / weights.groupSize
+    let groups = columns / parameter.groupSize
     let dtype = model.dtype
     let shape = [Int64(rows).littleEndian, Int64(columns).littleEndian]
     return [
@@ -74,9 +78,11 @@ struct CompressedTensorsFormat: FolderFormat {
   func configuration(_ model: ExportModel) throws -> JSONObject {
     guard let scheme = model.quantized[0].scheme else { return [:] }
     var json = plainConfiguration(model)
+    let isWhole = scheme.weights.groupSize == WeightRule.wholeRow
     let weights: JSON = [
       "num_bits": .integer(scheme.weights.bits), "type": "int", "symmetric": true,
-      "strategy": "group", "group_size": .integer(scheme.weights.groupSize), "dynamic": false,
+      "strategy": isWhole ? "channel" : "group",
+      "group_size": isWhole ? .null : .integer(scheme.weights.groupSize), "dynamic": false,
     ]
     let group: JSON = [
       "targets": ["Linear"], "weights": weights, "input_activations": Self.inputs(scheme.inputs),

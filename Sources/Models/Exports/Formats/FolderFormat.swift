@@ -7,11 +7,19 @@ import Tensors
 protocol FolderFormat: ExportFormat {
   /// config.json, with what the runtime reads of the scheme.
   func configuration(_ model: ExportModel) throws -> JSONObject
+  /// What a quantized layer's tensors of `bytes` add to its name: codes, scales, more.
+  var quantizedNames: [String] { get }
+  /// All that they may add.
+  var allNames: [String] { get }
+  /// A quantized layer's tensors that no weight changes, as a symmetric scheme has them.
+  func constants(_ parameter: ExportParameter) -> [(name: String, bytes: [UInt8])]
   /// Of every file.
   func metadata(_ model: ExportModel) -> [String: String]
 }
 
 extension FolderFormat {
+  var allNames: [String] { quantizedNames }
+  func constants(_ parameter: ExportParameter) -> [(name: String, bytes: [UInt8])] { [] }
   func check(_ model: ExportModel) throws {}
   func keepsPairs(_ model: ExportModel) -> Bool { false }
   func isWhole(_ parameter: ExportParameter) -> Bool { false }

@@ -12,16 +12,17 @@ struct GGUFFormat: ExportFormat {
   let advice = "swift_tune's schemes gguf-q4_0 and gguf-q8_0 are what llama.cpp computes"
 
   func misfit(_ parameter: ExportParameter, of model: ExportModel) -> String? {
-    guard let weights = parameter.scheme?.weights else { return nil }
-    if weights.groupSize % 32 != 0 {
-      return "its groups of \(weights.groupSize) weights are not whole blocks of 32"
+    guard parameter.isQuantized else { return nil }
+    if parameter.groupSize % 32 != 0 {
+      return "its groups of \(parameter.groupSize) weights are not whole blocks of 32"
     }
-    return nil
+    return parameter.asymmetry
   }
   func check(_ model: ExportModel) throws { try GGUFArchitecture(model).check() }
   func scaleDType(of model: ExportModel) -> DType { .float16 }
   func remarks(_ model: ExportModel) -> [String] {
-    ["llama.cpp rounds the inputs of quantized layers to int8, symmetric, in blocks of 32"]
+    model.quantized.contains { $0.kind == .linear && $0.scheme?.inputs != .int8Blocks }
+      ? ["llama.cpp rounds inputs to int8 in blocks of 32; training did not"] : []
   }
 
   /// llama.cpp's converter permutes queries and keys for these; others it leaves in halves.
@@ -43,9 +44,9 @@ struct GGUFFormat: ExportFormat {
   {
     switch weight {
     case .quantized(let weight):
-      let type = type(of: weight.scheme)
+      let type = type(of: parameter, weight.scheme)
       let scales = try exactness.rounded(weight.scales, of: parameter.name)
-      let blocks = weight.scheme.weights.groupSize / type.blockSize
+      let blocks = parameter.groupSize / type.blockSize
       return [GGMLBlocks.bytes(weight.codes, scales.repeatedScales(blocks), type)]
     case .plain(let tensor):
       let type = type(of: parameter, tensor.dtype)
@@ -76,13 +77,13 @@ struct GGUFFormat: ExportFormat {
 
   // MARK: Types
 
-  private func type(of scheme: QuantizationScheme) -> ElementType {
-    let weights = scheme.weights
-    if weights.bits == 2, weights.groupSize % ElementType.q20.blockSize == 0 { return .q20 }
-    return weights.bits <= 4 ? .q40 : .q80
+  private func type(of parameter: ExportParameter, _ scheme: QuantizationScheme) -> ElementType {
+    let bits = scheme.weights.bits
+    if bits == 2, parameter.groupSize % ElementType.q20.blockSize == 0 { return .q20 }
+    return bits <= 4 ? .q40 : .q80
   }
   private func type(of parameter: ExportParameter, _ dtype: DType) -> ElementType {
-    if let scheme = parameter.scheme { return type(of: scheme) }
+    if let scheme = parameter.scheme { return type(of: parameter, scheme) }
     guard parameter.shape.count > 1 else { return .f32 }
     return switch dtype {
     case .bfloat16: .bf16
@@ -108,8 +109,8 @@ struct GGUFFormat: ExportFormat {
 
   /// `general.file_type`: what most of the file is.
   func fileType(_ model: ExportModel) -> UInt32 {
-    let schemes = Dictionary(grouping: model.quantized.compactMap(\.scheme)) { type(of: $0) }
-    switch schemes.max(by: { $0.value.count < $1.value.count })?.key {
+    let types = Dictionary(grouping: model.quantized) { type(of: $0, model.dtype) }
+    switch types.max(by: { $0.value.count < $1.value.count })?.key {
     case .q40: return 2
     case .q80: return 7
     case .q20: return 41

@@ -8,8 +8,8 @@ import Tokenizers
 
 struct GGUFTokenizer {
   private(set) var keys: [(key: String, value: GGUFValue)] = []
-  private let path: String
-  private let tokenizer: HuggingFaceModelTokenizer
+  let path: String
+  let tokenizer: HuggingFaceModelTokenizer
   private let root: JSON
 
   private enum Kind: Int32 {
@@ -43,11 +43,12 @@ struct GGUFTokenizer {
     }
     try addSpecialTokens()
     addChatTemplates()
+    try prove(vocabularySize: vocabularySize)
   }
 
   private mutating func add(_ key: String, _ value: GGUFValue) { keys.append((key, value)) }
 
-  private func refusal(_ key: String, _ message: String) -> TuneError {
+  func refusal(_ key: String, _ message: String) -> TuneError {
     TuneError(
       .unsupported, message, remedy: "Export to another format, which takes the file as it is.",
       at: .init(file: path, key: key))

@@ -12,6 +12,21 @@ struct GPTQFormat: FolderFormat {
   let name = ExportFormatName.gptq
   let advice = "swift_tune's scheme w4a16 fits"
 
+  let quantizedNames = [".qweight", ".scales"]
+  var allNames: [String] { quantizedNames + [".qzeros", ".g_idx"] }
+  func constants(_ parameter: ExportParameter) -> [(name: String, bytes: [UInt8])] {
+    guard let weights = parameter.scheme?.weights else { return [] }
+    let groupSize = parameter.groupSize
+    let places = (0..<parameter.shape[1]).map { Int32($0 / groupSize).littleEndian }
+    // Of 4 bits 7 in each half of a byte, of 8 bits 127.
+    let zero: UInt8 = weights.bits == 4 ? 0x77 : 0x7F
+    let count = parameter.shape[1] / groupSize * parameter.shape[0] * weights.bits / 8
+    return [
+      (parameter.layer + ".qzeros", [UInt8](repeating: zero, count: count)),
+      (parameter.layer + ".g_idx", places.withUnsafeBytes { Array($0) }),
+    ]
+  }
+
   func misfit(_ parameter: ExportParameter, of model: ExportModel) -> String? {
     guard let weights = parameter.scheme?.weights else { return nil }
     guard weights.bits == 4 || weights.bits == 8 else {
@@ -27,7 +42,7 @@ struct GPTQFormat: FolderFormat {
     }) {
       return "all linear layers of a block are quantized there; '\(plain.layer)' is not"
     }
-    return linearLayersOnly(parameter, model)
+    return parameter.asymmetry ?? linearLayersOnly(parameter, model)
   }
   func scaleDType(of model: ExportModel) -> DType { .float16 }
   func remarks(_ model: ExportModel) -> [String] {
@@ -40,7 +55,7 @@ struct GPTQFormat: FolderFormat {
   func entries(_ parameter: ExportParameter, of model: ExportModel) -> [ExportEntry] {
     guard let weights = parameter.scheme?.weights else { return [plainEntry(parameter, model)] }
     let (rows, columns) = (parameter.shape[0], parameter.shape[1])
-    let groups = columns / weights.groupSize
+    let groups = columns / parameter.groupSize
     func entry(_ name: String, _ type: String, _ shape: [Int], _ size: Int, _ constant: [UInt8]? = nil)
       -> ExportEntry
     {
@@ -48,15 +63,12 @@ struct GPTQFormat: FolderFormat {
         name: parameter.layer + name, type: type, shape: shape,
         byteCount: shape.reduce(size, *), constant: constant)
     }
-    let places = (0..<columns).map { Int32($0 / weights.groupSize).littleEndian }
-    // Of 4 bits 7 in each half of a byte, of 8 bits 127.
-    let zero: UInt8 = weights.bits == 4 ? 0x77 : 0x7F
-    let zeros = [UInt8](repeating: zero, count: groups * rows * weights.bits / 8)
+    let constants = constants(parameter)
     return [
       entry(".qweight", "I32", [columns * weights.bits / 32, rows], 4),
       entry(".scales", "F16", [groups, rows], 2),
-      entry(".qzeros", "I32", [groups, rows * weights.bits / 32], 4, zeros),
-      entry(".g_idx", "I32", [columns], 4, places.withUnsafeBytes { Array($0) }),
+      entry(".qzeros", "I32", [groups, rows * weights.bits / 32], 4, constants[0].bytes),
+      entry(".g_idx", "I32", [columns], 4, constants[1].bytes),
     ]
   }
 

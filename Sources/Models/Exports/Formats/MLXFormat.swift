@@ -4,6 +4,7 @@
 //
 // Shapes: `N` outputs, `K` inputs, `g` group size.
 import Essentials
+import Layers
 import Quantization
 import Tensors
 
@@ -11,15 +12,17 @@ struct MLXFormat: FolderFormat {
   let name = ExportFormatName.mlx
   let advice = "swift_tune's scheme mlx-4bit is what MLX computes"
 
+  let quantizedNames = [".weight", ".scales", ".biases"]
+
   func misfit(_ parameter: ExportParameter, of model: ExportModel) -> String? {
     guard let weights = parameter.scheme?.weights else { return nil }
     guard [2, 3, 4, 5, 6, 8].contains(weights.bits) else {
       return "it has codes of 2, 3, 4, 5, 6 and 8 bits, not of \(weights.bits)"
     }
-    guard [32, 64, 128].contains(weights.groupSize) else {
-      return "it has groups of 32, 64 and 128 weights, not of \(weights.groupSize)"
+    guard [32, 64, 128].contains(parameter.groupSize) else {
+      return "it has groups of 32, 64 and 128 weights, not of \(parameter.groupSize)"
     }
-    return nil
+    return weights.codes.isInteger && weights.scaleRule == .affineEdge ? nil : parameter.asymmetry
   }
   /// Scales of another dtype would promote every product.
   func scaleDType(of model: ExportModel) -> DType { model.dtype }
@@ -32,7 +35,7 @@ struct MLXFormat: FolderFormat {
     guard let weights = parameter.scheme?.weights else { return [plainEntry(parameter, model)] }
     let (rows, columns) = (parameter.shape[0], parameter.shape[1])
     let words = columns * weights.bits / 32
-    let groups = columns / weights.groupSize
+    let groups = columns / parameter.groupSize
     let dtype = model.dtype
     func scaleEntry(_ name: String) -> ExportEntry {
       ExportEntry(
@@ -53,7 +56,9 @@ struct MLXFormat: FolderFormat {
     case .plain(let tensor): return [plainBytes(tensor)]
     case .quantized(let weight):
       let scales = try exactness.rounded(weight.scales, of: parameter.name)
-      let biases = scales * -Double(1 << (weight.scheme.weights.bits - 1))
+      let biases =
+        try weight.biases.map { try exactness.rounded($0, of: parameter.name) }
+        ?? scales * -Double(1 << (weight.scheme.weights.bits - 1))
       return [weight.packedCodes(), plainBytes(scales), plainBytes(biases)]
     }
   }
@@ -71,6 +76,7 @@ struct MLXFormat: FolderFormat {
     let codes = bytes[0].contiguous()
       .unpackedCodes(bits: weights.bits, columns: parameter.shape[1])
     let (scales, biases) = (values(bytes[1]), values(bytes[2]))
+    if weights.scaleRule.hasBias { return .codes(codes, scales: scales, biases: biases) }
     guard biases.isEqual(to: scales * -Double(1 << (weights.bits - 1))) else {
       throw TuneError(
         .malformedFile, "'\(entries[2].name)' are not those of a symmetric scheme",
@@ -81,19 +87,21 @@ struct MLXFormat: FolderFormat {
 
   func configuration(_ model: ExportModel) throws -> JSONObject {
     var json = plainConfiguration(model)
-    var settings = Self.settings(model.quantized[0].scheme)
-    // Layers of another scheme than the first one.
-    for parameter in model.quantized where parameter.scheme != model.quantized[0].scheme {
-      settings[parameter.layer] = .object(Self.settings(parameter.scheme))
+    let first = model.quantized.first { $0.kind == .linear } ?? model.quantized[0]
+    var settings = Self.settings(first)
+    // Layers of another scheme than most.
+    for parameter in model.quantized where Self.settings(parameter) != Self.settings(first) {
+      settings[parameter.layer] = .object(Self.settings(parameter))
     }
     json["quantization"] = .object(settings)
     json["quantization_config"] = .object(settings)
     return json
   }
-  private static func settings(_ scheme: QuantizationScheme?) -> JSONObject {
-    guard let weights = scheme?.weights else { return [:] }
+  private static func settings(_ parameter: ExportParameter) -> JSONObject {
+    guard let weights = parameter.scheme?.weights else { return [:] }
+    let groupSize = parameter.groupSize
     return [
-      "group_size": .integer(weights.groupSize), "bits": .integer(weights.bits), "mode": "affine",
+      "group_size": .integer(groupSize), "bits": .integer(weights.bits), "mode": "affine",
     ]
   }
   func metadata(_ model: ExportModel) -> [String: String] { ["format": "mlx"] }

@@ -13,9 +13,19 @@ struct TorchAOFormat: FolderFormat {
   let name = ExportFormatName.torchao
   let advice = "8da4w with portable scales, the head left plain, fits"
 
+  let quantizedNames = ["._weight_qdata", "._weight_scale"]
+  var allNames: [String] { quantizedNames + ["._weight_zero_point"] }
+  func constants(_ parameter: ExportParameter) -> [(name: String, bytes: [UInt8])] {
+    let count = parameter.shape[0] * parameter.shape[1] / max(1, parameter.groupSize)
+    return [(parameter.layer + "._weight_zero_point", [UInt8](repeating: 0, count: count))]
+  }
+
   func misfit(_ parameter: ExportParameter, of model: ExportModel) -> String? {
     guard let scheme = parameter.scheme else { return nil }
-    guard scheme.weights.bits <= 8 else { return "it has codes of at most 8 bits" }
+    if let reason = parameter.asymmetry { return reason }
+    guard scheme.weights.groupSize != WeightRule.wholeRow else {
+      return "it has groups of weights, not whole rows"
+    }
     guard scheme == model.quantized[0].scheme else {
       return "it has one scheme for all layers; '\(parameter.layer)' has another"
     }

@@ -114,7 +114,7 @@ package struct Verification {
       comparison.note("scales", different: 1, "'\(parameter.name)': \(error.message)")
       return
     }
-    guard case .codes(let codes, let scales) = stored else {
+    guard case .codes(let codes, let scales, let biases) = stored else {
       preconditionFailure("\(parameter.name) is quantized and was read as plain")
     }
     let codesDiffering = codes.count - codes.sameCount(as: trained.codes)
@@ -127,6 +127,11 @@ package struct Verification {
     comparison.note(
       "scales", compared: scales.count, different: scalesDiffering,
       "\(scalesDiffering) of '\(parameter.name)' differ")
+    guard let biases, let trained = trained.biases else { return }
+    let biasesDiffering = biases.count - biases.sameCount(as: trained)
+    comparison.note(
+      "biases of codes", compared: biases.count, different: biasesDiffering,
+      "\(biasesDiffering) of '\(parameter.name)' differ")
   }
 }
 
