@@ -165,7 +165,8 @@ import Testing
   }
 
   @Test func refusesAFileOfAnotherScheme() throws {
-    var metadata = QuantizationDescription.metadata(QuantizationScheme(groupSize: 64))
+    var metadata = QuantizationDescription.metadata(
+      QuantizationPlan(QuantizationScheme(groupSize: 64)))
     metadata["format"] = "pt"
     let error = try #require(
       thrown { _ = try Self.tampered(Scratch(), metadata: metadata) { $1 } })

@@ -109,7 +109,9 @@ import Testing
     let unknown: JSON = [
       "type": "Sequence",
       "pretokenizers": [
-        ["type": "Split", "pattern": ["Regex": "\\p{L}+"], "behavior": "Isolated", "invert": false],
+        [
+          "type": "Split", "pattern": ["Regex": "\\p{L}+"], "behavior": "Isolated", "invert": false,
+        ],
         ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false],
       ],
     ]
@@ -117,7 +119,8 @@ import Testing
     #expect(splitting?.code == .unsupported)
     #expect(splitting?.message.contains("split texts") == true, "\(String(describing: splitting))")
     #expect(splitting?.location.key == "pre_tokenizer")
-    let vocabulary = try refusal("model", ["type": "WordLevel", "vocab": ["a": 0], "unk_token": "a"])
+    let vocabulary = try refusal(
+      "model", ["type": "WordLevel", "vocab": ["a": 0], "unk_token": "a"])
     #expect(vocabulary?.message.contains("no tokenizer of this kind") == true)
   }
 
@@ -131,9 +134,10 @@ import Testing
     #expect(error?.remedy?.contains("These hold it exactly: mlx") == true)
     #expect(error?.remedy?.contains("gguf-q4_0") == true)
     #expect(error?.location.file == model.quantized)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: model.folder).sorted() == [
-      "initial", "plain", "quantized",
-    ])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: model.folder).sorted() == [
+        "initial", "plain", "quantized",
+      ])
     // What changes is told, a tensor each; the verifier finds it.
     let place = model.folder + "/inexact.gguf"
     let report = try Export(model.model(), as: .gguf, allowsInexact: true).write(to: place)

@@ -6,6 +6,7 @@ import Exports
 import Foundation
 import Layers
 import Quantization
+import Tensors
 import TestSupport
 import Testing
 

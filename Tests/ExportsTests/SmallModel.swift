@@ -25,7 +25,8 @@ final class SmallModel {
 
   init(
     _ architecture: ModelArchitecture = .llama, tied: Bool = true, dtype: DType = .bfloat16,
-    scheme: QuantizationScheme = SmallModel.portable, plan: QuantizationPlan? = nil, seed: UInt64 = 7,
+    scheme: QuantizationScheme = SmallModel.portable, plan: QuantizationPlan? = nil,
+    seed: UInt64 = 7,
     change: (inout DecoderConfiguration) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "exports-" + UUID().uuidString

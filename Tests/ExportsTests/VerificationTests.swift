@@ -19,8 +19,8 @@ import Testing
     // Of the last tensor, the head: the first block's scale and codes.
     let start: Int
     if format == .gguf {
-      // Factors of rotary frequencies follow it.
-      start = sound.count - 324 * 36 - 32
+      // Factors of rotary frequencies follow it, at a multiple of 32.
+      start = sound.count - (324 * 36 + 16) - 32
     } else {
       start = sound.count - 324 * 2 * 2 * 2 - 324 * 32
     }
@@ -43,8 +43,9 @@ import Testing
     let place = try model.export(.gguf)
     var data = try Data(contentsOf: URL(fileURLWithPath: place))
     // In the header the first text "fox" is a token's.
-    let found = try #require(data.range(of: Data("brown".utf8)) ?? data.range(of: Data("ing".utf8))
-      ?? data.range(of: Data("he".utf8)))
+    let found = try #require(
+      data.range(of: Data("brown".utf8)) ?? data.range(of: Data("ing".utf8))
+        ?? data.range(of: Data("he".utf8)))
     data[found.lowerBound] ^= 1
     try data.write(to: URL(fileURLWithPath: place))
     #expect(try !model.compare(place).isSame)

@@ -83,7 +83,8 @@ struct Nano {
     // Forward, block by block.
     pager.see(numerics)
     let visits = try (1..<nano.units.count).map { try pager.take($0) }
-    var x = decoder.embed(input.tokens, try pager.embedding())
+    let (table, tableType) = try pager.embedding()
+    var x = decoder.embed(input.tokens, table, tableType)
     #expect(try nano.difference(x, from: "\(tag).hidden.emb") == 0)
     for layer in 0..<nano.configuration.layerCount {
       let weights = nano.units.blockWeights(visits[layer].weights)

@@ -20,6 +20,9 @@ extension SafetensorsFile {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows beyond '\(name)'")
     let rowBytes = count == 0 ? 0 : entry.bytes.count / count
     let start = entry.bytes.lowerBound + rows.lowerBound * rowBytes
-    return mapped.tensor(start..<start + rows.count * rowBytes, [rows.count, rowBytes], .uint8)
+    let bytes = mapped.tensor(
+      start..<start + rows.count * rowBytes, [rows.count, rowBytes], .uint8)
+    // Whoever views them as numbers wants these aligned.
+    return start % 8 == 0 ? bytes : bytes.clone()
   }
 }

@@ -24,7 +24,8 @@ struct GGUFTokenizer {
     tokenizer = try HuggingFaceModelTokenizer(folder: folder)
     root = try JSON.load(path: path)
     guard root["model"]?["vocab"]?.object != nil, root["model"]?["merges"]?.array != nil else {
-      throw refusal("model", "llama.cpp has no tokenizer of this kind; byte pair encoding is needed")
+      throw refusal(
+        "model", "llama.cpp has no tokenizer of this kind; byte pair encoding is needed")
     }
     let isByteLevel = try self.isByteLevel()
     let (texts, kinds) = try tokens(vocabularySize, isByteLevel: isByteLevel)

@@ -56,7 +56,9 @@ struct GPTQFormat: FolderFormat {
     guard let weights = parameter.scheme?.weights else { return [plainEntry(parameter, model)] }
     let (rows, columns) = (parameter.shape[0], parameter.shape[1])
     let groups = columns / parameter.groupSize
-    func entry(_ name: String, _ type: String, _ shape: [Int], _ size: Int, _ constant: [UInt8]? = nil)
+    func entry(
+      _ name: String, _ type: String, _ shape: [Int], _ size: Int, _ constant: [UInt8]? = nil
+    )
       -> ExportEntry
     {
       ExportEntry(
@@ -80,7 +82,9 @@ struct GPTQFormat: FolderFormat {
     case .quantized(let weight):
       let scales = try exactness.rounded(weight.scales, of: parameter.name)
       let words = weight.packedCodes().contiguous().viewed(as: .int32)
-      return [words.transpose(0, 1).contiguous().viewed(as: .uint8), plainBytes(scales.transpose(0, 1))]
+      return [
+        words.transpose(0, 1).contiguous().viewed(as: .uint8), plainBytes(scales.transpose(0, 1)),
+      ]
     }
   }
 

@@ -25,7 +25,8 @@ struct PreTokenizerChoice {
         fitting.isEmpty
           ? "llama.cpp is not known to split texts as this tokenizer does"
           : "this tokenizer may split texts as any of \(fitting.joined(separator: ", ")) in llama.cpp",
-        remedy: "Export to another format. Known are: \(PreTokenizer.names.joined(separator: ", ")).",
+        remedy:
+          "Export to another format. Known are: \(PreTokenizer.names.joined(separator: ", ")).",
         at: .init(file: path, key: "pre_tokenizer"))
     }
     name = fitting[0]

@@ -105,7 +105,9 @@ struct TorchAOFormat: FolderFormat {
       "_tensor_data_names": ["qdata", "scale", "zero_point"],
     ]
   }
-  private static func dtype(_ name: String) -> JSON { ["_type": "torch.dtype", "_data": .string(name)] }
+  private static func dtype(_ name: String) -> JSON {
+    ["_type": "torch.dtype", "_data": .string(name)]
+  }
   private static func choice(_ type: String, _ value: String) -> JSON {
     ["_type": .string(type), "_data": .string(value)]
   }

@@ -22,7 +22,9 @@ package struct ArtifactImport {
   ///   does not have.
   package init(_ path: String, dtype: DType = .float32) throws {
     let artifact = try Artifact(path: path)
-    guard artifact.gguf == nil else { preconditionFailure("GGUF files have an importer of their own") }
+    guard artifact.gguf == nil else {
+      preconditionFailure("GGUF files have an importer of their own")
+    }
     var json = artifact.configuration
     for key in ["quantization", "quantization_config"] { json[key] = nil }
     let keys = ["dtype", "torch_dtype"].filter { json[$0] != nil }
