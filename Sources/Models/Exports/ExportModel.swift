@@ -150,10 +150,11 @@ package struct ExportModel: Sendable {
         let weight = try read(part, rows, parameter.scheme)
         try body(moves ? weight.inHalves(part) : weight, before + row)
         row = rows.upperBound
+        // What was read counts as this process's memory else.
+        folder.releasePages()
       }
       before += count
     }
-    folder.releasePages()
   }
 
   /// Scales of a few rows of the first quantized layers.

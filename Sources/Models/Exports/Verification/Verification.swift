@@ -88,6 +88,7 @@ package struct Verification {
         let rows = count.map { before..<before + $0 } ?? 0..<entry.shape[0]
         return try files.bytes(of: entry.name, rows)
       }
+      defer { files.releasePages() }
       switch weight {
       case .plain:
         let expected = try format.bytes(weight, of: parameter, exactness)[0]
@@ -100,7 +101,6 @@ package struct Verification {
         try compare(trained, bytes, parameter, entries, format)
       }
     }
-    artifact.files.releasePages()
   }
 
   private mutating func compare(
