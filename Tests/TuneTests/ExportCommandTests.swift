@@ -42,6 +42,46 @@ struct ExportCommandTests {
     }
   }
 
+  /// `tune run quantize` with `export`: all formats beside the model, or none where one cannot hold it.
+  @Test func quantizingExports() throws {
+    try Processes.inFolder { folder in
+      #expect(
+        try Processes.run(["import", Self.model, "--output", "model"], in: folder).exitCode == 0)
+      func quantize(_ scheme: String, _ formats: String) throws -> Program.Result {
+        let configuration = """
+          output_dir: out
+          model: {_component_: swift_tune.models.checkpoint}
+          checkpointer:
+            _component_: torchtune.training.FullModelHFCheckpointer
+            checkpoint_dir: model
+            checkpoint_files: [model.safetensors]
+            output_dir: ${output_dir}
+          device: cpu
+          dtype: fp32
+          quantizer: {_component_: swift_tune.quantization.Quantizer, scheme: \(scheme)}
+          export: [\(formats)]
+          """
+        try configuration.write(
+          toFile: folder + "/quantize.yaml", atomically: true, encoding: .utf8)
+        return try Processes.run(["run", "quantize", "--config", "quantize.yaml"], in: folder)
+      }
+      let refused = try quantize("gguf-q4_0", "gguf, torchao")
+      #expect(refused.exitCode == 1 && refused.stderr.contains("key 'export': torchao cannot hold"))
+      #expect(!FileManager.default.fileExists(atPath: folder + "/out"))
+      let unknown = try quantize("gguf-q4_0", "executorch")
+      #expect(unknown.exitCode == 1 && unknown.stderr.contains("export"), "\(unknown.stderr)")
+      // A second run replaces what the first one wrote.
+      for scheme in ["w4a16", "gguf-q4_0"] {
+        let result = try quantize(scheme, "gguf, mlx")
+        #expect(result.exitCode == 0, "\(result.stderr)")
+        for place in ["out/exports/model.gguf", "out/exports/mlx"] {
+          let verify = try Processes.run(["verify", place, "--against", "out"], in: folder)
+          #expect(verify.exitCode == 0, "\(verify.stdout)\(verify.stderr)")
+        }
+      }
+    }
+  }
+
   @Test func mistakesAreNamed() throws {
     try Processes.inFolder { folder in
       #expect(
