@@ -155,3 +155,25 @@ import Testing
     #expect(blocks?.message.contains("groups of 16 weights are not whole blocks of 32") == true)
   }
 }
+
+/// SentencePiece's tokenizers, of files that llama.cpp's converter made: imported, exported, imported again.
+@Suite struct PieceTokenizerExportTests {
+  @Test(arguments: ["mistral", "gemma2", "gemma3"])
+  func tokensComeBack(_ name: String) throws {
+    let folder = NSTemporaryDirectory() + "exports-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let source = fixturePath("GGUFTests/Fixtures/\(name).gguf")
+    try ModelImport(file: source).write(to: folder + "/model")
+    let model = try ExportModel(
+      ModelFolder(path: folder + "/model"), plan: QuantizationPreset.ggufQ8_0.plan())
+    _ = try Export(model, as: .gguf).write(to: folder + "/out.gguf")
+    try ModelImport(file: folder + "/out.gguf").write(to: folder + "/again")
+    let (first, second) = (try GGUFFile(path: source), try GGUFFile(path: folder + "/out.gguf"))
+    #expect(
+      try first.strings("tokenizer.ggml.tokens") == second.strings("tokenizer.ggml.tokens"))
+    #expect(
+      try first.integers("tokenizer.ggml.token_type")
+        == second.integers("tokenizer.ggml.token_type"))
+  }
+}

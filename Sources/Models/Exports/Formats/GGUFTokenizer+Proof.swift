@@ -18,7 +18,14 @@ extension GGUFTokenizer {
       let expected = try tokenizer.encode(HardText.text, addSpecialTokens: addsSpecialTokens)
       let found = try read.encode(HardText.text, addSpecialTokens: addsSpecialTokens)
       guard found == expected else {
-        throw refusal("model", "llama.cpp's tokenizer would give other ids than this one")
+        let place = zip(found, expected).prefix { $0 == $1 }.count
+        let ids = [expected, found].map { ids in
+          ids.indices.contains(place) ? String(ids[place]) : "no more"
+        }
+        throw refusal(
+          "model",
+          "llama.cpp's tokenizer would give other ids than this one: of a hard text, token \(place) "
+            + "is \(ids[0]) and would be \(ids[1])")
       }
     }
   }

@@ -91,13 +91,16 @@ struct GGUFTokenizer {
         continue
       }
       let isSpecial = token["special"]?.bool == true
-      try put(text, Int(id), isSpecial ? .control : .userDefined)
+      // llama.cpp looks for these in a text whose spaces are no marks yet.
+      let spelled = isByteLevel ? text : text.replacing("\u{2581}", with: " ")
+      try put(spelled, Int(id), isSpecial ? .control : .userDefined)
     }
     if !isByteLevel, let name = root["model"]?["unk_token"]?.string,
       let id = tokenizer.id(ofToken: name)
     {
       kinds[Int(id)] = .unknown
     }
+    if !isByteLevel { nameBytes(&texts, &kinds) }
     for id in texts.indices where texts[id] == nil {
       (texts[id], kinds[id]) = ("[PAD\(id)]", .unused)
     }
@@ -107,6 +110,20 @@ struct GGUFTokenizer {
       throw refusal("model.vocab", "token \(id), '\(text)', is also another token")
     }
     return (all, kinds)
+  }
+
+  /// transformers spells the byte of a tab as that character where longer tokens of tabs are (Gemma); llama.cpp
+  /// wants all 256 bytes by their names.
+  private func nameBytes(_ texts: inout [String?], _ kinds: inout [Kind]) {
+    for byte in UInt8.min..<0x80 {
+      let digits = String(byte, radix: 16, uppercase: true)
+      let name = "<0x" + (digits.count < 2 ? "0" : "") + digits + ">"
+      guard tokenizer.id(ofToken: name) == nil,
+        let id = tokenizer.id(ofToken: String(UnicodeScalar(byte))),
+        texts.indices.contains(Int(id)), kinds[Int(id)] == .normal
+      else { continue }
+      (texts[Int(id)], kinds[Int(id)]) = (name, .byte)
+    }
   }
 
   private static func isByte(_ text: String) -> Bool {
