@@ -51,6 +51,22 @@ import Testing
     #expect(try !model.compare(place).isSame)
   }
 
+  /// A key of the model: its last logits are bounded by another number.
+  @Test func oneKeyOfTheModelCounts() throws {
+    let model = try SmallModel(.gemma2)
+    let place = try model.export(.gguf)
+    #expect(try model.compare(place).isSame)
+    var data = try Data(contentsOf: URL(fileURLWithPath: place))
+    let key = try #require(data.range(of: Data("gemma2.final_logit_softcapping".utf8)))
+    // After the key its kind, then the number 30.
+    data.replaceSubrange(
+      key.upperBound + 4..<key.upperBound + 8, with: withUnsafeBytes(of: Float(31)) { Data($0) })
+    try data.write(to: URL(fileURLWithPath: place))
+    let comparison = try model.compare(place)
+    let row = try #require(comparison.rows.first { $0.what == "keys of the model" })
+    #expect(row.different == 1 && row.examples == ["the cap of logits differs"])
+  }
+
   @Test func aMissingTensorCounts() throws {
     let model = try SmallModel(tied: false)
     let place = try model.export(.mlx)

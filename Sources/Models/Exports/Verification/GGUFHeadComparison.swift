@@ -110,6 +110,40 @@ extension DecoderConfiguration {
       ("rope_scaling", RotaryFactors.areSame(rotary, other.rotary)),
       ("tie_word_embeddings", (tiesEmbeddings && !unties) == other.tiesEmbeddings),
       ("biases", choices.biases == other.choices.biases),
+    ] + choices.compared(with: other.choices, hasWindows: hasWindowsInGGUF)
+  }
+
+  /// Whether llama.cpp has this architecture's windows of attention.
+  private var hasWindowsInGGUF: Bool {
+    switch architecture {
+    case .gemma2, .gemma3, .phi3: true
+    case .llama, .mistral, .qwen2, .qwen3, .smollm3, .olmo2, .granite: false
+    }
+  }
+}
+
+extension ArchitectureChoices {
+  fileprivate func compared(with other: ArchitectureChoices, hasWindows: Bool) -> [(
+    name: String, isSame: Bool
+  )] {
+    func same(_ a: Double?, _ b: Double?) -> Bool { a.map { Float($0) } == b.map { Float($0) } }
+    func factor(_ scale: EmbeddingScale) -> Double? {
+      switch scale {
+      case .none: nil
+      case .factor(let factor), .rounded(let factor): factor
+      }
+    }
+    return [
+      ("the scale of attention", same(attentionScale, other.attentionScale)),
+      ("the cap of scores", same(attentionCap, other.attentionCap)),
+      ("the cap of logits", same(logitCap, other.logitCap)),
+      ("the scale of embeddings", same(factor(embeddingScale), factor(other.embeddingScale))),
+      ("the scale of residuals", same(residualScale, other.residualScale)),
+      ("the divisor of logits", same(logitDivisor, other.logitDivisor)),
+      (
+        "the windows of attention",
+        !hasWindows || attention.map(\.window) == other.attention.map(\.window)
+      ),
     ]
   }
 }
