@@ -17,10 +17,11 @@ smoke: bootstrap
 	swift build --build-tests
 	scripts/laws
 
-# What takes too long for every run: a recipe of one's own, copied, changed, built and run; runs that are killed,
-# disks that are full, and checkpoints that would execute something.
+# What takes too long for every run: a recipe of one's own, copied, changed, built and run; exports, loaded with the
+# real runtimes; runs that are killed, disks that are full, and checkpoints that would execute something.
 test-interop: build
 	scripts/recipe-package
+	scripts/export-interop
 	scripts/attack
 
 # Broken inputs for every parser, a minute each; make test has half a second of each. PARSER=gguf takes one, COUNT=1000000 so

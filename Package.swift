@@ -115,6 +115,13 @@ let package = Package(
       "Checkpoints", in: "Models",
       ["WeightFiles", "Layers", "Quantization", "Tensors", "Essentials"]),
 
+    room(
+      "Exports", in: "Models",
+      [
+        "Checkpoints", "WeightFiles", "GGUF", "Layers", "Quantization", "Tensors", "Tokenizers",
+        "Templates", "Essentials",
+      ]),
+
     room("EvaluationTasks", in: "Runs", ["Essentials"]),
     room(
       "Training", in: "Runs",
@@ -140,7 +147,8 @@ let package = Package(
       "Recipes", in: "Commands",
       [
         "Configuration", "Catalog", "Launching", "Training", "Inference", "EvaluationTasks",
-        "Checkpoints", "WeightFiles", "Layers", "Quantization", "Sharding", "Tensors", "Datasets",
+        "Exports", "Checkpoints", "WeightFiles", "Layers", "Quantization", "Sharding", "Tensors",
+        "Datasets",
         "Records", "Templates", "Tokenizers", "Hub", "Essentials", yams,
       ]),
     room(
@@ -207,6 +215,12 @@ let package = Package(
       [
         "Checkpoints", "WeightFiles", "Layers", "Quantization", "Tensors", "TestSupport",
         "Essentials",
+      ]),
+    tests(
+      "ExportsTests",
+      [
+        "Exports", "Inference", "Checkpoints", "WeightFiles", "GGUF", "Layers", "Quantization",
+        "Tensors", "Tokenizers", "TestSupport", "Essentials",
       ]),
     tests(
       "WalkTests",

@@ -198,7 +198,7 @@ import Testing
   @Test func foldersAndOtherFilesAreRefused() throws {
     try Files.inFolder { folder in
       let error = #expect(throws: TuneError.self) { try ModelImport(file: folder) }
-      #expect(error?.message == "importing a folder is not supported yet")
+      #expect(error?.message == "is a folder, not a GGUF file")
       try Data("{}".utf8).write(to: URL(fileURLWithPath: folder + "/x.gguf"))
       let other = #expect(throws: TuneError.self) { try ModelImport(file: folder + "/x.gguf") }
       #expect(other?.code == .malformedFile)

@@ -33,7 +33,7 @@ struct ImportCommandTests {
     try Processes.inFolder { folder in
       let cases: [([String], Int32, String)] = [
         (["import", "none.gguf", "--output", "x"], 1, "none.gguf: cannot open the file"),
-        (["import", ".", "--output", "x"], 1, "importing a folder is not supported yet"),
+        (["import", ".", "--output", "x"], 1, "config.json: cannot open the file"),
         (["import", Self.model], 64, "--output"),
         (["import", Self.model, "--output", "x", "--dtype", "int8"], 64, "float32"),
         (

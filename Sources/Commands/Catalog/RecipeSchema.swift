@@ -103,6 +103,7 @@ package enum RecipeSchema {
 
   @KeyList private static var quantize: [KeyDeclaration] {
     Keys.quantizer.required("The scheme to convert to; QAT quantizers also work")
+    Keys.exports
   }
 
   @KeyList private static var evaluation: [KeyDeclaration] {

@@ -1,23 +1,28 @@
-// `tune import`: a GGUF file as a model folder that everything else here reads.
+// `tune import`: a GGUF file, or a quantized folder of another runtime, as a model folder that everything else here
+// reads.
 import ArgumentParser
 import Essentials
 import Foundation
 import GGUF
+import Launching
 
 struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Convert a GGUF file to a model folder.",
+    abstract: "Convert a model of another runtime to a model folder.",
     discussion: """
       Writes a folder of the usual Hugging Face layout: config.json,
       model.safetensors, generation_config.json, tokenizer.json and
       tokenizer_config.json with the chat template. Dequantizes the weights
       exactly as llama.cpp's tools do.
 
-      Reads the architectures llama (Mistral and SmolLM2 too), qwen2, qwen3,
+      Also reads quantized folders of mlx, compressed-tensors, torchao and gptq,
+      as `tune export` writes them: codes times scales become weights.
+
+      Of GGUF files it reads the architectures llama (Mistral and SmolLM2 too), qwen2, qwen3,
       gemma2, gemma3, phi3, olmo2, granite and smollm3, with tensors of the
-      types F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K. Pass
-      any part of a model that is split into several files.
+      types F32, F16, BF16, Q2_0, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to
+      Q6_K. Pass any part of a model that is split into several files.
 
       Examples:
         tune import SmolLM2-135M-Instruct.Q4_1.gguf --output smollm2
@@ -28,7 +33,7 @@ struct ImportCommand: ParsableCommand {
   enum DType: String, ExpressibleByArgument, CaseIterable { case float32, bfloat16, float16 }
 
   @Argument(
-    help: ArgumentHelp("The GGUF file.", valueName: "file"),
+    help: ArgumentHelp("The GGUF file or the quantized folder.", valueName: "path"),
     completion: .file(extensions: ["gguf"]))
   var file: String
 
@@ -52,8 +57,25 @@ struct ImportCommand: ParsableCommand {
 
   private static let interrupted = "Interrupted. Nothing was written."
 
+  private var isFolder: Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: file, isDirectory: &isFolder)
+      && isFolder.boolValue
+  }
+
+  private func importFolder() throws {
+    guard tokenizer == nil else {
+      throw TuneError(
+        .usage, "--tokenizer is for GGUF files",
+        remedy: "Leave it out: the folder's tokenizer goes along.")
+    }
+    try becomeWorker(
+      .importing(.init(artifact: file, output: output, dtype: (dtype ?? .float32).rawValue)))
+  }
+
   func run() throws {
     try ModelImport.check(output: output)
+    if isFolder { return try importFolder() }
     let plan = try ModelImport(
       file: file, dtype: dtype.flatMap { StoredType(rawValue: $0.rawValue) }, tokenizer: tokenizer)
     let summary = plan.summary

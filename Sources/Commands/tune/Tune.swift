@@ -26,7 +26,8 @@ struct Tune: ParsableCommand {
     version: ProgramVersion.current,
     subcommands: [
       DownloadCommand.self, ImportCommand.self, ListCommand.self, CopyCommand.self, CatCommand.self,
-      ValidateCommand.self, RunCommand.self, ReferenceCommand.self,
+      ValidateCommand.self, RunCommand.self, ExportCommand.self, VerifyCommand.self,
+      ReferenceCommand.self,
     ])
 
   static func main() {

@@ -4,7 +4,7 @@
 import Essentials
 import Foundation
 
-enum CompanionFiles {
+package enum CompanionFiles {
   private static let names = [
     "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
@@ -21,7 +21,7 @@ enum CompanionFiles {
 
   /// Copies those that the folder itself has, with their modes. A link out of the folder is not followed:
   /// the folder may be anyone's, and what it leads to a private file.
-  static func copy(from source: String, to folder: String) throws {
+  package static func copy(from source: String, to folder: String) throws {
     try KeptCompanions(of: source).copy(to: folder)
   }
 
@@ -35,6 +35,13 @@ enum CompanionFiles {
       let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
       return .init(
         name: name, path: place, handle: handle, byteCount: count, mode: mode(of: place))
+    }
+  }
+
+  /// Those that `copy` copies.
+  package static func present(in folder: String) -> [String] {
+    names(in: folder).filter {
+      (try? FolderEntry.exists(folder + "/" + $0)) == true && ownPlace(of: $0, in: folder) != nil
     }
   }
 

@@ -40,6 +40,11 @@ package struct ModelConfigurationFile: Sendable {
     try self.init(path: path)
   }
 
+  /// Of settings that are in no file of this kind, such as those of another container.
+  package init(readingOnly json: JSONObject, path: String) throws {
+    try self.init(json, path: path)
+  }
+
   init(_ json: JSONObject, path: String) throws {
     let reader = ConfigurationReader(json, path: path)
     self.path = path

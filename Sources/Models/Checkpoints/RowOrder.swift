@@ -19,7 +19,7 @@ extension ParameterSpecification.RowOrder {
   }
 
   /// Takes rows from our order to the checkpoint's.
-  func toCheckpoint(_ tensor: Tensor) -> Tensor {
+  package func toCheckpoint(_ tensor: Tensor) -> Tensor {
     let rowCount = tensor.shape[0]
     guard let places = checkpointRows(for: 0..<rowCount, of: rowCount) else { return tensor }
     var sources = [Int64](repeating: 0, count: rowCount)

@@ -10,7 +10,7 @@ package final class SafetensorsFile: WeightFile {
   package let names: [String]
   let entries: [SafetensorsHeader.Entry]
   private let positions: [String: Int]
-  private let mapped: MappedFile
+  let mapped: MappedFile
 
   /// - Throws: `TuneError` `.missingFile` or `.malformedFile`, with what is wrong.
   package init(path: String) throws {

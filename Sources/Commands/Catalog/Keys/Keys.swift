@@ -1,6 +1,7 @@
 // The keys of recipes, each declared once. Those of components stand with the components, in a namespace of
 // their role.
 import Configuration
+import Essentials
 import EvaluationTasks
 
 package enum Keys {
@@ -32,6 +33,13 @@ package enum Keys {
     "Quantize a float checkpoint on loading with this scheme; null loads it as stored")
   package static let usesCache = Key.optional(
     "enable_kv_cache", .bool, default: true, "Keep keys and values of earlier tokens")
+}
+
+// Quantization.
+extension Keys {
+  package static let exports = Key.optional(
+    "export", .list(.choice(ExportFormatName.allCases.map(\.rawValue))), default: [],
+    "Also write the quantized model for other runtimes, into output_dir/exports")
 }
 
 // Training: data.

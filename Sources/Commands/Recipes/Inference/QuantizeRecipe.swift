@@ -5,6 +5,7 @@ import Catalog
 import Checkpoints
 import Configuration
 import Essentials
+import Exports
 import Foundation
 import Inference
 import Launching
@@ -47,6 +48,8 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
         + "\(work.plan.layers.summary): "
         + nameSummary(work.skippedLayers.map(\.name)))
   }
+  let exports = root[Keys.exports].compactMap(ExportFormatName.init)
+  try checkExports(exports, of: work)
   let bar = ProgressBar(
     label: "quantizing", total: decoder.specification.all.count, unit: "tensors")
   defer { bar.finish() }
@@ -55,6 +58,24 @@ package func runQuantize(_ configuration: ValidatedConfiguration, _ environment:
   }
   bar.finish()
   StandardStreams.output(report(work, size, output))
+  for format in exports {
+    let model = try ExportModel(ModelFolder(path: output))
+    let place = output + "/exports/" + (format == .gguf ? "model.gguf" : format.rawValue)
+    StandardStreams.output(
+      try write(Export(model, as: format), to: place, format, replaces: true))
+  }
+}
+
+/// What a format cannot hold is refused before the model is quantized.
+private func checkExports(_ formats: [ExportFormatName], of work: FolderQuantization) throws {
+  guard !formats.isEmpty else { return }
+  do {
+    let model = try ExportModel(work.source, plan: work.plan)
+    for format in formats { _ = try Export(model, as: format) }
+  } catch var error as TuneError {
+    if error.location.key == nil { error.location.key = Keys.exports.name }
+    throw error
+  }
 }
 
 /// Sizes before and after, for people.

@@ -13,6 +13,15 @@ extension Dequantization {
     }
   }
 
+  /// d (code - 1), of 64 weights. Bytes: d, qs[16]; weight j is bits 2 (j % 4) of byte j / 4.
+  @inline(__always)
+  static func q20(_ block: UnsafeRawPointer, _ out: UnsafeMutablePointer<Float>) {
+    let d = half(block, 0)
+    for j in 0..<64 {
+      out[j] = d * Float(byte(block, 2 + j / 4) >> Int32(j % 4 * 2) & 3 - 1)
+    }
+  }
+
   /// d code + m. Bytes: d, m, qs[16].
   @inline(__always)
   static func q41(_ block: UnsafeRawPointer, _ out: UnsafeMutablePointer<Float>) {

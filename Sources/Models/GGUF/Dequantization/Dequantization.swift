@@ -31,6 +31,7 @@ package enum Dequantization {
     case .q50: blocks(bytes, type, out, count, q50)
     case .q51: blocks(bytes, type, out, count, q51)
     case .q80: blocks(bytes, type, out, count, q80)
+    case .q20: blocks(bytes, type, out, count, q20)
     case .q2K: blocks(bytes, type, out, count, q2K)
     case .q3K: blocks(bytes, type, out, count, q3K)
     case .q4K: blocks(bytes, type, out, count, q4K)

@@ -15,11 +15,13 @@ package enum ElementType: UInt32, CaseIterable, Sendable {
   case q5K = 13
   case q6K = 14
   case bf16 = 30
+  case q20 = 42
 
   package var blockSize: Int {
     switch self {
     case .f32, .f16, .bf16: 1
     case .q40, .q41, .q50, .q51, .q80: 32
+    case .q20: 64
     case .q2K, .q3K, .q4K, .q5K, .q6K: 256
     }
   }
@@ -28,7 +30,7 @@ package enum ElementType: UInt32, CaseIterable, Sendable {
     switch self {
     case .f32: 4
     case .f16, .bf16: 2
-    case .q40: 18
+    case .q40, .q20: 18
     case .q41: 20
     case .q50: 22
     case .q51: 24

@@ -65,7 +65,7 @@ package struct ModelImport: Sendable {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
     else { return }
     throw TuneError(
-      .unsupported, "importing a folder is not supported yet", remedy: "Pass a .gguf file.",
+      .usage, "is a folder, not a GGUF file", remedy: "Pass a .gguf file.",
       at: .init(file: path))
   }
 

@@ -3,21 +3,21 @@
 // tokenizer is known are here.
 import Essentials
 
-struct PreTokenizer: Sendable {
-  let json: JSON
-  var normalizer: JSON = .null
+package struct PreTokenizer: Sendable {
+  package let json: JSON
+  package private(set) var normalizer: JSON = .null
   /// A piece that is a token as a whole is taken without its merges.
-  var ignoresMerges = false
+  package private(set) var ignoresMerges = false
   /// Where the file does not say whether texts begin with BOS: what llama.cpp does.
   var addsBOS = false
 
-  static let names = [
+  package static let names = [
     "default", "gpt-2", "phi-2", "falcon", "smollm", "starcoder", "refact", "llama-bpe", "llama3",
     "llama-v3", "smaug-bpe", "dbrx", "qwen2", "deepseek-r1-qwen", "tekken", "gpt-4o",
     "deepseek-coder", "deepseek-v3",
   ]
 
-  init?(named name: String) {
+  package init?(named name: String) {
     switch name {
     case "gpt-2", "phi-2": json = Self.byteLevel(splits: true)
     case "smollm", "starcoder", "refact":
