@@ -6,6 +6,7 @@ import Foundation
 import Quantization
 import Tensors
 import Testing
+import WeightFiles
 
 @Suite struct SchemeLawTests {
   /// 20 seeds in every run; LAW_SEEDS=1000 for more.

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import Layers
 import Tensors
+import WeightFiles
 
 /// Unchecked: the files are mapped once and only read.
 package final class ShardedSave: SavedTensors, @unchecked Sendable {

@@ -3,6 +3,7 @@
 import Checkpoints
 import Essentials
 import Tensors
+import WeightFiles
 
 protocol FolderFormat: ExportFormat {
   /// config.json, with what the runtime reads of the scheme.

@@ -9,6 +9,7 @@ import Foundation
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 package struct ArtifactImport {
   package let format: ExportFormatName

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import GGUF
 import Tensors
+import WeightFiles
 
 struct ArtifactTensor: Equatable {
   /// In the container's words.
