@@ -2,6 +2,7 @@
 import Essentials
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Checkpoints

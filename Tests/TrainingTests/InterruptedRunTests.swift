@@ -1,4 +1,5 @@
 // Runs that are asked to end, runs that have ended, and runs whose workers are started again.
+import Builtins
 import Catalog
 import Checkpoints
 import Essentials

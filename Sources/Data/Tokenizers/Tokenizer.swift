@@ -93,8 +93,8 @@ extension Tokenizer {
         "the conversation has tools or calls of tools, for which the tokenizer's chat "
           + "format has no place",
         remedy: "Use the chat template of the model's folder: "
-          + "tokenizer=swift_tune.tokenizers.checkpoint, or remove the tools.",
-        at: .init(key: "tokenizer"))
+          + "\(Setting.checkpointTokenizer), or remove the tools.",
+        at: .init(.tokenizer))
     }
     return try tokenizer.tokenize(messages, offering: tools)
   }

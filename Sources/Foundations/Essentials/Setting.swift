@@ -10,6 +10,7 @@ package enum Setting: String, CaseIterable, Sendable, CustomStringConvertible {
   case llama2Tokenizer = "Llama2Tokenizer"
   case llama3Tokenizer = "Llama3Tokenizer"
   case qwenTokenizer = "QwenTokenizer"
+  case checkpointTokenizer
 
   // Data.
   case dataset, validation, source, name, dataFiles, split, isStreamed, shuffleBufferSize, delimiter

@@ -2,6 +2,7 @@
 import Essentials
 import Layers
 import Tensors
+import WeightFiles
 
 /// Named tensors and strings.
 package protocol SavedTensors: AnyObject {

@@ -5,6 +5,7 @@ import Essentials
 import Foundation
 import Layers
 import Tensors
+import WeightFiles
 
 /// Unchecked: the files are mapped once and only read.
 package final class ShardedSave: SavedTensors, @unchecked Sendable {
@@ -108,7 +109,7 @@ package final class ShardedSave: SavedTensors, @unchecked Sendable {
       guard file.metadata[SafetensorsSeal.key] == seal, try SafetensorsSeal.isWhole(file) else {
         throw TuneError(
           .malformedFile, "the file is damaged, or is of another save",
-          remedy: "Resume from an earlier save (checkpointer.recipe_checkpoint).",
+          remedy: "Resume from an earlier save (\(Setting.recipeState)).",
           at: .init(file: file.path))
       }
     }
@@ -187,7 +188,7 @@ package final class ShardedSave: SavedTensors, @unchecked Sendable {
       else {
         throw TuneError(
           .disk, "the file that rank \(rank) has written is not here",
-          remedy: "checkpointer.output_dir must be one folder that all nodes share.",
+          remedy: "\(Setting.outputFolder) must be one folder that all nodes share.",
           at: .init(file: path))
       }
       return .object(["bytes": .integer(file.byteCount), "digest": .string(seal)])

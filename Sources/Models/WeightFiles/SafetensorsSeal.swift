@@ -3,7 +3,7 @@
 import Essentials
 
 package enum SafetensorsSeal {
-  static let key = "digest"
+  package static let key = "digest"
   /// What stands in the seal's place while the digest is computed.
   static let blank = String(repeating: "0", count: 64)
 

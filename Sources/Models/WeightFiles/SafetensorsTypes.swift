@@ -2,7 +2,7 @@
 // checked; those that tensors here can have are read and written.
 import Tensors
 
-enum SafetensorsType {
+package enum SafetensorsType {
   /// Bits of an element, or nil for a name that the format does not know.
   static func bits(of name: String) -> Int? {
     if let dtype = dtype(named: name) { return dtype.byteCount * 8 }
@@ -17,11 +17,11 @@ enum SafetensorsType {
     }
   }
 
-  static func dtype(named name: String) -> DType? {
+  package static func dtype(named name: String) -> DType? {
     DType.allCases.first { self.name(of: $0) == name }
   }
 
-  static func name(of dtype: DType) -> String {
+  package static func name(of dtype: DType) -> String {
     switch dtype {
     case .uint8: "U8"
     case .int8: "I8"

@@ -7,6 +7,7 @@ import Foundation
 import Sharding
 import Synchronization
 import Tensors
+import WeightFiles
 
 package final class BackgroundSave {
   /// The folder's final path.

@@ -6,6 +6,7 @@ import Foundation
 import Layers
 import Sharding
 import Tensors
+import WeightFiles
 
 /// Copies into the same memory at every save. Unchecked: the loop copies while nobody writes.
 package final class RankSnapshot: @unchecked Sendable {

@@ -4,6 +4,7 @@ import Essentials
 import Layers
 import Tensors
 import Training
+import WeightFiles
 
 extension FuzzedParser {
   private static let headerWords = [

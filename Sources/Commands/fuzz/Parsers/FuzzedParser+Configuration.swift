@@ -1,4 +1,5 @@
 // JSON, YAML with overrides and interpolation, and what recipes make of it.
+import Builtins
 import Catalog
 import Configuration
 import Essentials
