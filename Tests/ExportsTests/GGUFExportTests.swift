@@ -166,7 +166,7 @@ import Testing
     let source = fixturePath("GGUFTests/Fixtures/\(name).gguf")
     try ModelImport(file: source).write(to: folder + "/model")
     let model = try ExportModel(
-      ModelFolder(path: folder + "/model"), plan: QuantizationPreset.ggufQ8_0.plan())
+      ModelFolder(path: folder + "/model"), plan: QuantizationPreset.gguf8Bit.plan())
     _ = try Export(model, as: .gguf).write(to: folder + "/out.gguf")
     try ModelImport(file: folder + "/out.gguf").write(to: folder + "/again")
     let (first, second) = (try GGUFFile(path: source), try GGUFFile(path: folder + "/out.gguf"))

@@ -11,7 +11,7 @@ import Testing
 @Suite struct PresetTests {
   /// The formats that hold it.
   private static let holders: [QuantizationPreset: Set<ExportFormatName>] = [
-    .ggufQ4_0: [.gguf, .mlx], .ggufQ8_0: [.gguf, .mlx], .ggufQ2_0: [.gguf, .mlx],
+    .gguf4Bit: [.gguf, .mlx], .gguf8Bit: [.gguf, .mlx], .gguf2Bit: [.gguf, .mlx],
     .mlx2bit: [.mlx], .mlx3bit: [.mlx], .mlx4bit: [.mlx], .mlx8bit: [.mlx],
     .w4a16: [.gguf, .mlx, .compressedTensors, .torchao, .gptq],
     .w4a8: [.gguf, .mlx, .compressedTensors, .gptq],
@@ -62,7 +62,7 @@ import Testing
 
   /// A plain folder and a scheme give what the quantized folder of that scheme gives.
   @Test func aPlainFolderIsQuantizedOnce() throws {
-    let plan = QuantizationPreset.ggufQ4_0.plan()
+    let plan = QuantizationPreset.gguf4Bit.plan()
     let model = try SmallModel(.qwen3, plan: plan)
     let place = try model.export(.gguf)
     let direct = model.folder + "/direct.gguf"

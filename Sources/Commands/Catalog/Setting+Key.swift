@@ -19,7 +19,7 @@ extension Setting {
     case .llama2Tokenizer: TokenizerChoice.llama2.rawValue
     case .llama3Tokenizer: TokenizerChoice.llama3.rawValue
     case .qwenTokenizer: TokenizerChoice.qwen2.rawValue
-    case .checkpointTokenizer: Keys.tokenizer.name + "=" + TokenizerChoice.checkpoint.rawValue
+    case .checkpointTokenizer: TokenizerChoice.checkpoint.rawValue
     case .dataset: Keys.dataset.name
     case .validation: Keys.validationDataset.name
     case .batchSize: Keys.batchSize.name
@@ -34,6 +34,8 @@ extension Setting {
     case .dtype: Keys.dtype.name
     case .device: Keys.device.name
     case .groupSize: of(Keys.quantizer, Keys.Quantizer.groupSize)
+    case .scheme: of(Keys.quantizer, Keys.Quantizer.scheme)
+    case .exclude: of(Keys.quantizer, Keys.Quantizer.exclude)
     case .quantization: Keys.quantizer.name
     case .textFiles: Keys.textFiles.name
     case .windowLength: Keys.windowLength.name

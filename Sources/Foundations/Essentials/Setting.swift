@@ -21,7 +21,7 @@ package enum Setting: String, CaseIterable, Sendable, CustomStringConvertible {
 
   // Models.
   case modelFolder, weightFiles, outputFolder, recipeState, resumes
-  case learningRate, clipNorm, dtype, device, groupSize, quantization
+  case learningRate, clipNorm, dtype, device, groupSize, quantization, scheme, exclude
 
   // Evaluation and generation.
   case textFiles, windowLength, userPrompt

@@ -86,7 +86,7 @@ extension QuantizationPlan {
       throw TuneError(
         .configuration, "the pattern '\(exception.pattern)' matches no parameter of the model",
         remedy: "Parameters have names such as \(names[min(1, names.count - 1)]).",
-        at: .init(key: "quantizer.exclude"))
+        at: .init(.exclude))
     }
     let layers = configuration.specification.blocks.flatMap { $0.all.filter { $0.kind == .linear } }
     // torchtune counts the head as one of the layers.
@@ -100,7 +100,7 @@ extension QuantizationPlan {
     else {
       return TuneError(
         .configuration, "nothing of the model's layers is left to quantize",
-        remedy: "Shorten the list of what stays in float.", at: .init(key: "quantizer.exclude"))
+        remedy: "Shorten the list of what stays in float.", at: .init(.exclude))
     }
     let widths = Set(layers.map { $0.shape[1] }).sorted().map(String.init)
     return TuneError(
@@ -108,7 +108,7 @@ extension QuantizationPlan {
       "the group size \(self.layers.weights.groupSize) divides no layer: their inputs are "
         + widths.joined(separator: " and ") + " wide",
       remedy: "Choose a divisor of these widths, such as 32.",
-      at: .init(key: isNamed ? "quantizer.scheme" : "quantizer.groupsize"))
+      at: .init(isNamed ? .scheme : .groupSize))
   }
   /// Whether its group size may be one that cannot be set.
   private var isNamed: Bool { QuantizationPreset(rawValue: name)?.groupSizes.isEmpty == true }

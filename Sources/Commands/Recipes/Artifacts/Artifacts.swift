@@ -7,6 +7,7 @@ import Foundation
 import Launching
 import Quantization
 import Tensors
+import WeightFiles
 
 /// - Returns: the exit code.
 /// - Throws: `TuneError`.

@@ -8,6 +8,7 @@ import Essentials
 import Layers
 import Quantization
 import Tensors
+import WeightFiles
 
 struct TorchAOFormat: FolderFormat {
   let name = ExportFormatName.torchao

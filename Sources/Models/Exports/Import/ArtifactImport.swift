@@ -106,7 +106,7 @@ package struct ArtifactImport {
     let others = artifact.files.tensors.keys.filter { !known.contains($0) }.sorted()
     guard others.isEmpty else {
       throw Self.failure(
-        artifact, "the model does not have these tensors: " + ModelFolder.listed(others))
+        artifact, "the model does not have these tensors: " + nameSummary(others))
     }
   }
 
