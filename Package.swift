@@ -169,7 +169,8 @@ let package = Package(
     program(
       "fuzz",
       [
-        "Configuration", "Catalog", "Builtins", "Training", "Checkpoints", "WeightFiles", "GGUF", "Layers",
+        "Configuration", "Catalog", "Builtins", "Training", "Checkpoints", "WeightFiles", "GGUF",
+        "Layers",
         "Tensors", "Archives", "Zstandard", "Records", "Datasets", "JinjaTemplates", "Templates",
         "Tokenizers", "Hub", "Essentials",
       ]),

@@ -19,7 +19,7 @@ extension Setting {
     case .llama2Tokenizer: TokenizerChoice.llama2.rawValue
     case .llama3Tokenizer: TokenizerChoice.llama3.rawValue
     case .qwenTokenizer: TokenizerChoice.qwen2.rawValue
-    case .checkpointTokenizer: Keys.tokenizer.name + "=" + TokenizerChoice.checkpoint.rawValue
+    case .checkpointTokenizer: TokenizerChoice.checkpoint.rawValue
     case .dataset: Keys.dataset.name
     case .validation: Keys.validationDataset.name
     case .batchSize: Keys.batchSize.name

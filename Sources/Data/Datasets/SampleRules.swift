@@ -29,7 +29,7 @@ struct ConversationSamples: SampleRule {
       throw record.failure(
         "it has tools or calls of tools, for which the tokenizer's chat format has no place",
         remedy: "Use the chat template of the model's folder: "
-          + "tokenizer=swift_tune.tokenizers.checkpoint, or remove the record.")
+          + "\(Setting.checkpointTokenizer), or remove the record.")
     }
     return conversation
   }
