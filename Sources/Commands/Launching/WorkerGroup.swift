@@ -203,16 +203,15 @@ package struct WorkerGroup {
       .first
   }
 
-  /// A signal explains what an error cannot: who was killed died first. Then the earliest error.
+  /// A signal explains what an error cannot: who was killed died first. Then the earliest error, before any
+  /// that only says that another rank has one.
   private func error(of failures: [Failure], _ scratch: String) -> RoundOutcome {
     let reports = failures.map { failure in
       (failure, left: WorkerErrorFile.read(errorFile(scratch, failure.worker)))
     }
     let cause =
       reports.first { if case .signal = $0.0.exit { true } else { false } }
-      ?? reports.min {
-        ($0.left?.date ?? .distantFuture) < ($1.left?.date ?? .distantFuture)
-      } ?? reports[0]
+      ?? reports.min { Self.order($0.left) < Self.order($1.left) } ?? reports[0]
     let rank = plan.workers[cause.0.worker].rank
     drainOutput()
     let text = cause.left.map { ":\n" + $0.text } ?? ""
@@ -227,6 +226,11 @@ package struct WorkerGroup {
       NodeFailure(
         text: message, isFinal: cause.left?.code?.isFinal ?? false,
         isConsequence: cause.left?.code == .worker))
+  }
+
+  private static func order(_ left: WorkerErrorFile.Left?) -> (Int, Date) {
+    guard let left else { return (2, .distantFuture) }
+    return (left.code == .worker ? 1 : 0, left.date)
   }
 
   private func hang(_ worker: Int, _ what: String) -> TuneError {
