@@ -85,7 +85,8 @@ struct PretrainedDemonstration {
   private func quantizer(_ kind: String, _ bits: Int) -> [String] {
     [
       "quantizer._component_=swift_tune.quantization.Int8DynActIntxWeight\(kind)",
-      "quantizer.weight_bits=\(bits)", "quantizer.groupsize=\(Self.groupSize)",
+      "~quantizer.scheme", "quantizer.weight_bits=\(bits)",
+      "quantizer.groupsize=\(Self.groupSize)",
     ]
   }
 
